@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+/* One C file a module: see Kbuild of the drivers. */
 #include "shim.h"
 
-void *kapi_netdev_priv(const struct net_device *dev)
-{
-	return netdev_priv(dev);
-}
+#include "shim/napi.c"
+#include "shim/page_pool.c"
+#include "shim/queue.c"
+#include "shim/skb.c"

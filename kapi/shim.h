@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Out-of-line copies of the kernel's static inlines and macros that kapi/
+ * calls, one header a topic. Nothing here decides anything: what an inline
+ * needs from its caller is said in the kernel's own header.
+ */
 #ifndef KAPI_SHIM_H
 #define KAPI_SHIM_H
 
-#include <linux/netdevice.h>
-
-void *kapi_netdev_priv(const struct net_device *dev);
+#include "shim/napi.h"
+#include "shim/page_pool.h"
+#include "shim/queue.h"
+#include "shim/skb.h"
 
 #endif /* KAPI_SHIM_H */

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/dma-mapping.h>
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/sctp.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/checksum.h>
+
+#include "skb.h"
+
+/* Gathers in one call what the transmit path needs to know of @skb. */
+void kapi_skb_tx_info(const struct sk_buff *skb, struct kapi_tx_info *info)
+{
+	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+	u8 flags = 0;
+
+	info->len = skb->len;
+	info->headlen = skb_headlen(skb);
+	info->nr_frags = shinfo->nr_frags;
+	info->protocol = ntohs(skb->protocol);
+	info->l3_offset = skb_network_offset(skb);
+	if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		flags |= KAPI_TX_CSUM;
+		info->csum_start = skb_checksum_start_offset(skb);
+		info->csum_offset = skb->csum_offset;
+		if (skb_csum_is_sctp((struct sk_buff *)skb))
+			flags |= KAPI_TX_SCTP_CRC;
+	}
+	if (skb_is_gso(skb)) {
+		flags |= KAPI_TX_GSO;
+		info->gso_size = shinfo->gso_size;
+		info->gso_segs = shinfo->gso_segs;
+	}
+	if (skb_vlan_tag_present(skb)) {
+		flags |= KAPI_TX_VLAN;
+		info->vlan_tci = skb_vlan_tag_get(skb);
+	}
+	if (shinfo->tx_flags & SKBTX_HW_TSTAMP_NOBPF)
+		flags |= KAPI_TX_HWTSTAMP;
+	info->flags = flags;
+}
+
+/*
+ * Makes the headers of a GSO frame a template: the hardware fills in lengths,
+ * and expects a pseudo header checksum without the length. @skb is GSO with a
+ * partial checksum. With GSO_PARTIAL the headers between the outer network
+ * header and the checksummed one are part of the template: the outer IPv4
+ * checksum then must cancel them out.
+ */
+int kapi_skb_tso_prepare(struct sk_buff *skb, struct kapi_tso *tso)
+{
+	unsigned int l4_offset;
+	struct iphdr *iph;
+	__be32 payload;
+	u8 *l4;
+	int err;
+
+	err = skb_cow_head(skb, 0);
+	if (err)
+		return err;
+
+	l4_offset = skb_checksum_start_offset(skb);
+	l4 = skb->data + l4_offset;
+	iph = ip_hdr(skb);
+
+	tso->l4_offset = l4_offset;
+	tso->ipv4 = iph->version == 4;
+	if (tso->ipv4) {
+		u8 *after = (u8 *)iph + iph->ihl * 4;
+
+		iph->tot_len = 0;
+		iph->check = csum_fold(csum_partial(after, l4 - after, 0));
+	} else {
+		ipv6_hdr(skb)->payload_len = 0;
+	}
+
+	payload = htonl(skb->len - l4_offset);
+	tso->udp = !!(skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4);
+	if (tso->udp) {
+		tso->l4_len = sizeof(struct udphdr);
+		csum_replace_by_diff(&((struct udphdr *)l4)->check,
+				     (__force __wsum)payload);
+	} else {
+		tso->l4_len = __tcp_hdrlen((struct tcphdr *)l4);
+		csum_replace_by_diff(&((struct tcphdr *)l4)->check,
+				     (__force __wsum)payload);
+	}
+	tso->hdr_len = l4_offset + tso->l4_len;
+	return 0;
+}
+
+/* Pads @skb to @len bytes; it is freed on failure. */
+int kapi_skb_pad(struct sk_buff *skb, unsigned int len)
+{
+	return skb_put_padto(skb, len);
+}
+
+int kapi_skb_linearize(struct sk_buff *skb)
+{
+	return skb_linearize(skb);
+}
+
+int kapi_skb_checksum_help(struct sk_buff *skb)
+{
+	return skb_checksum_help(skb);
+}
+
+void kapi_skb_tx_timestamp(struct sk_buff *skb)
+{
+	skb_tx_timestamp(skb);
+}
+
+void kapi_skb_free_any(struct sk_buff *skb)
+{
+	dev_kfree_skb_any(skb);
+}
+
+/* Maps the linear part; DMA_MAPPING_ERROR on failure. */
+dma_addr_t kapi_skb_map_head(struct device *dev, const struct sk_buff *skb)
+{
+	dma_addr_t dma = dma_map_single(dev, skb->data, skb_headlen(skb),
+					DMA_TO_DEVICE);
+
+	return dma_mapping_error(dev, dma) ? DMA_MAPPING_ERROR : dma;
+}
+
+/* Maps fragment @index, below nr_frags; DMA_MAPPING_ERROR on failure. */
+dma_addr_t kapi_skb_map_frag(struct device *dev, const struct sk_buff *skb,
+			     unsigned int index, u32 *len)
+{
+	const skb_frag_t *frag = &skb_shinfo(skb)->frags[index];
+	dma_addr_t dma;
+
+	*len = skb_frag_size(frag);
+	dma = skb_frag_dma_map(dev, frag, 0, *len, DMA_TO_DEVICE);
+	return dma_mapping_error(dev, dma) ? DMA_MAPPING_ERROR : dma;
+}
+
+unsigned int kapi_skb_frags(const struct sk_buff *skb)
+{
+	return skb_shinfo(skb)->nr_frags;
+}
+
+/* Fills in what the stack wants to know of a received frame. */
+void kapi_skb_receive(struct sk_buff *skb, struct net_device *dev, u16 queue,
+		      u32 flags, u32 hash, u16 vlan_tci)
+{
+	if (flags & KAPI_RX_CSUM_OK)
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (flags & KAPI_RX_HASH)
+		skb_set_hash(skb, hash, flags & KAPI_RX_HASH_L4 ?
+			     PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
+	if (flags & KAPI_RX_VLAN)
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), vlan_tci);
+	skb_record_rx_queue(skb, queue);
+	skb->protocol = eth_type_trans(skb, dev);
+}
