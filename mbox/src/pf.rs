@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The PF's decision about a request: a pure function.
+//!
+//! It takes two steps, for the reply has to tell what the device did. [`service`] looks at the
+//! request and returns a [`Plan`]: an [`Effect`] for the driver to carry out, or none. Then
+//! [`Plan::finish`] is given the driver's result, updates the [`VfState`] and says what to reply.
+//! A request that is refused, or that the driver fails to carry out, leaves the state as it was.
+
+use super::pf_state::{
+    Multicast,
+    VfConfig,
+    VfState,
+    MAX_FILTERS,
+    MAX_VLANS, //
+};
+use super::pf_to_vf;
+use super::reason::{
+    Failure,
+    Reason, //
+};
+use super::types::{
+    MacAddr,
+    MaxFrame,
+    Promisc,
+    VlanId, //
+};
+use super::vf_to_pf::{
+    Reject,
+    Request, //
+};
+use super::wire::{
+    Header,
+    Message,
+    Words, //
+};
+
+/// What only the driver knows: the other functions of the device.
+pub trait Policy {
+    /// Whether the PF or another VF uses `mac`.
+    fn mac_in_use(&self, mac: MacAddr) -> bool;
+
+    /// Whether this VF may join `vid`.
+    fn may_join_vlan(&self, vid: VlanId) -> bool {
+        let _ = vid;
+        true
+    }
+}
+
+/// What the driver is to do to the VF's pool. All values are in range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The VF's driver has started: set up the pool from nothing (no filters, VLANs or hashes,
+    /// the port VLAN again, standard frame size), with this address, and enable its queues.
+    Reset {
+        /// The address to receive.
+        mac: Option<MacAddr>,
+    },
+    /// The VF went through a function level reset: as [`Effect::Reset`], but its queues stay
+    /// disabled until its driver asks.
+    FunctionReset {
+        /// The address that is assigned now.
+        mac: Option<MacAddr>,
+    },
+    /// Receive this address instead of the old one.
+    SetMac(MacAddr),
+    /// Receive this address as well.
+    AddFilter(MacAddr),
+    /// Receive none of the addresses of [`VfState::filters`] any more.
+    ClearFilters,
+    /// Receive exactly these multicast frames.
+    SetMulticast(Multicast),
+    /// Join a VLAN, which is not 0.
+    JoinVlan(VlanId),
+    /// Leave a VLAN, which is not 0.
+    LeaveVlan(VlanId),
+    /// Receive frames up to this length.
+    SetMaxFrame(MaxFrame),
+}
+
+/// What to write into the mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// This message, with the doorbell.
+    Reply(Message),
+    /// Nothing. The buffer keeps its words.
+    Silence,
+}
+
+/// A request that was looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    header: Header,
+    clear_to_send: bool,
+    effect: Option<Effect>,
+    next: VfState,
+    verdict: Verdict,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Verdict {
+    Grant,
+    GrantWith(Reason),
+    Refuse(Reason),
+    Ignore(Option<Reason>),
+}
+
+/// A request that was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What to write into the mailbox.
+    pub answer: Answer,
+    /// What the operator may want to know, to be printed at a bounded rate.
+    pub reason: Option<Reason>,
+}
+
+/// Looks at a request: what to do, and what would follow.
+///
+/// `unready_nack` says whether a VF that is not clear to send may be told so now; see
+/// [`super::server::UNREADY_NACK_INTERVAL`].
+pub fn service(
+    state: &VfState,
+    config: &VfConfig,
+    policy: &(impl Policy + ?Sized),
+    words: &Words,
+    unready_nack: bool,
+) -> Plan {
+    let mut plan = Plan {
+        header: Header::from_raw(words[0]),
+        clear_to_send: state.clear_to_send,
+        effect: None,
+        next: *state,
+        verdict: Verdict::Ignore(None),
+    };
+    let decoded = Request::decode(words);
+    plan.verdict = match decoded {
+        Err(Reject::NotARequest) => Verdict::Ignore(None),
+        Ok(Request::Reset) => plan.reset(config),
+        _ if !state.clear_to_send && unready_nack => Verdict::Refuse(Reason::NotReady),
+        _ if !state.clear_to_send => Verdict::Ignore(Some(Reason::NotReady)),
+        Err(reject) => Verdict::Refuse(Reason::Invalid(reject)),
+        Ok(request) => match plan.decide(&request, config, policy) {
+            Ok(verdict) => verdict,
+            Err(reason) => Verdict::Refuse(reason),
+        },
+    };
+    plan
+}
+
+impl Plan {
+    /// What the driver has to do before [`Self::finish`].
+    pub const fn effect(&self) -> Option<&Effect> {
+        self.effect.as_ref()
+    }
+
+    /// Completes the request with the driver's result, `Ok` if there was nothing to do.
+    pub fn finish(self, state: &mut VfState, result: Result<(), Failure>) -> Outcome {
+        if let (Some(effect), Err(failure)) = (self.effect, result) {
+            let answer = match effect {
+                // NACK would mean "no MAC address assigned". The bare one means "not now".
+                Effect::Reset { .. } | Effect::FunctionReset { .. } => pf_to_vf::lost(),
+                _ => pf_to_vf::simple_reply(self.header, false, self.clear_to_send),
+            };
+            return Outcome {
+                answer: Answer::Reply(answer),
+                reason: Some(Reason::Failed(failure)),
+            };
+        }
+        let (granted, reason) = match self.verdict {
+            Verdict::Grant => (true, None),
+            Verdict::GrantWith(reason) => (true, Some(reason)),
+            Verdict::Refuse(reason) => (false, Some(reason)),
+            Verdict::Ignore(reason) => {
+                return Outcome {
+                    answer: Answer::Silence,
+                    reason,
+                }
+            }
+        };
+        if granted {
+            *state = self.next;
+        }
+        let reply = match self.effect {
+            Some(Effect::Reset { mac }) => pf_to_vf::reset_reply(mac),
+            _ => pf_to_vf::simple_reply(self.header, granted, self.clear_to_send),
+        };
+        Outcome {
+            answer: Answer::Reply(reply),
+            reason,
+        }
+    }
+
+    fn reset(&mut self, config: &VfConfig) -> Verdict {
+        self.next = self.next.after_reset(config);
+        self.next.clear_to_send = true;
+        self.effect = Some(Effect::Reset { mac: self.next.mac });
+        Verdict::Grant
+    }
+
+    fn decide(
+        &mut self,
+        request: &Request,
+        config: &VfConfig,
+        policy: &(impl Policy + ?Sized),
+    ) -> Result<Verdict, Reason> {
+        match *request {
+            Request::Reset => Ok(self.reset(config)),
+            Request::SetMac(mac) => self.set_mac(mac, config, policy),
+            Request::ClearFilters { .. } => Ok(self.clear_filters()),
+            Request::AddFilter(mac) => self.add_filter(mac, config, policy),
+            Request::SetMulticast(list) => {
+                self.next.hashes = list;
+                self.effect = Some(Effect::SetMulticast(self.next.multicast(config)));
+                Ok(if list.overflow() && !config.trusted {
+                    Verdict::GrantWith(Reason::MulticastOverflow)
+                } else {
+                    Verdict::Grant
+                })
+            }
+            Request::SetVlan { vid, join } => self.set_vlan(vid, join, config, policy),
+            Request::SetMaxFrame(size) => {
+                self.next.max_frame = size;
+                self.effect = Some(Effect::SetMaxFrame(size));
+                Ok(Verdict::Grant)
+            }
+            Request::SetPromisc(modes) => self.set_promisc(modes, config),
+        }
+    }
+
+    fn set_mac(
+        &mut self,
+        mac: MacAddr,
+        config: &VfConfig,
+        policy: &(impl Policy + ?Sized),
+    ) -> Result<Verdict, Reason> {
+        // igbvf sends its address after each reset, also when the administrator chose it.
+        if self.next.mac == Some(mac) {
+            return Ok(Verdict::Grant);
+        }
+        if !config.may_set_mac() {
+            return Err(Reason::MacLocked(mac));
+        }
+        if policy.mac_in_use(mac) {
+            return Err(Reason::MacInUse(mac));
+        }
+        self.next.mac = Some(mac);
+        self.effect = Some(Effect::SetMac(mac));
+        Ok(Verdict::Grant)
+    }
+
+    fn clear_filters(&mut self) -> Verdict {
+        // igbvf sends this whenever its receive mode changes, mostly with nothing to clear.
+        if self.next.filters.len() > 0 {
+            self.next.filters = super::pf_state::Set::EMPTY;
+            self.effect = Some(Effect::ClearFilters);
+        }
+        Verdict::Grant
+    }
+
+    fn add_filter(
+        &mut self,
+        mac: MacAddr,
+        config: &VfConfig,
+        policy: &(impl Policy + ?Sized),
+    ) -> Result<Verdict, Reason> {
+        if self.next.uses_mac(mac) {
+            return Ok(Verdict::Grant);
+        }
+        if !config.may_set_mac() {
+            return Err(Reason::MacLocked(mac));
+        }
+        let quota = usize::from(config.filter_quota).min(MAX_FILTERS);
+        if self.next.filters.len() >= quota {
+            return Err(Reason::FilterQuota(config.filter_quota));
+        }
+        if policy.mac_in_use(mac) {
+            return Err(Reason::MacInUse(mac));
+        }
+        if !self.next.filters.insert(mac) {
+            return Err(Reason::FilterQuota(config.filter_quota));
+        }
+        self.effect = Some(Effect::AddFilter(mac));
+        Ok(Verdict::Grant)
+    }
+
+    fn set_vlan(
+        &mut self,
+        vid: VlanId,
+        join: bool,
+        config: &VfConfig,
+        policy: &(impl Policy + ?Sized),
+    ) -> Result<Verdict, Reason> {
+        // Each VF is always in VLAN 0. Linux asks for it on each interface that comes up.
+        if vid.is_zero() {
+            return Ok(Verdict::Grant);
+        }
+        if let Some(port_vlan) = config.port_vlan.filter(|vid| !vid.is_zero()) {
+            return Err(Reason::PortVlan(port_vlan));
+        }
+        if self.next.vlans.contains(vid) == join {
+            return Ok(Verdict::Grant);
+        }
+        if !join {
+            self.next.vlans.remove(vid);
+            self.effect = Some(Effect::LeaveVlan(vid));
+            return Ok(Verdict::Grant);
+        }
+        if !policy.may_join_vlan(vid) {
+            return Err(Reason::VlanDenied(vid));
+        }
+        let quota = usize::from(config.vlan_quota).min(MAX_VLANS);
+        if self.next.vlans.len() >= quota || !self.next.vlans.insert(vid) {
+            return Err(Reason::VlanQuota(config.vlan_quota));
+        }
+        self.effect = Some(Effect::JoinVlan(vid));
+        Ok(Verdict::Grant)
+    }
+
+    fn set_promisc(&mut self, modes: Promisc, config: &VfConfig) -> Result<Verdict, Reason> {
+        if modes.unicast {
+            return Err(Reason::UnicastPromisc);
+        }
+        if modes.multicast && !config.trusted {
+            return Err(Reason::MulticastPromisc);
+        }
+        self.next.all_multicast = modes.multicast;
+        self.effect = Some(Effect::SetMulticast(self.next.multicast(config)));
+        Ok(Verdict::Grant)
+    }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the PF knows of a VF: what the administrator wants ([`VfConfig`]), and what the VF has
+//! been granted ([`VfState`]).
+
+use super::types::{
+    HashList,
+    MacAddr,
+    MaxFrame,
+    VlanId, //
+};
+
+/// Additional MAC filters that a [`VfState`] can hold: more than a port with VFs can spare.
+pub const MAX_FILTERS: usize = 16;
+/// VLANs that a [`VfState`] can hold: the size of the VLVF table.
+pub const MAX_VLANS: usize = 32;
+
+/// What the administrator wants of a VF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VfConfig {
+    /// The assigned MAC address: the administrator's, or the driver's default. Without one the VF
+    /// is told to choose.
+    pub mac: Option<MacAddr>,
+    /// The administrator has set the MAC address: an untrusted VF may not change it.
+    pub mac_locked: bool,
+    /// The VF may choose its MAC address in spite of the administrator's, and may receive all
+    /// multicast frames.
+    pub trusted: bool,
+    /// The VLAN the administrator has put the VF into, unseen by it.
+    pub port_vlan: Option<VlanId>,
+    /// How many additional MAC addresses the VF may have; at most [`MAX_FILTERS`] count.
+    pub filter_quota: u8,
+    /// How many VLANs the VF may join; at most [`MAX_VLANS`] count.
+    pub vlan_quota: u8,
+}
+
+impl VfConfig {
+    /// What igbvf limits itself to.
+    pub const DEFAULT_FILTER_QUOTA: u8 = 3;
+
+    /// Whether the VF may change its addresses.
+    pub const fn may_set_mac(&self) -> bool {
+        !self.mac_locked || self.trusted
+    }
+}
+
+impl Default for VfConfig {
+    fn default() -> Self {
+        Self {
+            mac: None,
+            mac_locked: false,
+            trusted: false,
+            port_vlan: None,
+            filter_quota: Self::DEFAULT_FILTER_QUOTA,
+            vlan_quota: 4,
+        }
+    }
+}
+
+/// A short list without duplicates.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Set<T, const N: usize> {
+    items: [Option<T>; N],
+}
+
+impl<T: Copy + PartialEq, const N: usize> Set<T, N> {
+    pub(super) const EMPTY: Self = Self { items: [None; N] };
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = T> + '_ {
+        self.items.iter().filter_map(|item| *item)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    pub(super) fn contains(&self, value: T) -> bool {
+        self.iter().any(|item| item == value)
+    }
+
+    /// Whether there was room, or the value was there.
+    pub(super) fn insert(&mut self, value: T) -> bool {
+        if self.contains(value) {
+            return true;
+        }
+        match self.items.iter_mut().find(|item| item.is_none()) {
+            Some(slot) => {
+                *slot = Some(value);
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn remove(&mut self, value: T) {
+        for item in &mut self.items {
+            if *item == Some(value) {
+                *item = None;
+            }
+        }
+    }
+}
+
+impl<T: Copy + PartialEq, const N: usize> PartialEq for Set<T, N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().all(|item| other.contains(item))
+    }
+}
+
+/// The multicast frames a VF receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Multicast {
+    /// All of them (VMOLR.MPME). The hashes are then of no effect.
+    pub all: bool,
+    /// Those with a hash in the list (VMOLR.ROMPE and the MTA).
+    pub hashes: HashList,
+}
+
+/// What a VF has been granted. It is all that is needed to set up the VF's pool again after a
+/// reset of the device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VfState {
+    pub(super) clear_to_send: bool,
+    pub(super) mac: Option<MacAddr>,
+    pub(super) filters: Set<MacAddr, MAX_FILTERS>,
+    pub(super) vlans: Set<VlanId, MAX_VLANS>,
+    pub(super) hashes: HashList,
+    pub(super) all_multicast: bool,
+    pub(super) max_frame: MaxFrame,
+}
+
+impl VfState {
+    /// A VF that no driver has reset yet.
+    pub const fn new(config: &VfConfig) -> Self {
+        Self {
+            clear_to_send: false,
+            mac: config.mac,
+            filters: Set::EMPTY,
+            vlans: Set::EMPTY,
+            hashes: HashList::EMPTY,
+            all_multicast: false,
+            max_frame: MaxFrame::STANDARD,
+        }
+    }
+
+    /// Whether the VF has completed its reset handshake.
+    pub const fn clear_to_send(&self) -> bool {
+        self.clear_to_send
+    }
+
+    /// The MAC address in use.
+    pub const fn mac(&self) -> Option<MacAddr> {
+        self.mac
+    }
+
+    /// The additional MAC addresses.
+    pub fn filters(&self) -> impl Iterator<Item = MacAddr> + '_ {
+        self.filters.iter()
+    }
+
+    /// The VLANs the VF has joined. VLAN 0 and the port VLAN are not among them.
+    pub fn vlans(&self) -> impl Iterator<Item = VlanId> + '_ {
+        self.vlans.iter()
+    }
+
+    /// Whether the VF uses `mac`, as its own or as an additional address.
+    pub fn uses_mac(&self, mac: MacAddr) -> bool {
+        self.mac == Some(mac) || self.filters.contains(mac)
+    }
+
+    /// The longest frame the VF wants.
+    pub const fn max_frame(&self) -> MaxFrame {
+        self.max_frame
+    }
+
+    /// The multicast frames the VF is to receive, by what it asked for and whether it is trusted
+    /// now. To be applied again when the trust changes.
+    pub fn multicast(&self, config: &VfConfig) -> Multicast {
+        Multicast {
+            all: config.trusted && (self.all_multicast || self.hashes.overflow()),
+            hashes: self.hashes,
+        }
+    }
+
+    /// The VF's own reset: only the MAC address stays, as long as it may. (C igb keeps it as
+    /// well, and DPDK's VF driver relies on that: it sets the address before its last reset.)
+    pub(super) fn after_reset(&self, config: &VfConfig) -> Self {
+        let mut state = Self::new(config);
+        if config.may_set_mac() && self.mac.is_some() {
+            state.mac = self.mac;
+        }
+        state
+    }
+}

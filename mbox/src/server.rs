@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The PF's end of one mailbox: takes requests, has them decided and carried out, answers, and
+//! delivers notices to the VF.
+//!
+//! [`Server::service`] does all that is possible now and never waits: where the VF holds the
+//! buffer, it says when to be called again. It may run for long (the driver's [`Backend::apply`]
+//! programs the device), so it belongs into a work item or a threaded interrupt handler.
+//!
+//! One buffer carries both directions, so a notice can destroy a request, and a request a notice.
+//! The server writes a notice only while it owns the buffer, no request is pending, and the VF has
+//! read what came before. A notice that a request overwrote is sent again.
+
+use super::limit::{
+    LogLimit,
+    TokenBucket, //
+};
+use super::pf::{
+    service,
+    Answer,
+    Effect,
+    Policy, //
+};
+use super::pf_state::{
+    VfConfig,
+    VfState, //
+};
+use super::pf_to_vf;
+use super::port::{
+    P2vMailbox,
+    PfEvents,
+    PfPort, //
+};
+use super::reason::{
+    Failure,
+    Reason, //
+};
+use super::time::{
+    Span,
+    Time, //
+};
+use super::wire::Message;
+
+/// A VF that is not clear to send is told so at most once in this time, as by C igb.
+pub const UNREADY_NACK_INTERVAL: Span = Span::from_millis(2_000);
+/// How long a notice waits for the VF to read what came before, before it is sent all the same.
+pub const READ_TIMEOUT: Span = Span::from_millis(1_000);
+/// How soon to try for the buffer again at first.
+pub const LOCK_RETRY_FIRST: Span = Span::from_millis(1);
+/// How soon to try for the buffer again at last.
+pub const LOCK_RETRY_LAST: Span = Span::from_millis(128);
+/// How long a VF may hold the buffer before it is taken away.
+pub const LOCK_HELD_TIMEOUT: Span = Span::from_millis(1_000);
+/// Requests that a VF may send at once.
+pub const REQUEST_BURST: u32 = 128;
+/// One more request per this time.
+pub const REQUEST_INTERVAL: Span = Span::from_millis(2);
+
+/// What the driver does for the server of one VF.
+pub trait Backend: Policy {
+    /// Carries out an effect. `state` is the VF's state before it.
+    ///
+    /// # Errors
+    ///
+    /// The VF's request is refused and its state stays as it was.
+    fn apply(&mut self, state: &VfState, effect: &Effect) -> Result<(), Failure>;
+
+    /// Tells the operator. Called at a bounded rate; `suppressed` messages were left out before.
+    fn report(&mut self, reason: Reason, suppressed: u32);
+}
+
+/// A message without a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Notice {
+    /// The control message.
+    Control,
+    /// The bare NACK.
+    Lost,
+}
+
+/// What the VF has not yet read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Unread {
+    since: Time,
+    notice: Option<Notice>,
+}
+
+/// What has happened on a mailbox, for statistics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Requests read.
+    pub requests: u64,
+    /// Requests refused.
+    pub refused: u64,
+    /// Doorbells that were not answered.
+    pub ignored: u64,
+    /// Notices sent.
+    pub notices: u64,
+    /// Function level resets.
+    pub function_resets: u64,
+}
+
+/// The PF's end of one VF's mailbox.
+#[derive(Clone, Copy, Debug)]
+pub struct Server {
+    state: VfState,
+    events: PfEvents,
+    notice: Option<Notice>,
+    unread: Option<Unread>,
+    last_nack: Option<Time>,
+    held_since: Option<Time>,
+    lock_retry: Span,
+    requests: TokenBucket,
+    log: LogLimit,
+    counters: Counters,
+}
+
+impl Server {
+    /// The server of a VF that no driver has reset yet.
+    pub const fn new(config: &VfConfig) -> Self {
+        Self {
+            state: VfState::new(config),
+            events: PfEvents {
+                request: false,
+                ack: false,
+                function_reset: false,
+            },
+            notice: None,
+            unread: None,
+            last_nack: None,
+            held_since: None,
+            lock_retry: LOCK_RETRY_FIRST,
+            requests: TokenBucket::new(REQUEST_BURST, REQUEST_INTERVAL),
+            log: LogLimit::new(),
+            counters: Counters {
+                requests: 0,
+                refused: 0,
+                ignored: 0,
+                notices: 0,
+                function_resets: 0,
+            },
+        }
+    }
+
+    /// What the VF has been granted.
+    pub const fn state(&self) -> &VfState {
+        &self.state
+    }
+
+    /// What has happened so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Replaces the limit on requests.
+    pub fn set_request_limit(&mut self, limit: TokenBucket) {
+        self.requests = limit;
+    }
+
+    /// Has the VF look at its link: the control message. Delivered by the next
+    /// [`Self::service`] that finds the buffer free.
+    pub fn notify(&mut self) {
+        if self.notice.is_none() {
+            self.notice = Some(Notice::Control);
+        }
+    }
+
+    /// The administrator has changed what the VF was told at its reset (MAC address, port VLAN):
+    /// it has to start again, and is told so. Returns what the driver has to apply now.
+    #[must_use]
+    pub fn reconfigure(&mut self, config: &VfConfig) -> Effect {
+        self.state = VfState::new(config);
+        self.last_nack = None;
+        self.notice = Some(Notice::Control);
+        Effect::FunctionReset {
+            mac: self.state.mac,
+        }
+    }
+
+    /// The device was reset: mailbox and pools have lost what they held, the VF has to start
+    /// again, and is told so. The address it chose is kept; [`Self::state`] says what to program.
+    pub fn device_reset(&mut self, config: &VfConfig) {
+        self.state = self.state.after_reset(config);
+        self.events = PfEvents::default();
+        self.unread = None;
+        self.last_nack = None;
+        self.held_since = None;
+        self.lock_retry = LOCK_RETRY_FIRST;
+        self.notice = Some(Notice::Control);
+    }
+
+    /// Does all that can be done now, at most one request. To be called on each event of this
+    /// VF, after [`Self::notify`] and its like, and at the time that the last call returned.
+    ///
+    /// Returns when to call again if no event comes before.
+    pub fn service<P, B>(
+        &mut self,
+        port: &mut P,
+        config: &VfConfig,
+        backend: &mut B,
+        now: Time,
+    ) -> Option<Time>
+    where
+        P: PfPort + ?Sized,
+        B: Backend + ?Sized,
+    {
+        self.collect(port, config, backend, now);
+        if self.events.request {
+            if !self.requests.ready(now) {
+                self.report(backend, Reason::Flood, now);
+                return Some(self.requests.next());
+            }
+            if !self.lock(port, backend, now) {
+                return Some(now.after(self.lock_retry));
+            }
+            self.requests.take(now);
+            self.serve_request(port, config, backend, now);
+        }
+        self.deliver_notice(port, config, backend, now)
+    }
+
+    /// Takes the port's events; handles all but the request.
+    fn collect<P, B>(&mut self, port: &mut P, config: &VfConfig, backend: &mut B, now: Time)
+    where
+        P: PfPort + ?Sized,
+        B: Backend + ?Sized,
+    {
+        self.events = self.events.merge(port.take_events());
+        if core::mem::take(&mut self.events.function_reset) {
+            self.function_reset(config, backend, now);
+        }
+        if core::mem::take(&mut self.events.ack) {
+            self.unread = None;
+            // igbvf reads the mailbox to learn whether it is still served, and resets itself
+            // when it finds NACK: that is how it recovers from a reset of the PF.
+            if !self.state.clear_to_send && self.nack_due(now) {
+                self.notice = Some(Notice::Lost);
+            }
+        }
+    }
+
+    fn function_reset<B: Backend + ?Sized>(
+        &mut self,
+        config: &VfConfig,
+        backend: &mut B,
+        now: Time,
+    ) {
+        self.counters.function_resets = self.counters.function_resets.wrapping_add(1);
+        let next = VfState::new(config);
+        let result = backend.apply(&self.state, &Effect::FunctionReset { mac: next.mac });
+        if let Err(failure) = result {
+            self.report(backend, Reason::Failed(failure), now);
+        }
+        // Whatever the device did, nothing of this VF is served until its driver has reset it.
+        self.state = next;
+        self.notice = None;
+        self.unread = None;
+        self.last_nack = None;
+    }
+
+    /// Reads, decides, applies and answers the request in the buffer, which the PF owns.
+    fn serve_request<P, B>(&mut self, port: &mut P, config: &VfConfig, backend: &mut B, now: Time)
+    where
+        P: PfPort + ?Sized,
+        B: Backend + ?Sized,
+    {
+        // A doorbell that rang since then belongs to the words that are read below.
+        self.collect(port, config, backend, now);
+        self.events.request = false;
+        let words = port.read();
+        port.set_control(P2vMailbox::ACK.with(P2vMailbox::PFU));
+        self.counters.requests = self.counters.requests.wrapping_add(1);
+
+        let nack_due = self.nack_due(now);
+        let plan = service(&self.state, config, backend, &words, nack_due);
+        let result = match plan.effect() {
+            Some(effect) => backend.apply(&self.state, effect),
+            None => Ok(()),
+        };
+        let outcome = plan.finish(&mut self.state, result);
+
+        match outcome.answer {
+            Answer::Reply(reply) => {
+                self.requeue_unread();
+                self.send(port, &reply, None, now);
+                if reply.first().has(super::wire::NACK) {
+                    self.counters.refused = self.counters.refused.wrapping_add(1);
+                }
+            }
+            Answer::Silence => {
+                port.unlock();
+                self.counters.ignored = self.counters.ignored.wrapping_add(1);
+            }
+        }
+        if outcome.reason == Some(Reason::NotReady) && outcome.answer != Answer::Silence {
+            self.last_nack = Some(now);
+        }
+        if let Some(reason) = outcome.reason {
+            self.report(backend, reason, now);
+        }
+    }
+
+    /// The VF has overwritten a notice it had not read: it will need it again, unless it has
+    /// just reset itself.
+    fn requeue_unread(&mut self) {
+        if let Some(Unread {
+            notice: Some(Notice::Control),
+            ..
+        }) = self.unread
+        {
+            self.notify();
+        }
+        if self.state.clear_to_send && self.notice == Some(Notice::Lost) {
+            self.notice = None;
+        }
+    }
+
+    fn deliver_notice<P, B>(
+        &mut self,
+        port: &mut P,
+        config: &VfConfig,
+        backend: &mut B,
+        now: Time,
+    ) -> Option<Time>
+    where
+        P: PfPort + ?Sized,
+        B: Backend + ?Sized,
+    {
+        self.notice?;
+        if let Some(unread) = self.unread {
+            if now.since(unread.since) < READ_TIMEOUT {
+                return Some(unread.since.after(READ_TIMEOUT));
+            }
+        }
+        if !self.lock(port, backend, now) {
+            return Some(now.after(self.lock_retry));
+        }
+        // Only now that the VF cannot write is it certain whether a request is in the buffer.
+        self.collect(port, config, backend, now);
+        if self.events.request {
+            port.unlock();
+            return Some(now);
+        }
+        let Some(notice) = self.notice.take() else {
+            port.unlock();
+            return None;
+        };
+        let message = match notice {
+            Notice::Control => pf_to_vf::control(self.state.clear_to_send),
+            Notice::Lost => {
+                self.last_nack = Some(now);
+                pf_to_vf::lost()
+            }
+        };
+        self.counters.notices = self.counters.notices.wrapping_add(1);
+        self.send(port, &message, Some(notice), now);
+        None
+    }
+
+    /// Writes a message into the buffer, which the PF owns, and gives it to the VF.
+    fn send<P: PfPort + ?Sized>(
+        &mut self,
+        port: &mut P,
+        message: &Message,
+        notice: Option<Notice>,
+        now: Time,
+    ) {
+        port.write(message.words());
+        port.set_control(P2vMailbox::STS);
+        self.unread = Some(Unread { since: now, notice });
+    }
+
+    /// Tries once for the buffer. Takes it away from a VF that has held it for too long.
+    fn lock<P, B>(&mut self, port: &mut P, backend: &mut B, now: Time) -> bool
+    where
+        P: PfPort + ?Sized,
+        B: Backend + ?Sized,
+    {
+        if port.try_lock() {
+            self.held_since = None;
+            self.lock_retry = LOCK_RETRY_FIRST;
+            return true;
+        }
+        let since = *self.held_since.get_or_insert(now);
+        if now.since(since) >= LOCK_HELD_TIMEOUT {
+            port.set_control(P2vMailbox::RVFU);
+            self.report(backend, Reason::BufferHeld, now);
+            self.held_since = Some(now);
+            self.lock_retry = LOCK_RETRY_LAST;
+        } else {
+            self.lock_retry = self.lock_retry.doubled().min(LOCK_RETRY_LAST);
+        }
+        false
+    }
+
+    fn nack_due(&self, now: Time) -> bool {
+        self.last_nack
+            .is_none_or(|last| now.since(last) >= UNREADY_NACK_INTERVAL)
+    }
+
+    fn report<B: Backend + ?Sized>(&mut self, backend: &mut B, reason: Reason, now: Time) {
+        if let Some(suppressed) = self.log.admit(now) {
+            backend.report(reason, suppressed);
+        }
+    }
+}
