@@ -24,6 +24,10 @@ use super::{
 };
 use crate::kapi::bindings;
 
+/// Headroom that the stack likes: for headers that are put in front when a frame is forwarded, and
+/// for the alignment of the network header.
+pub const DEFAULT_HEADROOM: u32 = bindings::KAPI_RX_HEADROOM;
+
 /// A pool of single pages for one receive queue.
 ///
 /// # Invariants

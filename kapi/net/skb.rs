@@ -48,6 +48,9 @@ pub struct SkBuff {
 // SAFETY: An skb belongs to no CPU or task.
 unsafe impl Send for SkBuff {}
 
+/// Page fragments that an skb has at most.
+pub const MAX_FRAGS: u32 = bindings::KAPI_MAX_SKB_FRAGS;
+
 /// A request to compute a checksum.
 #[derive(Clone, Copy)]
 pub struct TxChecksum {
@@ -89,6 +92,12 @@ impl TxInfo {
         u32::from(self.raw.nr_frags)
     }
 
+    /// Bytes of the largest page fragment.
+    #[inline]
+    pub fn max_frag(&self) -> u32 {
+        self.raw.max_frag
+    }
+
     /// EtherType, host byte order.
     #[inline]
     pub fn protocol(&self) -> u16 {
@@ -125,11 +134,28 @@ impl TxInfo {
             .then_some((self.raw.gso_size, self.raw.gso_segs))
     }
 
+    /// The last four bytes of the frame are the sender's own FCS.
+    #[inline]
+    pub fn has_fcs(&self) -> bool {
+        self.flag(bindings::KAPI_TX_NO_FCS)
+    }
+
     /// The sender wants the hardware's time of transmission.
     #[inline]
     pub fn wants_hw_timestamp(&self) -> bool {
         self.flag(bindings::KAPI_TX_HWTSTAMP)
     }
+}
+
+/// Where a frame's headers lie, for `ndo_features_check`.
+#[derive(Clone, Copy)]
+pub struct TxHeaders {
+    /// Offset of the network header.
+    pub l3_offset: u32,
+    /// Offset of the first byte that is summed; means nothing without a pending checksum.
+    pub l4_offset: u32,
+    /// The frame is in a tunnel: these are the outer network and the inner transport header.
+    pub encapsulated: bool,
 }
 
 /// The header template of a frame that the hardware segments.
@@ -202,6 +228,30 @@ impl SkBuff {
         // SAFETY: By the type invariant; `raw` is writable.
         unsafe { bindings::kapi_skb_tx_info(self.as_raw(), &mut raw) };
         TxInfo { raw }
+    }
+
+    /// Tells where the headers lie.
+    #[inline]
+    pub fn tx_headers(&self) -> TxHeaders {
+        let mut raw = bindings::kapi_tx_headers::default();
+        // SAFETY: By the type invariant; `raw` is writable.
+        unsafe { bindings::kapi_skb_tx_headers(self.as_raw(), &mut raw) };
+        TxHeaders {
+            l3_offset: raw.l3_offset,
+            l4_offset: raw.l4_offset,
+            encapsulated: raw.encapsulated,
+        }
+    }
+
+    /// Bytes of page fragment `index`; zero if there is no such fragment.
+    #[inline]
+    pub fn frag_len(&self, index: u32) -> u32 {
+        // SAFETY: By the type invariant.
+        if index >= unsafe { bindings::kapi_skb_frags(self.as_raw()) } {
+            return 0;
+        }
+        // SAFETY: By the type invariant, and the index was checked.
+        unsafe { bindings::kapi_skb_frag_len(self.as_raw(), index) }
     }
 
     /// Turns the headers into the template that the hardware wants; for a frame with
@@ -297,9 +347,8 @@ impl SkBuff {
             return Err(EINVAL);
         }
         // SAFETY: `mapper`'s device and the skb are live, and the index was checked.
-        let addr = unsafe {
-            bindings::kapi_skb_map_frag(mapper.as_raw(), self.as_raw(), index, &mut len)
-        };
+        let addr =
+            unsafe { bindings::kapi_skb_map_frag(mapper.as_raw(), self.as_raw(), index, &mut len) };
         Self::mapping(addr, len)
     }
 

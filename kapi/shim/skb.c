@@ -15,11 +15,16 @@
 void kapi_skb_tx_info(const struct sk_buff *skb, struct kapi_tx_info *info)
 {
 	const struct skb_shared_info *shinfo = skb_shinfo(skb);
+	u32 max_frag = 0;
 	u8 flags = 0;
+	int i;
 
 	info->len = skb->len;
 	info->headlen = skb_headlen(skb);
 	info->nr_frags = shinfo->nr_frags;
+	for (i = 0; i < shinfo->nr_frags; i++)
+		max_frag = max(max_frag, skb_frag_size(&shinfo->frags[i]));
+	info->max_frag = max_frag;
 	info->protocol = ntohs(skb->protocol);
 	info->l3_offset = skb_network_offset(skb);
 	if (skb->ip_summed == CHECKSUM_PARTIAL) {
@@ -40,7 +45,24 @@ void kapi_skb_tx_info(const struct sk_buff *skb, struct kapi_tx_info *info)
 	}
 	if (shinfo->tx_flags & SKBTX_HW_TSTAMP_NOBPF)
 		flags |= KAPI_TX_HWTSTAMP;
+	if (skb->no_fcs)
+		flags |= KAPI_TX_NO_FCS;
 	info->flags = flags;
+}
+
+/* Where the headers of @skb lie, whatever is set of it. */
+void kapi_skb_tx_headers(const struct sk_buff *skb,
+			 struct kapi_tx_headers *headers)
+{
+	headers->l3_offset = skb_network_offset(skb);
+	headers->l4_offset = skb_checksum_start_offset(skb);
+	headers->encapsulated = skb->encapsulation;
+}
+
+/* Bytes of fragment @index, below nr_frags. */
+unsigned int kapi_skb_frag_len(const struct sk_buff *skb, unsigned int index)
+{
+	return skb_frag_size(&skb_shinfo(skb)->frags[index]);
 }
 
 /*

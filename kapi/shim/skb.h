@@ -15,12 +15,14 @@
  * @protocol: EtherType, CPU byte order
  * @gso_size: payload bytes a segment, if KAPI_TX_GSO
  * @gso_segs: number of segments, if KAPI_TX_GSO
+ * @max_frag: bytes of the largest page fragment
  * @nr_frags: page fragments after the linear part
  * @flags: KAPI_TX_*
  */
 struct kapi_tx_info {
 	u32 len;
 	u32 headlen;
+	u32 max_frag;
 	u16 l3_offset;
 	u16 csum_start;
 	u16 csum_offset;
@@ -37,6 +39,19 @@ struct kapi_tx_info {
 #define KAPI_TX_VLAN		0x04
 #define KAPI_TX_SCTP_CRC	0x08
 #define KAPI_TX_HWTSTAMP	0x10
+#define KAPI_TX_NO_FCS		0x20
+
+/**
+ * struct kapi_tx_headers - what ndo_features_check asks of an skb
+ * @l3_offset: network header, bytes from the start of the data
+ * @l4_offset: where the checksum starts, bytes from the start of the data
+ * @encapsulated: the frame is in a tunnel
+ */
+struct kapi_tx_headers {
+	u32 l3_offset;
+	u32 l4_offset;
+	bool encapsulated;
+};
 
 /**
  * struct kapi_tso - the headers of a frame that the hardware is to segment
@@ -60,10 +75,16 @@ struct kapi_tso {
 #define KAPI_RX_HASH_L4		0x04
 #define KAPI_RX_VLAN		0x08
 
-/* MAX_SKB_FRAGS is no plain constant for bindgen. */
-enum { KAPI_MAX_SKB_FRAGS = MAX_SKB_FRAGS };
+/* These are no plain constants for bindgen. */
+enum {
+	KAPI_MAX_SKB_FRAGS = MAX_SKB_FRAGS,
+	KAPI_RX_HEADROOM = NET_SKB_PAD + NET_IP_ALIGN,
+};
 
 void kapi_skb_tx_info(const struct sk_buff *skb, struct kapi_tx_info *info);
+void kapi_skb_tx_headers(const struct sk_buff *skb,
+			 struct kapi_tx_headers *headers);
+unsigned int kapi_skb_frag_len(const struct sk_buff *skb, unsigned int index);
 int kapi_skb_tso_prepare(struct sk_buff *skb, struct kapi_tso *tso);
 int kapi_skb_pad(struct sk_buff *skb, unsigned int len);
 int kapi_skb_linearize(struct sk_buff *skb);
