@@ -9,5 +9,6 @@
 
 pub mod desc;
 pub mod offload;
+pub mod queue_ctl;
 pub mod ring;
 pub mod rx_status;

@@ -37,6 +37,18 @@ pub enum Work {
     },
 }
 
+/// The transport protocol whose checksum goes `offset` bytes into the transport header.
+///
+/// `sctp` tells that it is SCTP's CRC32c. [`None`] for a protocol that the hardware does not know.
+pub const fn transport(offset: u16, sctp: bool) -> Option<L4> {
+    match (offset, sctp) {
+        (6, false) => Some(L4::Udp),
+        (16, false) => Some(L4::Tcp),
+        (8, true) => Some(L4::Sctp),
+        _ => None,
+    }
+}
+
 /// A frame, as far as offloads go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame {

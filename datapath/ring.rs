@@ -98,6 +98,12 @@ impl Chunks {
     pub const fn new(len: u32) -> Self {
         Self { offset: 0, len }
     }
+
+    /// No piece is left.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
 }
 
 impl Iterator for Chunks {

@@ -19,8 +19,14 @@ use rigb_datapath::{
         L4, //
     },
     offload::{
+        transport,
         Frame,
         Work, //
+    },
+    queue_ctl::{
+        rxdctl,
+        srrctl,
+        txdctl, //
     },
     rx_status::{
         rss_hash,
@@ -279,4 +285,26 @@ fn plan_without_wishes_needs_no_context() {
     }
     .plan()
     .is_err());
+}
+
+#[test]
+fn checksum_offset_names_the_transport() {
+    assert_eq!(transport(6, false), Some(L4::Udp));
+    assert_eq!(transport(16, false), Some(L4::Tcp));
+    assert_eq!(transport(8, true), Some(L4::Sctp));
+    // ICMPv6 has its checksum at 2; an offset of 8 that is not SCTP is some other protocol.
+    for (offset, sctp) in [(2, false), (8, false), (0, false), (6, true), (16, true)] {
+        assert_eq!(transport(offset, sctp), None);
+    }
+}
+
+#[test]
+fn queue_control_registers() {
+    // BSIZEPACKET 3 KB, BSIZEHEADER 256 bytes, DESCTYPE advanced one buffer, DROP_EN.
+    assert_eq!(srrctl(false), 0x0200_0403);
+    assert_eq!(srrctl(true), 0x8200_0403);
+    // PTHRESH, HTHRESH, WTHRESH, ENABLE.
+    assert_eq!(rxdctl(false), 0x0001_0808);
+    assert_eq!(rxdctl(true), 0x0201_0808);
+    assert_eq!(txdctl(true), 0x0201_0108);
 }
