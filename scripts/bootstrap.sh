@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Makes what the build needs, step by step; a step that is complete is not made again, an
+# interrupted one is. Several checkouts and several processes may use one cache.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+for step in host tree kdir vm; do
+	# shellcheck source=/dev/null
+	. "$ROOT/scripts/steps/$step.sh"
+done
+
+STEPS=(
+	'host:tools on this machine (apt-get)'
+	'tree:Debian tree with kernel, compilers and QEMU (mmdebstrap, 2 minutes)'
+	'source:kernel source'
+	'kdir:kernel build tree with Rust metadata (75 seconds)'
+	'image:disk image of the test VM'
+)
+
+all_done() {
+	local step
+	for step in "${STEPS[@]}"; do
+		"${step%%:*}_done" || return 1
+	done
+}
+
+if all_done; then
+	exit 0
+fi
+
+hold_lock "$CACHE/lock" "prepares $CACHE"
+echo "rigb: preparing $CACHE (once, about 5 minutes and 8 GB)" >&2
+number=0
+for step in "${STEPS[@]}"; do
+	number=$((number + 1))
+	name=${step%%:*}
+	printf '[%d/%d] %s' "$number" "${#STEPS[@]}" "${step#*:}" >&2
+	if "${name}_done"; then
+		echo ': there' >&2
+		continue
+	fi
+	echo >&2
+	[ "$(id -u)" = 0 ] || [ "$name" = host ] ||
+		die 'this step needs root (chroot, mount)' 'Remedy: run make as root once.'
+	start=$SECONDS
+	"${name}_make"
+	"${name}_done" || die "the step '${step#*:}' did not complete" "Log: $CACHE"
+	printf '      done in %d s\n' $((SECONDS - start)) >&2
+done
+echo "rigb: ready for Linux $KREL" >&2
