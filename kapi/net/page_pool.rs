@@ -26,7 +26,10 @@ use crate::kapi::bindings;
 
 /// Headroom that the stack likes: for headers that are put in front when a frame is forwarded, and
 /// for the alignment of the network header.
-pub const DEFAULT_HEADROOM: u32 = bindings::KAPI_RX_HEADROOM;
+pub fn default_headroom() -> u32 {
+    // SAFETY: Returns a constant.
+    unsafe { bindings::kapi_page_pool_headroom() }
+}
 
 /// A pool of single pages for one receive queue.
 ///

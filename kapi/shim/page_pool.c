@@ -51,6 +51,12 @@ void kapi_page_pool_put(struct page *page, bool direct)
 	page_pool_put_full_page(pp_page_to_nmdesc(page)->pp, page, direct);
 }
 
+/* Bytes to leave free in front of a frame. */
+unsigned int kapi_page_pool_headroom(void)
+{
+	return NET_SKB_PAD + NET_IP_ALIGN;
+}
+
 /* Bytes that a device may write at @headroom so that an skb still fits. */
 unsigned int kapi_page_pool_room(unsigned int headroom)
 {

@@ -75,11 +75,8 @@ struct kapi_tso {
 #define KAPI_RX_HASH_L4		0x04
 #define KAPI_RX_VLAN		0x08
 
-/* These are no plain constants for bindgen. */
-enum {
-	KAPI_MAX_SKB_FRAGS = MAX_SKB_FRAGS,
-	KAPI_RX_HEADROOM = NET_SKB_PAD + NET_IP_ALIGN,
-};
+/* MAX_SKB_FRAGS is no plain constant for bindgen. */
+enum { KAPI_MAX_SKB_FRAGS = MAX_SKB_FRAGS };
 
 void kapi_skb_tx_info(const struct sk_buff *skb, struct kapi_tx_info *info);
 void kapi_skb_tx_headers(const struct sk_buff *skb,
