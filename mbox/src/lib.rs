@@ -14,3 +14,5 @@
 mod proto;
 
 pub use proto::*;
+
+pub mod sim;

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The steps of a request on the wire, and what the PF says in between.
+
+use super::super::pf_to_vf::FromPf;
+use super::super::port::{
+    V2pMailbox,
+    VfPort, //
+};
+use super::super::time::{
+    Span,
+    Time, //
+};
+use super::super::wire::MAILBOX_WORDS;
+use super::{
+    is_reset,
+    Client,
+    Current,
+    Error,
+    Progress,
+    Step,
+    NOT_NOW_DELAY,
+    PF_RESET_TIMEOUT,
+    POLL_FIRST,
+    RESEND_INTERVAL, //
+};
+
+impl Client {
+    pub(super) fn poll_idle<P: VfPort + ?Sized>(&mut self, port: &mut P, status: V2pMailbox) {
+        let reset_done = self.cache.take(V2pMailbox::RSTD);
+        if (reset_done || status.has(V2pMailbox::RSTI)) && self.ready {
+            self.lose();
+        }
+        self.cache.take(V2pMailbox::PFACK);
+        if !self.cache.has(V2pMailbox::PFSTS) {
+            return;
+        }
+        if let Some(message) = self.receive(port) {
+            self.take_notice(&message);
+        }
+    }
+
+    /// Takes in a message that answers nothing. Returns whether the VF is lost.
+    fn take_notice(&mut self, message: &FromPf) -> bool {
+        let lost = match message {
+            FromPf::Control { clear_to_send } => !clear_to_send,
+            FromPf::Lost => true,
+            FromPf::Reply(_) | FromPf::Malformed(_) => {
+                self.counters.dropped = self.counters.dropped.wrapping_add(1);
+                return false;
+            }
+        };
+        self.counters.notices = self.counters.notices.wrapping_add(1);
+        self.events.link_check = true;
+        if lost && self.ready {
+            self.lose();
+        }
+        lost
+    }
+
+    /// Reads the buffer and tells the PF so, if the buffer can be had.
+    fn receive<P: VfPort + ?Sized>(&mut self, port: &mut P) -> Option<FromPf> {
+        if !self.cache.try_lock(port) {
+            return None;
+        }
+        let message = Self::peek(port);
+        self.cache.take(V2pMailbox::PFSTS);
+        port.set_control(V2pMailbox::ACK);
+        Some(message)
+    }
+
+    fn peek<P: VfPort + ?Sized>(port: &mut P) -> FromPf {
+        let mut words = [0; MAILBOX_WORDS];
+        // No message from the PF has more than three words.
+        if let Some(head) = words.get_mut(..3) {
+            port.read(head);
+        }
+        FromPf::decode(&words)
+    }
+
+    /// One poll of a request. `None` while it is pending.
+    pub(super) fn advance<P: VfPort + ?Sized>(
+        &mut self,
+        port: &mut P,
+        status: V2pMailbox,
+        current: &mut Current,
+        now: Time,
+    ) -> Option<Progress> {
+        if let Some(failed) = self.check_reset_bits(status, current, now) {
+            return Some(failed);
+        }
+        let done = match current.step {
+            Step::PfReset { .. } => None,
+            Step::Write { from, .. } if now < from => None,
+            Step::Write { .. } => {
+                if self.cache.try_lock(port) {
+                    self.write(port, current, now);
+                }
+                None
+            }
+            Step::Answer { .. } => self.wait_answer(port, current, now),
+        };
+        done.or_else(|| timed_out(current, now).map(Progress::Failed))
+    }
+
+    /// What RSTI and RSTD mean for the request under way.
+    fn check_reset_bits(
+        &mut self,
+        status: V2pMailbox,
+        current: &mut Current,
+        now: Time,
+    ) -> Option<Progress> {
+        let in_reset = status.has(V2pMailbox::RSTI);
+        let reset_done = self.cache.take(V2pMailbox::RSTD);
+        if !is_reset(current) {
+            let lost = in_reset || reset_done;
+            return lost.then_some(Progress::Failed(Error::Lost));
+        }
+        match current.step {
+            Step::PfReset { .. } if !in_reset => current.step = Self::write_step(now),
+            Step::PfReset { .. } => {}
+            // The PF went into reset while it was asked, and has forgotten that.
+            _ if in_reset => {
+                let until = now.after(PF_RESET_TIMEOUT);
+                current.step = Step::PfReset { until };
+            }
+            Step::Answer { .. } if reset_done => self.write_again(current, now),
+            _ => {}
+        }
+        None
+    }
+
+    /// Writes the request into the buffer, which the VF owns, and rings.
+    fn write<P: VfPort + ?Sized>(&mut self, port: &mut P, current: &mut Current, now: Time) {
+        // What the buffer held until now is overwritten. Only a notice can be of interest.
+        if self.cache.take(V2pMailbox::PFSTS) {
+            let message = Self::peek(port);
+            self.take_notice(&message);
+        }
+        self.cache.take(V2pMailbox::PFACK);
+        port.write(current.message.words());
+        port.set_control(V2pMailbox::REQ);
+        current.step = Step::Answer {
+            acked: false,
+            resend: now.after(RESEND_INTERVAL),
+        };
+        current.interval = POLL_FIRST;
+    }
+
+    fn write_again(&mut self, current: &mut Current, from: Time) {
+        self.counters.resends = self.counters.resends.wrapping_add(1);
+        current.step = Self::write_step(from);
+    }
+
+    fn wait_answer<P: VfPort + ?Sized>(
+        &mut self,
+        port: &mut P,
+        current: &mut Current,
+        now: Time,
+    ) -> Option<Progress> {
+        if let Step::Answer { ref mut acked, .. } = current.step {
+            *acked |= self.cache.take(V2pMailbox::PFACK);
+        }
+        if self.cache.has(V2pMailbox::PFSTS) {
+            if let Some(message) = self.receive(port) {
+                if let Some(done) = self.take_answer(&message, current, now) {
+                    return Some(done);
+                }
+            }
+        }
+        match current.step {
+            Step::Answer { resend, .. } if now >= resend => self.look_or_resend(port, current, now),
+            _ => None,
+        }
+    }
+
+    /// A message came while a request is under way.
+    fn take_answer(
+        &mut self,
+        message: &FromPf,
+        current: &mut Current,
+        now: Time,
+    ) -> Option<Progress> {
+        if let FromPf::Reply(reply) = message {
+            if let Some(reply) = reply.to(current.message.first()) {
+                return Some(Progress::Done(reply));
+            }
+        }
+        let notice = !matches!(message, FromPf::Reply(_) | FromPf::Malformed(_));
+        let lost = self.take_notice(message);
+        if lost && !is_reset(current) {
+            return Some(Progress::Failed(Error::Lost));
+        }
+        if notice {
+            // It has overwritten the request or the reply; which, cannot be known.
+            let delay = if lost { NOT_NOW_DELAY } else { Span::default() };
+            self.write_again(current, now.after(delay));
+        }
+        None
+    }
+
+    /// There was no answer for long. A doorbell may have been lost: the reply may be in the buffer
+    /// already, or the PF does not know of the request.
+    fn look_or_resend<P: VfPort + ?Sized>(
+        &mut self,
+        port: &mut P,
+        current: &mut Current,
+        now: Time,
+    ) -> Option<Progress> {
+        if !self.cache.try_lock(port) {
+            // The PF is at work.
+            return None;
+        }
+        let message = Self::peek(port);
+        if let FromPf::Reply(reply) = message {
+            if let Some(reply) = reply.to(current.message.first()) {
+                self.cache.take(V2pMailbox::PFSTS);
+                port.set_control(V2pMailbox::ACK);
+                return Some(Progress::Done(reply));
+            }
+        }
+        self.counters.resends = self.counters.resends.wrapping_add(1);
+        self.write(port, current, now);
+        None
+    }
+}
+
+/// The bound that a request has reached, if any.
+fn timed_out(current: &Current, now: Time) -> Option<Error> {
+    let over = now >= current.deadline;
+    match current.step {
+        Step::PfReset { until } => (over || now >= until).then_some(Error::PfInReset),
+        Step::Write { until, .. } => (over || now >= until).then_some(Error::LockTimeout),
+        Step::Answer { acked: true, .. } => over.then_some(Error::ReplyTimeout),
+        Step::Answer { acked: false, .. } => over.then_some(Error::AckTimeout),
+    }
+}
