@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What outlives `open` and `stop`: the entrance of the transmit path, and the statistics.
+
+use kernel::{
+    device,
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    offload::{
+        fits,
+        Fit, //
+    },
+    running::Running,
+    stats::{
+        QueueCounters,
+        QueueStats, //
+    },
+    tx::TxProducer,
+    Config,
+    Hw, //
+};
+use crate::kapi::net::{
+    stats::Stats64,
+    Device,
+    FeatureSet,
+    Features,
+    SkBuff,
+    TxVerdict,
+    XmitCell,
+    XmitQueue, //
+};
+
+/// The permanent part of a queue pair.
+pub(super) struct Queue<H: Hw> {
+    /// The transmit ring's producer; nothing while the interface is down.
+    pub(super) producer: XmitCell<Option<TxProducer<H>>>,
+    pub(super) counters: Arc<QueueCounters>,
+}
+
+/// The data path of a network device, up or down.
+pub struct Datapath<H: Hw> {
+    dev: Arc<Device>,
+    queues: Arc<KVec<Queue<H>>>,
+}
+
+impl<H: Hw> Datapath<H> {
+    /// A data path of at most `max_queues` queue pairs for `dev`, which has so many queues.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if `dev` has fewer transmit queues, [`ENOMEM`].
+    pub fn new(dev: Arc<Device>, max_queues: u16) -> Result<Self> {
+        let mut queues = KVec::with_capacity(usize::from(max_queues), GFP_KERNEL)?;
+        for index in 0..max_queues {
+            let queue = Queue {
+                producer: XmitCell::new(&dev, u32::from(index), None)?,
+                counters: Arc::new(QueueCounters::new(), GFP_KERNEL)?,
+            };
+            queues.push(queue, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            dev,
+            queues: Arc::new(queues, GFP_KERNEL)?,
+        })
+    }
+
+    /// Makes rings and buffers for `cfg`; nothing runs yet. Process context.
+    ///
+    /// `parent` is the device that does the DMA.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] for a configuration that is out of range, [`ENOMEM`].
+    pub fn open(
+        &self,
+        parent: &device::Device<device::Bound>,
+        hw: Arc<H>,
+        cfg: &Config,
+    ) -> Result<Running<H>> {
+        Running::new(&self.dev, &self.queues, parent, &hw, cfg)
+    }
+
+    /// Sends a frame: the whole of `ndo_start_xmit`.
+    #[inline]
+    pub fn xmit(&self, skb: SkBuff, queue: &mut XmitQueue<'_>) -> TxVerdict {
+        let Some(pair) = self.queues.get(usize::from(queue.index())) else {
+            return TxVerdict::Ok;
+        };
+        let sent = pair.producer.with(queue, |producer, queue| match producer {
+            Some(producer) => producer.xmit(skb, queue),
+            None => {
+                pair.counters.xmit.dropped.add(1);
+                TxVerdict::Ok
+            }
+        });
+        sent.unwrap_or(TxVerdict::Ok)
+    }
+
+    /// Takes away the offloads that this frame's headers do not fit: `ndo_features_check`.
+    #[inline]
+    pub fn features_check(&self, skb: &SkBuff, features: Features) -> Features {
+        let headers = skb.tx_headers();
+        let ip_len = headers.l4_offset.saturating_sub(headers.l3_offset);
+        let mut features = match fits(headers.l3_offset, ip_len) {
+            Fit::All => features,
+            Fit::VlanOnly => features - BY_CONTEXT,
+            Fit::Nothing => features - BY_CONTEXT - Features::HW_VLAN_CTAG_TX,
+        };
+        // Segments of a tunnel's inner frame all get the same inner IPv4 id.
+        if headers.encapsulated && !features.contains(Features::TSO_MANGLEID) {
+            features = features - Features::TSO;
+        }
+        features
+    }
+
+    /// Adds all queue pairs, those that are not in use too, to the device's statistics.
+    pub fn stats64(&self, total: &mut Stats64) {
+        for queue in self.queues.iter() {
+            queue.counters.snapshot().add_to(total);
+        }
+    }
+
+    /// The statistics of queue pair `index`; zeros for one that does not exist.
+    pub fn queue_stats(&self, index: u16) -> QueueStats {
+        self.queues
+            .get(usize::from(index))
+            .map(|queue| queue.counters.snapshot())
+            .unwrap_or_default()
+    }
+}
+
+/// What a context descriptor is needed for, besides tag insertion.
+const BY_CONTEXT: Features = Features::HW_CSUM
+    .union(Features::SCTP_CRC)
+    .union(Features::GSO_UDP_L4)
+    .union(Features::TSO)
+    .union(Features::TSO6);
+
+/// Tunnels whose inner TCP frames the hardware segments, once the stack has prepared the outside.
+const TUNNELS: Features = Features::GSO_GRE
+    .union(Features::GSO_GRE_CSUM)
+    .union(Features::GSO_IPXIP4)
+    .union(Features::GSO_IPXIP6)
+    .union(Features::GSO_UDP_TUNNEL)
+    .union(Features::GSO_UDP_TUNNEL_CSUM);
+
+/// The offloads of the data path. VLAN filtering and whatever else the driver's own registers do
+/// comes on top.
+pub const fn feature_set() -> FeatureSet {
+    let payload = BY_CONTEXT
+        .union(Features::SG)
+        .union(Features::GSO_PARTIAL)
+        .union(TUNNELS);
+    let receive = Features::RXCSUM.union(Features::RXHASH);
+    let switchable = payload
+        .union(receive)
+        .union(Features::HW_VLAN_CTAG_RX)
+        .union(Features::HW_VLAN_CTAG_TX);
+    let below = payload.union(Features::HIGHDMA);
+    FeatureSet {
+        hw_features: switchable,
+        features: switchable.union(Features::HIGHDMA),
+        vlan_features: below.union(Features::TSO_MANGLEID),
+        hw_enc_features: below.union(Features::TSO_MANGLEID),
+        gso_partial: TUNNELS,
+    }
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What lives from `ndo_open` to `ndo_stop`: rings, buffers, NAPI.
+//!
+//! 1. [`Datapath::open`](super::Datapath::open) makes everything; interrupts may be requested.
+//! 2. The driver gives the rings' addresses to the hardware and enables the queues.
+//! 3. [`Running::start`] gives the hardware buffers and lets frames and polls come.
+//! 4. The driver enables interrupts and wakes the transmit queues.
+//! 5. The driver stops the transmit queues, masks interrupts and disables the hardware's queues.
+//! 6. [`Running::stop`] ends the polls and frees everything.
+
+use core::mem;
+
+use kernel::{
+    device,
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    desc::{
+        DESC_BYTES,
+        DESC_WORDS, //
+    },
+    queue_ctl::RX_BUFFER_BYTES,
+    queues::Queue,
+    ring::RingSize,
+    rx::RxQueue,
+    stats::QueueCounters,
+    tx::{
+        Slot,
+        TxProducer, //
+    },
+    tx_clean::TxConsumer,
+    vector::QueueVector,
+    Config,
+    Hw, //
+};
+use crate::kapi::{
+    dma::{
+        DescRing,
+        Mapper, //
+    },
+    net::{
+        napi,
+        page_pool::default_headroom,
+        Device,
+        Napi,
+        PagePool, //
+    },
+    spsc, //
+};
+
+/// Where a ring lies, for the hardware's base and length registers.
+#[derive(Clone, Copy, Debug)]
+pub struct RingInfo {
+    /// DMA address of the first descriptor.
+    pub dma: u64,
+    /// Length in bytes.
+    pub bytes: u32,
+    /// Length in descriptors.
+    pub count: u16,
+}
+
+impl RingInfo {
+    fn new(ring: &DescRing<u64>, size: RingSize) -> Self {
+        Self {
+            dma: ring.dma_address(),
+            // CAST: a descriptor has 16 bytes.
+            bytes: u32::from(size.get()) * DESC_BYTES as u32,
+            count: size.get(),
+        }
+    }
+}
+
+/// A queue pair that was made but does not run yet.
+struct Prepared<H: Hw> {
+    producer: TxProducer<H>,
+    vector: QueueVector<H>,
+}
+
+/// A queue pair.
+struct Pair<H: Hw> {
+    napi: Napi<QueueVector<H>>,
+    tx: RingInfo,
+    rx: RingInfo,
+    prepared: Option<Prepared<H>>,
+}
+
+/// The rings, buffers and NAPI instances of an open device.
+///
+/// Dropping it stops it as [`Running::stop`] does.
+pub struct Running<H: Hw> {
+    dev: Arc<Device>,
+    queues: Arc<KVec<Queue<H>>>,
+    pairs: KVec<Pair<H>>,
+    started: bool,
+}
+
+impl<H: Hw> Running<H> {
+    pub(super) fn new(
+        dev: &Arc<Device>,
+        queues: &Arc<KVec<Queue<H>>>,
+        parent: &device::Device<device::Bound>,
+        hw: &Arc<H>,
+        cfg: &Config,
+    ) -> Result<Self> {
+        let tx_size = RingSize::new(cfg.tx_desc).ok_or(EINVAL)?;
+        let rx_size = RingSize::new(cfg.rx_desc).ok_or(EINVAL)?;
+        if cfg.queues == 0 || usize::from(cfg.queues) > queues.len() {
+            return Err(EINVAL);
+        }
+        let mut pairs = KVec::with_capacity(usize::from(cfg.queues), GFP_KERNEL)?;
+        for (index, queue) in (0..cfg.queues).zip(queues.iter()) {
+            let maker = Maker {
+                dev,
+                parent,
+                hw,
+                index,
+                counters: &queue.counters,
+            };
+            pairs.push(maker.pair(tx_size, rx_size)?, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            dev: dev.clone(),
+            queues: queues.clone(),
+            pairs,
+            started: false,
+        })
+    }
+
+    /// Number of queue pairs.
+    pub fn queues(&self) -> u16 {
+        // CAST: made from a u16.
+        self.pairs.len() as u16
+    }
+
+    /// The transmit ring of queue pair `index`.
+    pub fn tx_ring(&self, index: u16) -> Option<RingInfo> {
+        self.pairs.get(usize::from(index)).map(|pair| pair.tx)
+    }
+
+    /// The receive ring of queue pair `index`.
+    pub fn rx_ring(&self, index: u16) -> Option<RingInfo> {
+        self.pairs.get(usize::from(index)).map(|pair| pair.rx)
+    }
+
+    /// What the interrupt handler of queue pair `index` schedules. All of them must be gone before
+    /// the device is opened again.
+    pub fn napi(&self, index: u16) -> Option<napi::Handle> {
+        self.pairs
+            .get(usize::from(index))
+            .map(|pair| pair.napi.handle())
+    }
+
+    /// Tells the core which interrupt belongs to queue pair `index`, and which queues. RTNL.
+    pub fn link(&self, index: u16, irq: u32) {
+        if let Some(pair) = self.pairs.get(usize::from(index)) {
+            pair.napi.set_irq(irq);
+            pair.napi.link_queues();
+        }
+    }
+
+    /// Gives the hardware buffers and opens the transmit path. Process context.
+    ///
+    /// The hardware's queues are enabled, with head and tail at zero; the transmit queues are
+    /// stopped. Does nothing the second time.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`], if there is not even memory for a few receive buffers. Then nothing runs.
+    pub fn start(&mut self) -> Result {
+        self.started = true;
+        let started =
+            self.pairs
+                .iter_mut()
+                .zip(self.queues.iter())
+                .try_for_each(|(pair, queue)| {
+                    let Some(Prepared {
+                        producer,
+                        mut vector,
+                    }) = pair.prepared.take()
+                    else {
+                        return Ok(());
+                    };
+                    vector.fill()?;
+                    pair.napi.enable(vector)?;
+                    drop(queue.producer.replace(Some(producer)));
+                    Ok(())
+                });
+        if started.is_err() {
+            self.halt();
+        }
+        started
+    }
+
+    /// Ends the polls, takes the transmit path away and frees all buffers. Process context.
+    ///
+    /// The transmit queues are stopped (`netif_tx_disable`), interrupts masked, and the hardware
+    /// neither reads nor writes memory any more.
+    pub fn stop(self) {
+        drop(self);
+    }
+
+    fn halt(&mut self) {
+        // Another one may be running in this one's place.
+        if !mem::take(&mut self.started) {
+            return;
+        }
+        for (pair, queue) in self.pairs.iter_mut().zip(self.queues.iter()) {
+            // First the producer: after this nothing is added to the ring.
+            let producer = queue.producer.replace(None);
+            let vector = pair.napi.disable();
+            drop(producer);
+            if let Some(mut vector) = vector {
+                vector.reclaim();
+            }
+        }
+        // A last completion may have woken a queue after the driver stopped it.
+        self.dev.tx_disable();
+    }
+}
+
+impl<H: Hw> Drop for Running<H> {
+    fn drop(&mut self) {
+        self.halt();
+    }
+}
+
+/// Makes one queue pair.
+struct Maker<'a, H: Hw> {
+    dev: &'a Arc<Device>,
+    parent: &'a device::Device<device::Bound>,
+    hw: &'a Arc<H>,
+    index: u16,
+    counters: &'a Arc<QueueCounters>,
+}
+
+impl<H: Hw> Maker<'_, H> {
+    fn pair(&self, tx_size: RingSize, rx_size: RingSize) -> Result<Pair<H>> {
+        let napi = Napi::new(self.dev, u32::from(self.index))?;
+        let (producer, consumer, tx) = self.tx(tx_size)?;
+        let (rx_queue, rx) = self.rx(rx_size, napi.handle())?;
+        let vector = QueueVector::new(
+            self.dev.clone(),
+            self.hw.clone(),
+            self.index,
+            consumer,
+            rx_queue,
+        );
+        Ok(Pair {
+            napi,
+            tx,
+            rx,
+            prepared: Some(Prepared { producer, vector }),
+        })
+    }
+
+    fn tx(&self, size: RingSize) -> Result<(TxProducer<H>, TxConsumer, RingInfo)> {
+        let count = usize::from(size.get());
+        let ring = Arc::new(DescRing::new(self.parent, count * DESC_WORDS)?, GFP_KERNEL)?;
+        let info = RingInfo::new(&ring, size);
+        let (slots_in, slots_out) = spsc::channel::<Slot>(count)?;
+        let producer = TxProducer::new(
+            self.hw.clone(),
+            self.index,
+            size,
+            ring.clone(),
+            slots_in,
+            Mapper::new(self.parent),
+            self.counters.clone(),
+        );
+        let consumer = TxConsumer::new(
+            self.index,
+            size,
+            ring,
+            slots_out,
+            Mapper::new(self.parent),
+            self.counters.clone(),
+        );
+        Ok((producer, consumer, info))
+    }
+
+    fn rx(&self, size: RingSize, napi: napi::Handle) -> Result<(RxQueue<H>, RingInfo)> {
+        let count = usize::from(size.get());
+        let ring = DescRing::new(self.parent, count * DESC_WORDS)?;
+        let info = RingInfo::new(&ring, size);
+        let pool = PagePool::new(
+            self.parent,
+            self.dev,
+            napi,
+            u32::from(self.index),
+            u32::from(size.get()),
+            default_headroom(),
+            RX_BUFFER_BYTES,
+        )?;
+        let queue = RxQueue::new(
+            self.hw.clone(),
+            self.index,
+            size,
+            ring,
+            pool,
+            self.counters.clone(),
+        )?;
+        Ok((queue, info))
+    }
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A receive ring: pages for the hardware, frames for the stack.
+//!
+//! Everything here belongs to the poll function, or to nobody while NAPI is disabled; there is no
+//! lock. Each descriptor has one page of the pool. A frame longer than a buffer takes several
+//! descriptors; the first page becomes the skb's linear part, the others its fragments.
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    desc::{
+        rx_read_desc,
+        DESC_WORDS, //
+    },
+    ring::RingSize,
+    rx_status::{
+        rss_hash,
+        Checksum,
+        HashKind,
+        RxStatus, //
+    },
+    stats::QueueCounters,
+    Hw, //
+};
+use crate::kapi::{
+    dma::{
+        dma_rmb,
+        dma_wmb,
+        DescRing, //
+    },
+    net::{
+        Device,
+        Features,
+        PagePool,
+        PollContext,
+        PoolPage,
+        RxMeta,
+        SkBuff, //
+    }, //
+};
+
+/// Buffers given to the hardware at a time: each time costs a doorbell.
+const REFILL_BATCH: u16 = 16;
+
+/// With fewer buffers on the ring than this, and no memory for more, polling goes on: the hardware
+/// might wait for buffers without ever raising an interrupt. Enough for the longest frame.
+const STARVING: u16 = 16;
+
+/// An Ethernet header; shorter frames are none.
+const MIN_FRAME: u32 = 14;
+
+/// A frame whose end has not been seen yet.
+enum Partial {
+    /// Nothing: the next descriptor begins a frame.
+    None,
+    /// The buffers so far.
+    Frame(SkBuff),
+    /// The rest of a frame that is dropped.
+    Dropped,
+}
+
+/// What a poll did.
+pub(super) struct Cleaned {
+    /// Frames handled, good or bad: what counts against the budget.
+    pub(super) frames: usize,
+    /// There may be more to do at once.
+    pub(super) more: bool,
+}
+
+/// Sums of one poll, added to the counters at its end.
+#[derive(Default)]
+struct Batch {
+    packets: u32,
+    bytes: u32,
+    csum_good: u32,
+    csum_none: u32,
+}
+
+/// A receive ring with its buffers.
+pub(super) struct RxQueue<H: Hw> {
+    hw: Arc<H>,
+    queue: u16,
+    size: RingSize,
+    ring: DescRing<u64>,
+    partial: Partial,
+    /// The page of each descriptor that the hardware has. Before the pool, since dropping gives
+    /// them back to it.
+    pages: KVec<Option<PoolPage>>,
+    pool: PagePool,
+    /// The descriptor that the hardware finishes next.
+    next_clean: u16,
+    /// The descriptor that gets a page next; also the tail.
+    next_fill: u16,
+    /// Descriptors that could get a page.
+    empty: u16,
+    counters: Arc<QueueCounters>,
+}
+
+impl<H: Hw> RxQueue<H> {
+    /// A ring without buffers.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(super) fn new(
+        hw: Arc<H>,
+        queue: u16,
+        size: RingSize,
+        ring: DescRing<u64>,
+        pool: PagePool,
+        counters: Arc<QueueCounters>,
+    ) -> Result<Self> {
+        let count = usize::from(size.get());
+        let mut pages = KVec::with_capacity(count, GFP_KERNEL)?;
+        for _ in 0..count {
+            pages.push(None, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            hw,
+            queue,
+            size,
+            ring,
+            partial: Partial::None,
+            pages,
+            pool,
+            next_clean: 0,
+            next_fill: 0,
+            // Tail must not reach head, or the ring would look empty.
+            empty: size.get() - 1,
+            counters,
+        })
+    }
+
+    /// Buffers that the hardware has.
+    fn filled(&self) -> u16 {
+        self.size.get() - 1 - self.empty
+    }
+
+    /// Gives the hardware its first buffers. Fewer than wanted will do: polls get the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`], if there are not enough for the longest frame.
+    pub(super) fn fill(&mut self) -> Result {
+        if !self.refill() && self.filled() < STARVING {
+            return Err(ENOMEM);
+        }
+        Ok(())
+    }
+
+    /// Gives the hardware as many buffers as memory allows. False if it allowed fewer than wanted.
+    fn refill(&mut self) -> bool {
+        let mut failed = false;
+        let before = self.empty;
+        while self.empty > 0 {
+            let Some(page) = self.pool.alloc() else {
+                failed = true;
+                break;
+            };
+            let index = usize::from(self.next_fill);
+            let Some(place) = self.pages.get_mut(index) else {
+                break;
+            };
+            let [low, high] = rx_read_desc(page.dma_address());
+            self.ring.write(index * DESC_WORDS, low);
+            self.ring.write(index * DESC_WORDS + 1, high);
+            *place = Some(page);
+            self.next_fill = self.size.next(self.next_fill);
+            self.empty -= 1;
+        }
+        if failed {
+            self.counters.rx.alloc_failed.add(1);
+        }
+        if self.empty != before {
+            // The descriptors must be in memory before the hardware hears of them.
+            dma_wmb();
+            self.hw.set_rx_tail(self.queue, u32::from(self.next_fill));
+        }
+        !failed
+    }
+
+    /// Takes what the hardware has finished, at most `budget` frames.
+    #[inline]
+    pub(super) fn clean(
+        &mut self,
+        dev: &Device,
+        ctx: &mut PollContext<'_>,
+        budget: usize,
+    ) -> Cleaned {
+        let features = dev.features();
+        let mut batch = Batch::default();
+        let mut frames = 0;
+        // A device that never ends a frame must not keep us here either.
+        let mut descs = self.size.get();
+        let mut memory = true;
+        while frames < budget && descs > 0 {
+            if self.empty >= REFILL_BATCH && memory {
+                memory = self.refill();
+            }
+            let at = usize::from(self.next_clean) * DESC_WORDS;
+            let status = RxStatus::new(self.ring.read(at + 1));
+            if !status.done() {
+                break;
+            }
+            // The write-back of the rest, and the frame, come before DD.
+            dma_rmb();
+            let Some(page) = self.take_page() else {
+                break;
+            };
+            descs -= 1;
+            self.append(page, status);
+            if !status.end_of_packet() {
+                continue;
+            }
+            frames += 1;
+            if let Some(skb) = self.finish(status, features) {
+                self.deliver(skb, status, at, dev, features, &mut batch, ctx);
+            }
+        }
+        self.account(&batch);
+        if self.empty >= REFILL_BATCH && memory {
+            memory = self.refill();
+        }
+        let starving = !memory && self.filled() < STARVING;
+        Cleaned {
+            frames,
+            more: frames >= budget || descs == 0 || starving,
+        }
+    }
+
+    /// The page of the next finished descriptor; [`None`] if the hardware finished one that it was
+    /// never given.
+    #[inline]
+    fn take_page(&mut self) -> Option<PoolPage> {
+        let page = self.pages.get_mut(usize::from(self.next_clean))?.take()?;
+        self.next_clean = self.size.next(self.next_clean);
+        self.empty += 1;
+        Some(page)
+    }
+
+    /// Adds a buffer to the frame that is being put together.
+    #[inline]
+    fn append(&mut self, page: PoolPage, status: RxStatus) {
+        let len = u32::from(status.len());
+        let partial = core::mem::replace(&mut self.partial, Partial::Dropped);
+        self.partial = match partial {
+            Partial::None if len < MIN_FRAME => {
+                self.counters.rx.length_errors.add(1);
+                return;
+            }
+            Partial::None => match SkBuff::from_page(page, len) {
+                Ok(skb) => Partial::Frame(skb),
+                Err(_) => {
+                    self.counters.rx.dropped.add(1);
+                    return;
+                }
+            },
+            Partial::Frame(mut skb) => match skb.add_page(page, len) {
+                Ok(()) => Partial::Frame(skb),
+                Err(_) => {
+                    self.counters.rx.length_errors.add(1);
+                    return;
+                }
+            },
+            Partial::Dropped => return,
+        };
+    }
+
+    /// Takes the frame that has just been completed, unless it is to be dropped.
+    #[inline]
+    fn finish(&mut self, status: RxStatus, features: Features) -> Option<SkBuff> {
+        match core::mem::replace(&mut self.partial, Partial::None) {
+            Partial::Frame(skb) => {
+                if status.frame_error() {
+                    self.counters.rx.frame_errors.add(1);
+                    if !features.contains(Features::RXALL) {
+                        return None;
+                    }
+                }
+                Some(skb)
+            }
+            // Counted where it was dropped.
+            Partial::None | Partial::Dropped => None,
+        }
+    }
+
+    /// Gives a frame to the stack. `at` is the first word of its last descriptor.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call in the loop, kept apart to be read"
+    )]
+    #[inline]
+    fn deliver(
+        &self,
+        mut skb: SkBuff,
+        status: RxStatus,
+        at: usize,
+        dev: &Device,
+        features: Features,
+        batch: &mut Batch,
+        ctx: &mut PollContext<'_>,
+    ) {
+        let len = skb.len();
+        batch.packets += 1;
+        batch.bytes += len;
+        let mut meta = RxMeta::default();
+        match status.checksum(len) {
+            _ if !features.contains(Features::RXCSUM) => batch.csum_none += 1,
+            Checksum::Good => {
+                batch.csum_good += 1;
+                meta.checksum_ok = true;
+            }
+            Checksum::Unchecked => batch.csum_none += 1,
+            Checksum::Bad => self.counters.rx.csum_err.add(1),
+        }
+        if features.contains(Features::RXHASH) {
+            meta.hash =
+                rss_hash(self.ring.read(at)).map(|hash| (hash.value, hash.kind == HashKind::L4));
+        }
+        meta.vlan = status.vlan().filter(|&tci| self.hw.shows_vlan(tci));
+        skb.set_received(dev, self.queue, &meta);
+        ctx.gro_receive(skb);
+    }
+
+    #[inline]
+    fn account(&self, batch: &Batch) {
+        if batch.packets == 0 {
+            return;
+        }
+        let rx = &self.counters.rx;
+        rx.packets.add(u64::from(batch.packets));
+        rx.bytes.add(u64::from(batch.bytes));
+        rx.csum_good.add(u64::from(batch.csum_good));
+        rx.csum_none.add(u64::from(batch.csum_none));
+    }
+}

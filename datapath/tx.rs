@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The producer's side of a transmit ring: from an skb to descriptors.
+//!
+//! Runs under the queue's transmit lock. It shares with [`TxConsumer`](super::tx_clean::TxConsumer)
+//! the descriptors and a queue of slots, one per descriptor, which say what to release when the
+//! hardware is done. A frame's slots are published together, after its last descriptor is written.
+
+use core::mem;
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    desc::{
+        data_desc,
+        CmdType,
+        ContextIndex,
+        Olinfo,
+        DESC_WORDS,
+        L4,
+        MAX_DATA_PER_DESC, //
+    },
+    offload::{
+        transport,
+        wire_bytes,
+        ContextCache,
+        Frame,
+        Plan,
+        Work, //
+    },
+    ring::{
+        data_descs,
+        Chunks,
+        RingSize, //
+    },
+    stats::QueueCounters,
+    Hw, //
+};
+use crate::kapi::{
+    dma::{
+        dma_wmb,
+        DescRing,
+        Mapper,
+        Mapping, //
+    },
+    net::{
+        skb::MAX_FRAGS,
+        SkBuff,
+        TxInfo,
+        TxVerdict,
+        XmitQueue, //
+    },
+    spsc::Producer, //
+};
+
+/// The hardware cannot pad frames below this (with TCTL.PSP; datasheet 8.12.1).
+const MIN_FRAME: u32 = 17;
+
+/// Descriptors that stay unused: tail must never meet head, and the line between is not shared.
+pub(super) const GAP: usize = 2;
+
+/// Descriptors of an ordinary frame at most: context, linear part, all fragments.
+const FRAME_DESCS: usize = MAX_FRAGS as usize + 2;
+
+/// The queue is stopped when fewer are free.
+const STOP_BELOW: usize = FRAME_DESCS;
+
+/// The queue is woken when so many are free, so that it is not stopped again at once.
+pub(super) const WAKE_AT: usize = 2 * FRAME_DESCS;
+
+// The smallest ring can hold what a woken queue needs, so that a stopped queue is always woken.
+const _: () = assert!(WAKE_AT + GAP <= RingSize::MIN as usize);
+
+/// A frame on the ring. It lies in the slot of its last descriptor.
+pub(super) struct Sent {
+    /// The frame.
+    pub(super) skb: SkBuff,
+    /// Bytes on the wire.
+    pub(super) bytes: u32,
+    /// Frames on the wire.
+    pub(super) segments: u16,
+}
+
+/// What belongs to one descriptor.
+pub(super) struct Slot {
+    /// What the device reads there; for a buffer of several descriptors, in the first of them.
+    pub(super) mapping: Option<Mapping>,
+    /// In the first slot of a frame: the frame's descriptors.
+    pub(super) descs: u16,
+    /// In the last slot of a frame: the frame.
+    pub(super) sent: Option<Sent>,
+}
+
+/// Why a frame was dropped. The counters tell; nobody waits for an answer.
+struct Dropped;
+
+/// The producer's side of a transmit ring.
+pub(super) struct TxProducer<H: Hw> {
+    hw: Arc<H>,
+    queue: u16,
+    size: RingSize,
+    ring: Arc<DescRing<u64>>,
+    slots: Producer<Slot>,
+    contexts: ContextCache,
+    mapper: Mapper,
+    counters: Arc<QueueCounters>,
+    /// Descriptors were published that the hardware was not told of.
+    unkicked: bool,
+}
+
+impl<H: Hw> TxProducer<H> {
+    /// A producer for an empty ring whose contexts the hardware has forgotten.
+    pub(super) fn new(
+        hw: Arc<H>,
+        queue: u16,
+        size: RingSize,
+        ring: Arc<DescRing<u64>>,
+        slots: Producer<Slot>,
+        mapper: Mapper,
+        counters: Arc<QueueCounters>,
+    ) -> Self {
+        Self {
+            hw,
+            queue,
+            size,
+            ring,
+            slots,
+            contexts: ContextCache::new(),
+            mapper,
+            counters,
+            unkicked: false,
+        }
+    }
+
+    /// Puts a frame on the ring, or drops and counts it, or gives it back.
+    #[inline]
+    pub(super) fn xmit(&mut self, skb: SkBuff, queue: &XmitQueue<'_>) -> TxVerdict {
+        let Ok(skb) = skb.pad_to(MIN_FRAME) else {
+            return self.drop_one();
+        };
+        let info = skb.tx_info();
+        let data = Self::data_descs(&skb, &info);
+        let needed = data + 1;
+        if info.headlen() == 0 || needed + GAP > usize::from(self.size.get()) {
+            // No header, or so scattered that it would wait for ever: not a frame of the stack's.
+            return self.drop_one();
+        }
+        if queue.maybe_stop(|| self.room(), needed, needed) {
+            self.counters.xmit.busy.add(1);
+            self.flush();
+            return TxVerdict::Busy(skb);
+        }
+        let Ok(bytes) = self.post(skb, &info, data) else {
+            return self.drop_one();
+        };
+        self.unkicked = true;
+        if queue.maybe_stop(|| self.room(), STOP_BELOW, WAKE_AT) {
+            self.counters.xmit.stop.add(1);
+        }
+        // BQL must know of the frame before the hardware does.
+        if queue.sent(bytes) {
+            self.flush();
+        }
+        TxVerdict::Ok
+    }
+
+    /// Counts a frame that was dropped. No frame may follow to ring the doorbell for its
+    /// predecessors, so that this must be done now.
+    #[cold]
+    fn drop_one(&mut self) -> TxVerdict {
+        self.counters.xmit.dropped.add(1);
+        self.flush();
+        TxVerdict::Ok
+    }
+
+    /// Descriptors that can be filled.
+    #[inline]
+    fn room(&self) -> usize {
+        self.slots.free().saturating_sub(GAP)
+    }
+
+    /// Tells the hardware of all published descriptors.
+    #[inline]
+    fn flush(&mut self) {
+        if self.unkicked {
+            self.unkicked = false;
+            dma_wmb();
+            // CAST: an index of a ring of at most 4096.
+            self.hw
+                .set_tx_tail(self.queue, self.slots.next_index() as u32);
+        }
+    }
+
+    /// The data descriptors that the frame takes, exactly.
+    #[inline]
+    fn data_descs(skb: &SkBuff, info: &TxInfo) -> usize {
+        let mut descs = data_descs(info.headlen());
+        if info.max_frag() <= MAX_DATA_PER_DESC {
+            descs += info.nr_frags();
+        } else {
+            for index in 0..info.nr_frags() {
+                descs += data_descs(skb.frag_len(index));
+            }
+        }
+        // CAST: u32 fits.
+        descs as usize
+    }
+
+    /// Writes the frame's descriptors and publishes its slots; the doorbell is the caller's.
+    ///
+    /// `data` is the exact number of data descriptors. Returns the bytes on the wire. On failure
+    /// nothing is left on the ring.
+    #[inline]
+    fn post(&mut self, mut skb: SkBuff, info: &TxInfo, data: usize) -> Result<u32, Dropped> {
+        let (plan, segments) = self.plan(&mut skb, info)?;
+        let bytes = wire_bytes(info.len(), u32::from(segments), plan.header_len);
+        let mut posting = Posting::new(self, &plan, data);
+        let done = posting
+            .context(&plan)
+            .and_then(|()| posting.data(skb, info, bytes, segments));
+        match done {
+            Ok(()) => self.slots.commit(),
+            Err(Dropped) => {
+                self.unwind();
+                return Err(Dropped);
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Takes back what was staged of a frame.
+    #[cold]
+    fn unwind(&mut self) {
+        while let Some(slot) = self.slots.unstage() {
+            if let Some(mapping) = slot.mapping {
+                self.mapper.unmap(mapping);
+            }
+        }
+        self.contexts.forget();
+    }
+
+    /// Says what the hardware is to do with the frame, and into how many it will become.
+    #[inline]
+    fn plan(&self, skb: &mut SkBuff, info: &TxInfo) -> Result<(Plan, u16), Dropped> {
+        let mut segments = 1;
+        let work = match (info.checksum(), info.gso()) {
+            (None, None) => Work::None,
+            (_, Some((mss, gso_segments))) => {
+                segments = gso_segments.max(1);
+                Self::segmentation(skb, info, mss)?
+            }
+            (Some(sum), None) => {
+                let ip_len = u32::from(sum.start.saturating_sub(info.l3_offset()));
+                match transport(sum.offset, sum.sctp) {
+                    Some(l4) => Work::Checksum { l4, ip_len },
+                    None => {
+                        self.counters.xmit.csum_sw.add(1);
+                        skb.checksum_help().map_err(|_| Dropped)?;
+                        Work::None
+                    }
+                }
+            }
+        };
+        let frame = Frame {
+            len: info.len(),
+            mac_len: u32::from(info.l3_offset()),
+            vlan: info.vlan(),
+            work,
+            has_fcs: info.has_fcs(),
+        };
+        Ok((frame.plan().map_err(|_| Dropped)?, segments))
+    }
+
+    /// Makes the headers a template for the segments.
+    #[inline]
+    fn segmentation(skb: &mut SkBuff, info: &TxInfo, mss: u16) -> Result<Work, Dropped> {
+        let header = skb.tso_prepare(info).map_err(|_| Dropped)?;
+        Ok(Work::Segment {
+            l4: if header.udp { L4::Udp } else { L4::Tcp },
+            ipv4: header.ipv4,
+            ip_len: u32::from(header.l4_offset.saturating_sub(info.l3_offset())),
+            l4_len: u32::from(header.l4_len),
+            mss,
+        })
+    }
+}
+
+/// A frame on its way into the ring.
+struct Posting<'a, H: Hw> {
+    to: &'a mut TxProducer<H>,
+    cmd: CmdType,
+    /// For the next data descriptor.
+    olinfo: Olinfo,
+    /// The context's slot, and whether it must be loaded.
+    load: Option<ContextIndex>,
+    /// For the next slot: the number of all descriptors in the first one, zero in the others.
+    head: u16,
+    /// Data descriptors to come.
+    left: usize,
+}
+
+impl<'a, H: Hw> Posting<'a, H> {
+    #[inline]
+    fn new(to: &'a mut TxProducer<H>, plan: &Plan, data: usize) -> Self {
+        let mut olinfo = plan.olinfo;
+        let mut load = None;
+        if let Some(context) = plan.context {
+            let selected = to.contexts.select(context);
+            olinfo = olinfo.with_context(selected.index);
+            load = selected.load.then_some(selected.index);
+        }
+        Self {
+            to,
+            cmd: plan.cmd,
+            olinfo,
+            load,
+            // CAST: no more than the ring has.
+            head: (data + usize::from(load.is_some())) as u16,
+            left: data,
+        }
+    }
+
+    /// Writes one descriptor and stages its slot.
+    #[inline]
+    fn put(
+        &mut self,
+        [low, high]: [u64; DESC_WORDS],
+        mapping: Option<Mapping>,
+        sent: Option<Sent>,
+    ) -> Result<(), Dropped> {
+        let at = self.to.slots.next_index() * DESC_WORDS;
+        self.to.ring.write(at, low);
+        self.to.ring.write(at + 1, high);
+        let slot = Slot {
+            mapping,
+            descs: mem::take(&mut self.head),
+            sent,
+        };
+        self.to.slots.stage(slot).map_err(|slot| {
+            // There was room for all; the mapping must not be lost all the same.
+            if let Some(mapping) = slot.mapping {
+                self.to.mapper.unmap(mapping);
+            }
+            Dropped
+        })
+    }
+
+    /// Loads the context, if the hardware does not hold it.
+    #[inline]
+    fn context(&mut self, plan: &Plan) -> Result<(), Dropped> {
+        match (self.load, plan.context) {
+            (Some(index), Some(context)) => self.put(context.words(index), None, None),
+            _ => Ok(()),
+        }
+    }
+
+    /// Maps the frame's buffers and writes their descriptors.
+    #[inline]
+    fn data(
+        &mut self,
+        skb: SkBuff,
+        info: &TxInfo,
+        bytes: u32,
+        segments: u16,
+    ) -> Result<(), Dropped> {
+        let mut mapping = skb.map_head(&self.to.mapper, info).map_err(|_| Dropped)?;
+        for index in 0..info.nr_frags() {
+            self.buffer(mapping, None)?;
+            mapping = skb.map_frag(&self.to.mapper, index).map_err(|_| Dropped)?;
+        }
+        skb.tx_timestamp();
+        let sent = Sent {
+            skb,
+            bytes,
+            segments,
+        };
+        self.buffer(mapping, Some(sent))
+    }
+
+    /// Writes the descriptors of one buffer. With the last buffer comes the frame itself.
+    #[inline]
+    fn buffer(&mut self, mapping: Mapping, mut sent: Option<Sent>) -> Result<(), Dropped> {
+        let addr = mapping.addr();
+        let mut pieces = Chunks::new(mapping.len());
+        let mut mapping = Some(mapping);
+        while let Some((offset, len)) = pieces.next() {
+            self.left -= 1;
+            let mut cmd = self.cmd;
+            if self.left == 0 {
+                cmd = cmd.last();
+            }
+            let words = data_desc(addr + u64::from(offset), len, cmd, self.olinfo);
+            self.olinfo = Olinfo::NONE;
+            let sent = if pieces.is_empty() { sent.take() } else { None };
+            self.put(words, mapping.take(), sent)?;
+        }
+        Ok(())
+    }
+}
