@@ -3,6 +3,7 @@
 #include "shim.h"
 
 #include "shim/napi.c"
+#include "shim/netdev.c"
 #include "shim/page_pool.c"
 #include "shim/queue.c"
 #include "shim/skb.c"

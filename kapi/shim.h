@@ -8,6 +8,7 @@
 #define KAPI_SHIM_H
 
 #include "shim/napi.h"
+#include "shim/netdev.h"
 #include "shim/page_pool.h"
 #include "shim/queue.h"
 #include "shim/skb.h"
