@@ -1,15 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Networking.
+//! Network devices.
+//!
+//! A driver allocates a [`Device`], sets it up, and [registers](Registration) it together with its
+//! own data, for which it implements [`Driver`], [`Ethtool`] and [`QueueStats`]. Frames go through
+//! [`Napi`], [`SkBuff`], [`PagePool`] and [`XmitQueue`].
+//!
+//! Everything that the core or an interrupt can reach is owned by what made it reachable, so that
+//! what is forgotten leaks and does not dangle.
 
+pub mod addr;
+pub mod config;
 pub mod device;
+pub mod driver;
+pub mod ethtool;
+pub mod extack;
+pub mod features;
 pub mod napi;
+mod ops;
 pub mod page_pool;
+pub mod print;
 pub mod queue;
+pub mod registration;
+pub mod rtnl;
 pub mod skb;
+pub mod stats;
+pub mod vf;
 
 pub use self::{
+    addr::{
+        is_valid_ether_addr,
+        is_zero_ether_addr,
+        AddrList,
+        MacAddress,
+        RxMode,
+        ETH_ALEN, //
+    },
+    config::{
+        PrivFlag,
+        PrivFlags, //
+    },
     device::Device,
+    driver::Driver,
+    ethtool::Ethtool,
+    extack::Extack,
+    features::{
+        FeatureSet,
+        Features, //
+    },
     napi::{
         Napi,
         Poll,
@@ -19,10 +57,19 @@ pub use self::{
         PagePool,
         PoolPage, //
     },
+    print::net_ratelimit,
     queue::{
         TxQueue,
         XmitCell,
         XmitQueue, //
+    },
+    registration::Registration,
+    rtnl::{
+        rtnl_lock,
+        rtnl_trylock,
+        Normal,
+        Rtnl,
+        RtnlGuard, //
     },
     skb::{
         RxMeta,
@@ -32,4 +79,22 @@ pub use self::{
         TxInfo,
         TxVerdict, //
     },
+    stats::{
+        QueueStats,
+        QueueStatsRx,
+        QueueStatsTx,
+        Stats64, //
+    },
+    vf::{
+        LinkState,
+        VfInfo,
+        VfStats, //
+    },
+};
+
+pub use crate::{
+    netdev_err,
+    netdev_info,
+    netdev_notice,
+    netdev_warn, //
 };
