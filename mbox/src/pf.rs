@@ -110,6 +110,8 @@ enum Verdict {
 pub struct Outcome {
     /// What to write into the mailbox.
     pub answer: Answer,
+    /// Whether the request was carried out.
+    pub granted: bool,
     /// What the operator may want to know, to be printed at a bounded rate.
     pub reason: Option<Reason>,
 }
@@ -163,6 +165,7 @@ impl Plan {
             };
             return Outcome {
                 answer: Answer::Reply(answer),
+                granted: false,
                 reason: Some(Reason::Failed(failure)),
             };
         }
@@ -173,6 +176,7 @@ impl Plan {
             Verdict::Ignore(reason) => {
                 return Outcome {
                     answer: Answer::Silence,
+                    granted: false,
                     reason,
                 }
             }
@@ -186,6 +190,7 @@ impl Plan {
         };
         Outcome {
             answer: Answer::Reply(reply),
+            granted,
             reason,
         }
     }

@@ -283,9 +283,8 @@ impl Server {
             Answer::Reply(reply) => {
                 self.requeue_unread();
                 self.send(port, &reply, None, now);
-                if reply.first().has(super::wire::NACK) {
-                    self.counters.refused = self.counters.refused.wrapping_add(1);
-                }
+                let refused = u64::from(!outcome.granted);
+                self.counters.refused = self.counters.refused.wrapping_add(refused);
             }
             Answer::Silence => {
                 port.unlock();
@@ -294,6 +293,7 @@ impl Server {
         }
         if outcome.reason == Some(Reason::NotReady) && outcome.answer != Answer::Silence {
             self.last_nack = Some(now);
+            self.drop_lost_notice();
         }
         if let Some(reason) = outcome.reason {
             self.report(backend, reason, now);
@@ -310,7 +310,14 @@ impl Server {
         {
             self.notify();
         }
-        if self.state.clear_to_send && self.notice == Some(Notice::Lost) {
+        if self.state.clear_to_send {
+            self.drop_lost_notice();
+        }
+    }
+
+    /// The VF has been told by a reply, or is lost no longer.
+    fn drop_lost_notice(&mut self) {
+        if self.notice == Some(Notice::Lost) {
             self.notice = None;
         }
     }

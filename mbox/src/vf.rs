@@ -131,6 +131,20 @@ struct Current {
     interval: Span,
 }
 
+impl Current {
+    /// When the request fails if it stays where it is.
+    fn bound(&self) -> Time {
+        match self.step {
+            Step::PfReset { until } | Step::Write { until, .. } => until.min(self.deadline),
+            Step::Answer { .. } => self.deadline,
+        }
+    }
+
+    fn is_reset(&self) -> bool {
+        self.message.first().opcode() == op::RESET
+    }
+}
+
 /// The VF's end of its mailbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
@@ -246,7 +260,7 @@ impl Client {
                 progress
             }
             None => {
-                let next_check = now.after(current.interval).min(current.deadline);
+                let next_check = now.after(current.interval).min(current.bound());
                 current.interval = current.interval.doubled().min(POLL_LAST);
                 self.current = Some(current);
                 Progress::Pending { next_check }
@@ -263,7 +277,7 @@ impl Client {
                 self.lose();
             }
             Progress::Done(Reply::NotReady) => self.lose(),
-            Progress::Done(Reply::Reset { .. }) if is_reset(current) => self.ready = true,
+            Progress::Done(Reply::Reset { .. }) if current.is_reset() => self.ready = true,
             _ => {}
         }
     }
@@ -280,8 +294,4 @@ impl Client {
             until: now.after(LOCK_TIMEOUT),
         }
     }
-}
-
-fn is_reset(current: &Current) -> bool {
-    current.message.first().opcode() == op::RESET
 }

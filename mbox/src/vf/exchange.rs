@@ -13,7 +13,6 @@ use super::super::time::{
 };
 use super::super::wire::MAILBOX_WORDS;
 use super::{
-    is_reset,
     Client,
     Current,
     Error,
@@ -112,7 +111,7 @@ impl Client {
     ) -> Option<Progress> {
         let in_reset = status.has(V2pMailbox::RSTI);
         let reset_done = self.cache.take(V2pMailbox::RSTD);
-        if !is_reset(current) {
+        if !current.is_reset() {
             let lost = in_reset || reset_done;
             return lost.then_some(Progress::Failed(Error::Lost));
         }
@@ -188,7 +187,7 @@ impl Client {
         }
         let notice = !matches!(message, FromPf::Reply(_) | FromPf::Malformed(_));
         let lost = self.take_notice(message);
-        if lost && !is_reset(current) {
+        if lost && !current.is_reset() {
             return Some(Progress::Failed(Error::Lost));
         }
         if notice {
@@ -225,13 +224,13 @@ impl Client {
     }
 }
 
-/// The bound that a request has reached, if any.
+/// How the request has failed, if it has reached its bound.
 fn timed_out(current: &Current, now: Time) -> Option<Error> {
-    let over = now >= current.deadline;
-    match current.step {
-        Step::PfReset { until } => (over || now >= until).then_some(Error::PfInReset),
-        Step::Write { until, .. } => (over || now >= until).then_some(Error::LockTimeout),
-        Step::Answer { acked: true, .. } => over.then_some(Error::ReplyTimeout),
-        Step::Answer { acked: false, .. } => over.then_some(Error::AckTimeout),
-    }
+    let error = match current.step {
+        Step::PfReset { .. } => Error::PfInReset,
+        Step::Write { .. } => Error::LockTimeout,
+        Step::Answer { acked: true, .. } => Error::ReplyTimeout,
+        Step::Answer { acked: false, .. } => Error::AckTimeout,
+    };
+    (now >= current.bound()).then_some(error)
 }

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the tests share: a model of the PF's device, and a PF and a VF on one simulated mailbox
+//! under a clock that the test moves.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+use std::collections::BTreeSet;
+
+use mbox::pf::{
+    Effect,
+    Policy, //
+};
+use mbox::pf_state::{
+    Multicast,
+    VfConfig,
+    VfState, //
+};
+use mbox::pf_to_vf::Reply;
+use mbox::reason::{
+    Failure,
+    Reason, //
+};
+use mbox::server::{
+    Backend,
+    Server, //
+};
+use mbox::sim::{
+    Mailbox,
+    Model, //
+};
+use mbox::time::{
+    Span,
+    Time, //
+};
+use mbox::types::{
+    HashList,
+    MacAddr,
+    MaxFrame,
+    VlanId, //
+};
+use mbox::vf::{
+    Client,
+    Error,
+    Progress, //
+};
+use mbox::vf_to_pf::Request;
+use mbox::wire::{
+    Words,
+    MAILBOX_WORDS, //
+};
+
+pub(crate) fn mac(last: u8) -> MacAddr {
+    MacAddr::new([0x02, 0x11, 0x22, 0x33, 0x44, last]).unwrap()
+}
+
+pub(crate) fn vlan(id: u16) -> VlanId {
+    VlanId::new(id).unwrap()
+}
+
+/// The buffer with these words, and rubbish behind them, as earlier messages leave it.
+pub(crate) fn words(head: &[u32]) -> Words {
+    let mut words = [0xdead_beef; MAILBOX_WORDS];
+    words[..head.len()].copy_from_slice(head);
+    words
+}
+
+/// The address that the tests take for the PF's own.
+pub(crate) const PF_MAC_LAST: u8 = 0xff;
+
+/// What the pool of one VF in the device is set to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Device {
+    pub(crate) enabled: bool,
+    pub(crate) mac: Option<MacAddr>,
+    pub(crate) filters: BTreeSet<MacAddr>,
+    pub(crate) vlans: BTreeSet<VlanId>,
+    pub(crate) multicast: Multicast,
+    pub(crate) max_frame: MaxFrame,
+    /// Filter slots that are left for this VF.
+    pub(crate) free_slots: usize,
+    /// Fail whatever comes next.
+    pub(crate) fail: Option<Failure>,
+    pub(crate) reports: Vec<(Reason, u32)>,
+    pub(crate) effects: Vec<Effect>,
+}
+
+impl Device {
+    pub(crate) fn new(config: &VfConfig) -> Self {
+        Self {
+            enabled: false,
+            mac: config.mac,
+            filters: BTreeSet::new(),
+            vlans: BTreeSet::new(),
+            multicast: NO_MULTICAST,
+            max_frame: MaxFrame::STANDARD,
+            free_slots: 8,
+            fail: None,
+            reports: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    fn clear(&mut self, mac: Option<MacAddr>, enabled: bool) {
+        self.free_slots += self.filters.len() + self.vlans.len();
+        self.filters.clear();
+        self.vlans.clear();
+        self.multicast = NO_MULTICAST;
+        self.max_frame = MaxFrame::STANDARD;
+        self.mac = mac;
+        self.enabled = enabled;
+    }
+
+    fn take_slot(&mut self) -> Result<(), Failure> {
+        self.free_slots = self.free_slots.checked_sub(1).ok_or(Failure::NoSpace)?;
+        Ok(())
+    }
+
+    /// The device holds what the PF believes that it holds, within the VF's rights.
+    pub(crate) fn check(&self, state: &VfState, config: &VfConfig) {
+        assert_eq!(self.enabled, state.clear_to_send());
+        assert_eq!(self.mac, state.mac());
+        assert_eq!(self.filters, state.filters().collect());
+        assert_eq!(self.vlans, state.vlans().collect());
+        assert_eq!(self.multicast, state.multicast(config));
+        assert_eq!(self.max_frame, state.max_frame());
+        assert!(self.filters.len() <= usize::from(config.filter_quota));
+        assert!(self.vlans.len() <= usize::from(config.vlan_quota));
+        assert!(self.multicast.hashes.as_slice().len() <= 30);
+        assert!(self
+            .multicast
+            .hashes
+            .as_slice()
+            .iter()
+            .all(|h| h.register() < 128));
+        assert!(self.vlans.iter().all(|vid| (1..4095).contains(&vid.get())));
+        assert!((64..=0x2600).contains(&self.max_frame.get()));
+        if !config.trusted {
+            assert!(!self.multicast.all, "all multicast frames without trust");
+            if config.mac_locked {
+                assert_eq!(
+                    self.mac, config.mac,
+                    "the administrator's MAC address is gone"
+                );
+                assert!(self.filters.is_empty());
+            }
+        }
+        assert_ne!(
+            self.mac,
+            Some(mac(PF_MAC_LAST)),
+            "the VF has taken the PF's MAC address"
+        );
+        assert!(!self.filters.contains(&mac(PF_MAC_LAST)));
+        if config.port_vlan.is_some() {
+            assert!(self.vlans.is_empty(), "a VLAN beside the port VLAN");
+        }
+    }
+}
+
+pub(crate) const NO_MULTICAST: Multicast = Multicast {
+    all: false,
+    hashes: HashList::EMPTY,
+};
+
+impl Policy for Device {
+    fn mac_in_use(&self, address: MacAddr) -> bool {
+        address == mac(PF_MAC_LAST)
+    }
+
+    fn may_join_vlan(&self, vid: VlanId) -> bool {
+        vid.get() != 666
+    }
+}
+
+impl Backend for Device {
+    fn apply(&mut self, state: &VfState, effect: &Effect) -> Result<(), Failure> {
+        if let Some(failure) = self.fail.take() {
+            return Err(failure);
+        }
+        match *effect {
+            Effect::Reset { mac } => self.clear(mac, true),
+            Effect::FunctionReset { mac } => self.clear(mac, false),
+            Effect::SetMac(mac) => self.mac = Some(mac),
+            Effect::AddFilter(mac) => {
+                self.take_slot()?;
+                assert!(self.filters.insert(mac), "filter added twice");
+            }
+            Effect::ClearFilters => {
+                assert_eq!(self.filters, state.filters().collect());
+                self.free_slots += self.filters.len();
+                self.filters.clear();
+            }
+            Effect::SetMulticast(multicast) => self.multicast = multicast,
+            Effect::JoinVlan(vid) => {
+                self.take_slot()?;
+                assert!(self.vlans.insert(vid), "VLAN joined twice");
+            }
+            Effect::LeaveVlan(vid) => {
+                self.free_slots += 1;
+                assert!(self.vlans.remove(&vid), "VLAN left that was not joined");
+            }
+            Effect::SetMaxFrame(size) => self.max_frame = size,
+        }
+        self.effects.push(*effect);
+        Ok(())
+    }
+
+    fn report(&mut self, reason: Reason, suppressed: u32) {
+        assert!(!reason.to_string().is_empty());
+        self.reports.push((reason, suppressed));
+    }
+}
+
+/// A PF and a VF on one mailbox.
+pub(crate) struct Pair {
+    pub(crate) mailbox: Mailbox,
+    pub(crate) config: VfConfig,
+    pub(crate) server: Server,
+    pub(crate) device: Device,
+    pub(crate) client: Client,
+    pub(crate) now: Time,
+    pub(crate) pf_wake: Option<Time>,
+    /// The PF's driver is gone or asleep.
+    pub(crate) pf_dead: bool,
+}
+
+impl Pair {
+    pub(crate) fn new(model: Model, config: VfConfig) -> Self {
+        Self {
+            mailbox: Mailbox::new(model),
+            config,
+            server: Server::new(&config),
+            device: Device::new(&config),
+            client: Client::new(),
+            now: Time::from_micros(1_000_000),
+            pf_wake: None,
+            pf_dead: false,
+        }
+    }
+
+    /// The PF's work item.
+    pub(crate) fn serve(&mut self) {
+        if self.pf_dead {
+            return;
+        }
+        let mut port = self.mailbox.pf();
+        self.pf_wake = self
+            .server
+            .service(&mut port, &self.config, &mut self.device, self.now);
+        self.device.check(self.server.state(), &self.config);
+    }
+
+    /// The PF's work item, if there is a reason to run it.
+    pub(crate) fn serve_if_due(&mut self) {
+        let due = self.pf_wake.is_some_and(|at| at <= self.now);
+        if due || self.mailbox.pf_interrupt() {
+            self.serve();
+        }
+    }
+
+    pub(crate) fn poll(&mut self) -> Progress {
+        self.client.poll(&mut self.mailbox.vf(), self.now)
+    }
+
+    pub(crate) fn sleep(&mut self, span: Span) {
+        self.now = self.now.after(span);
+    }
+
+    /// Runs the request to its end, polling as a driver does; the PF serves in between.
+    pub(crate) fn run(&mut self, request: &Request) -> Result<Reply, Error> {
+        self.client.start(request, self.now).unwrap();
+        self.finish()
+    }
+
+    /// Runs the request under way to its end.
+    pub(crate) fn finish(&mut self) -> Result<Reply, Error> {
+        let started = self.now;
+        loop {
+            let limit = Span::from_millis(1_600);
+            assert!(self.now.since(started) <= limit, "a request without end");
+            match self.poll() {
+                Progress::Done(reply) => {
+                    // The PF is told that its reply was read.
+                    self.serve_if_due();
+                    return Ok(reply);
+                }
+                Progress::Failed(error) => return Err(error),
+                Progress::Idle => panic!("no request"),
+                Progress::Pending { next_check } => {
+                    self.serve_if_due();
+                    assert!(next_check > self.now, "the client spins");
+                    self.now = next_check;
+                }
+            }
+        }
+    }
+
+    /// The VF resets itself and makes itself known.
+    pub(crate) fn reset_vf(&mut self) -> Result<Reply, Error> {
+        self.mailbox.function_reset();
+        self.run(&Request::Reset)
+    }
+
+    /// Idle time, as the drivers pass it: the PF on its wake-ups, the VF on its interrupt and
+    /// every IDLE_POLL.
+    pub(crate) fn idle(&mut self, span: Span) {
+        let end = self.now.after(span);
+        let mut next_poll = self.now;
+        while self.now < end {
+            self.serve_if_due();
+            if self.mailbox.vf_interrupt() || self.now >= next_poll {
+                assert_eq!(self.poll(), Progress::Idle);
+                next_poll = self.now.after(mbox::vf::IDLE_POLL);
+            }
+            self.sleep(Span::from_millis(5));
+        }
+    }
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A VF that flips every bit of every word of every message, and one that does with its registers
+//! what it likes. Whatever it does, the device holds what the PF believes, the VF has no more than
+//! its rights (Device::check after each step), and the PF neither waits nor floods the log.
+
+use mbox::pf_state::VfConfig;
+use mbox::port::{
+    P2vMailbox,
+    PfPort,
+    V2pMailbox,
+    VfPort, //
+};
+use mbox::reason::Reason;
+use mbox::server::{
+    LOCK_HELD_TIMEOUT,
+    LOCK_RETRY_LAST, //
+};
+use mbox::sim::Model;
+use mbox::time::Span;
+use mbox::types::{
+    HashList,
+    MaxFrame,
+    McHash,
+    Promisc, //
+};
+use mbox::vf_to_pf::Request;
+use mbox::wire::{
+    Words,
+    MAILBOX_WORDS, //
+};
+use proptest::prelude::*;
+
+use super::common::{
+    mac,
+    vlan,
+    Pair, //
+};
+
+fn configs() -> [VfConfig; 4] {
+    let plain = VfConfig {
+        mac: Some(mac(1)),
+        ..VfConfig::default()
+    };
+    let locked = VfConfig {
+        mac_locked: true,
+        ..plain
+    };
+    let tagged = VfConfig {
+        port_vlan: Some(vlan(100)),
+        ..locked
+    };
+    let trusted = VfConfig {
+        trusted: true,
+        ..plain
+    };
+    [plain, locked, tagged, trusted]
+}
+
+fn messages() -> Vec<Words> {
+    let mut hashes = HashList::EMPTY;
+    for value in 0..30 {
+        hashes.push(McHash::new(value * 100).unwrap());
+    }
+    let promisc = |unicast, multicast| Request::SetPromisc(Promisc { unicast, multicast });
+    let requests = [
+        Request::Reset,
+        Request::SetMac(mac(1)),
+        Request::SetMac(mac(9)),
+        Request::ClearFilters { filler: None },
+        Request::AddFilter(mac(10)),
+        Request::SetMulticast(HashList::EMPTY),
+        Request::SetMulticast(hashes),
+        Request::SetVlan {
+            vid: vlan(5),
+            join: true,
+        },
+        Request::SetVlan {
+            vid: vlan(5),
+            join: false,
+        },
+        Request::SetMaxFrame(MaxFrame::MIN),
+        Request::SetMaxFrame(MaxFrame::MAX),
+        promisc(false, false),
+        promisc(false, true),
+        promisc(true, true),
+    ];
+    let mut messages: Vec<Words> = requests.iter().map(|r| *r.encode().padded()).collect();
+    // And what only a PF writes.
+    for head in [0x0000_0100, 0x2000_0100, 0x4000_0000, 0x8000_0001] {
+        let mut words = [0; MAILBOX_WORDS];
+        words[0] = head;
+        messages.push(words);
+    }
+    messages
+}
+
+/// Rings with these words; the PF serves at once. Returns the PF's answer, if any.
+fn ring(pair: &mut Pair, words: &Words) -> Option<u32> {
+    let mut port = pair.mailbox.vf();
+    port.set_control(V2pMailbox::VFU);
+    port.write(words);
+    port.set_control(V2pMailbox::REQ);
+    // Slow enough for the request limit, which has tests of its own.
+    pair.sleep(Span::from_millis(2));
+    pair.serve();
+    let mut port = pair.mailbox.vf();
+    let status = port.status();
+    assert!(
+        status.has(V2pMailbox::PFACK),
+        "the PF has not read {words:x?}"
+    );
+    assert!(!status.has(V2pMailbox::PFU), "the PF keeps the buffer");
+    let mut head = [0];
+    port.read(&mut head);
+    port.set_control(V2pMailbox::ACK);
+    status.has(V2pMailbox::PFSTS).then_some(head[0])
+}
+
+/// The answer says yes or no, and repeats what was asked.
+fn check_answer(words: &Words, answer: Option<u32>, ready: bool) {
+    let from_pf = words[0] >> 29 != 0 || words[0] & 0xffff == 0x0100;
+    let Some(answer) = answer else {
+        assert!(from_pf || !ready, "no answer to {words:x?}");
+        return;
+    };
+    if answer == 0x4000_0000 && !ready {
+        return;
+    }
+    assert!(!from_pf, "an answer to the PF's own words");
+    assert!(answer >> 31 != answer >> 30 & 1);
+    let granted_promisc = 0x0002_0000;
+    let echo = answer & 0x1fff_ffff;
+    assert!(echo == words[0] || echo | granted_promisc == words[0]);
+}
+
+fn flip_all(mut each: impl FnMut(Words)) {
+    for message in messages() {
+        each(message);
+        for word in 0..MAILBOX_WORDS {
+            for bit in 0..32 {
+                let mut flipped = message;
+                flipped[word] ^= 1 << bit;
+                each(flipped);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_bit_of_every_message_flipped() {
+    for config in configs() {
+        let mut pair = Pair::new(Model::Datasheet, config);
+        pair.reset_vf().unwrap();
+        let mut reset = [0; MAILBOX_WORDS];
+        reset[0] = 1;
+        let mut count = 0u64;
+        flip_all(|words| {
+            let answer = ring(&mut pair, &words);
+            check_answer(&words, answer, true);
+            count += 1;
+        });
+        assert_eq!(count, 18 * (1 + 512));
+        // The VF is served as before.
+        assert!(ring(&mut pair, &reset).is_some());
+        let seconds = pair.now.as_micros() / 1_000_000;
+        let lines = pair.device.reports.len() as u64;
+        assert!(lines <= 6 + seconds / 5, "{lines} log lines in {seconds} s");
+    }
+}
+
+#[test]
+fn every_bit_of_every_message_flipped_before_the_reset() {
+    for config in configs() {
+        let mut pair = Pair::new(Model::Qemu, config);
+        flip_all(|words| {
+            // The same word a moment later is a reset in full right.
+            if words[0] == 1 {
+                return;
+            }
+            let answer = ring(&mut pair, &words);
+            check_answer(&words, answer, false);
+            assert!(!pair.server.state().clear_to_send());
+        });
+        assert!(pair.device.effects.is_empty(), "an effect before the reset");
+    }
+}
+
+#[test]
+fn every_pair_of_bits_of_the_header_flipped() {
+    let mut pair = Pair::new(Model::Datasheet, configs()[0]);
+    pair.reset_vf().unwrap();
+    for message in messages() {
+        for (one, two) in (0..32).flat_map(|one| (0..one).map(move |two| (one, two))) {
+            let mut words = message;
+            words[0] ^= 1 << one | 1 << two;
+            let answer = ring(&mut pair, &words);
+            check_answer(&words, answer, true);
+        }
+    }
+}
+
+#[test]
+fn a_vf_that_keeps_the_buffer_costs_the_pf_nothing() {
+    for model in [Model::Datasheet, Model::Qemu] {
+        let mut pair = Pair::new(model, configs()[0]);
+        let mut port = pair.mailbox.vf();
+        port.write(Request::Reset.encode().words());
+        port.set_control(V2pMailbox::REQ.with(V2pMailbox::VFU));
+        let started = pair.now;
+        let mut calls = 0;
+        while pair.now.since(started) < Span::from_millis(10_000) {
+            pair.serve();
+            calls += 1;
+            if pair.server.state().clear_to_send() {
+                break;
+            }
+            let wake = pair.pf_wake.expect("the PF has given up");
+            assert!(wake > pair.now && wake.since(pair.now) <= LOCK_RETRY_LAST);
+            pair.now = wake;
+            // The VF takes it again at once.
+            if model == Model::Qemu {
+                pair.mailbox.vf().set_control(V2pMailbox::VFU);
+            }
+        }
+        assert!(calls < 120, "{calls} attempts in ten seconds");
+        let held = Reason::BufferHeld;
+        assert!(pair
+            .device
+            .reports
+            .iter()
+            .any(|(reason, _)| *reason == held));
+        if model == Model::Datasheet {
+            // RVFU frees it: served after the timeout and one retry.
+            assert!(pair.server.state().clear_to_send());
+            let bound =
+                Span::from_micros(LOCK_HELD_TIMEOUT.as_micros() + 2 * LOCK_RETRY_LAST.as_micros());
+            assert!(pair.now.since(started) <= bound);
+        } else {
+            // It lets go after all.
+            pair.mailbox.vf().set_control(V2pMailbox::REQ);
+            pair.sleep(LOCK_RETRY_LAST);
+            pair.serve();
+            assert!(pair.server.state().clear_to_send());
+        }
+    }
+}
+
+/// What a hostile VF may do with its registers.
+#[derive(Clone, Debug)]
+enum Deed {
+    Write(Box<Words>),
+    Control(u32),
+    Read,
+    FunctionReset,
+    Pass(u64),
+    /// Done by the host, in between.
+    Notify,
+    DeviceReset,
+}
+
+fn any_deed() -> impl Strategy<Value = Deed> {
+    let messages = messages();
+    let word = (0..MAILBOX_WORDS, any::<u32>());
+    let near = (0..messages.len(), proptest::option::of(word)).prop_map(move |(index, change)| {
+        let mut words = messages[index];
+        if let Some((at, value)) = change {
+            words[at] = value;
+        }
+        Deed::Write(Box::new(words))
+    });
+    prop_oneof![
+        8 => near,
+        8 => prop_oneof![
+            Just(V2pMailbox::REQ.raw()),
+            Just(V2pMailbox::VFU.raw()),
+            Just(V2pMailbox::ACK.raw()),
+            any::<u32>(),
+        ].prop_map(Deed::Control),
+        2 => Just(Deed::Read),
+        1 => Just(Deed::FunctionReset),
+        4 => (0u64..300_000).prop_map(Deed::Pass),
+        1 => Just(Deed::Notify),
+        1 => Just(Deed::DeviceReset),
+    ]
+}
+
+fn do_deed(pair: &mut Pair, deed: Deed) {
+    match deed {
+        Deed::Write(words) => pair.mailbox.vf().write(&*words),
+        Deed::Control(value) => pair.mailbox.vf().set_control(V2pMailbox::from_raw(value)),
+        Deed::Read => drop(pair.mailbox.vf().status()),
+        Deed::FunctionReset => pair.mailbox.function_reset(),
+        Deed::Pass(micros) => pair.sleep(Span::from_micros(micros)),
+        Deed::Notify => {
+            pair.server.notify();
+            pair.serve();
+        }
+        Deed::DeviceReset => {
+            pair.mailbox.pf_reset_begin();
+            pair.server.device_reset(&pair.config);
+            pair.device = super::common::Device::new(&pair.config);
+            pair.device.mac = pair.server.state().mac();
+            pair.mailbox.pf_reset_end();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_deed_of_a_vf_breaks_the_pf(
+        which in 0usize..4,
+        qemu in any::<bool>(),
+        deeds in proptest::collection::vec(any_deed(), 1..150),
+    ) {
+        let model = if qemu { Model::Qemu } else { Model::Datasheet };
+        let mut pair = Pair::new(model, configs()[which]);
+        for deed in deeds {
+            do_deed(&mut pair, deed);
+            pair.serve_if_due();
+            let held = pair.mailbox.pf().control().has(P2vMailbox::PFU);
+            prop_assert!(!held, "the PF keeps the buffer");
+        }
+        // An honest driver takes over: it is served.
+        pair.mailbox.vf().set_control(V2pMailbox::default());
+        pair.sleep(Span::from_millis(2_000));
+        prop_assert!(pair.reset_vf().is_ok());
+    }
+}
