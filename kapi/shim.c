@@ -2,8 +2,10 @@
 /* One C file a module: see Kbuild of the drivers. */
 #include "shim.h"
 
+#include "shim/dma.c"
 #include "shim/napi.c"
 #include "shim/netdev.c"
 #include "shim/page_pool.c"
 #include "shim/queue.c"
 #include "shim/skb.c"
+#include "shim/work.c"

@@ -7,10 +7,12 @@
 #ifndef KAPI_SHIM_H
 #define KAPI_SHIM_H
 
+#include "shim/dma.h"
 #include "shim/napi.h"
 #include "shim/netdev.h"
 #include "shim/page_pool.h"
 #include "shim/queue.h"
 #include "shim/skb.h"
+#include "shim/work.h"
 
 #endif /* KAPI_SHIM_H */

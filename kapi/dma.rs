@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! DMA: rings of descriptors shared with a device, and mappings of the stack's memory.
+//!
+//! C header: [`include/linux/dma-mapping.h`](srctree/include/linux/dma-mapping.h)
+
+use kernel::{
+    device::{
+        self,
+        Bound, //
+    },
+    dma::Coherent,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        barrier::{
+            dma_mb,
+            Read,
+            Write, //
+        },
+    },
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    }, //
+};
+
+use super::bindings;
+
+/// Orders reads of memory that a device writes: what was read before is older than what is read
+/// after.
+#[inline]
+pub fn dma_rmb() {
+    dma_mb(Read)
+}
+
+/// Orders writes of memory that a device reads: it sees what was written before no later than what
+/// is written after.
+#[inline]
+pub fn dma_wmb() {
+    dma_mb(Write)
+}
+
+/// Memory shared with a device, as a ring of elements that either side may change at any time.
+pub struct DescRing<D: AsBytes + FromBytes + Copy> {
+    mem: Coherent<[D]>,
+}
+
+impl<D: AsBytes + FromBytes + Copy> DescRing<D> {
+    /// Allocates `count` zeroed elements, at an address aligned as the size rounded up to pages.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] for no element, [`ENOMEM`].
+    pub fn new(dev: &device::Device<Bound>, count: usize) -> Result<Self> {
+        Ok(Self {
+            mem: Coherent::<D>::zeroed_slice(dev, count, GFP_KERNEL)?,
+        })
+    }
+
+    /// Number of elements.
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        self.mem.len()
+    }
+
+    /// Where the device finds it.
+    #[inline]
+    pub fn dma_address(&self) -> u64 {
+        self.mem.dma_address()
+    }
+
+    /// Reads element `index`, once; [`None`] if there is no such element.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<D> {
+        if index >= self.len() {
+            return None;
+        }
+        // SAFETY: In bounds, aligned, and any bit pattern is a `D`. The device, or the driver on
+        // another CPU, may write at the same time: a volatile access of coherent memory.
+        Some(unsafe { self.mem.as_ptr().cast::<D>().add(index).read_volatile() })
+    }
+
+    /// Writes element `index`, once. Nothing happens if there is no such element.
+    #[inline]
+    pub fn write(&self, index: usize, value: D) {
+        if index < self.len() {
+            // SAFETY: In bounds and aligned; see `get()`.
+            unsafe { self.mem.as_mut_ptr().cast::<D>().add(index).write_volatile(value) };
+        }
+    }
+}
+
+impl<D: AsBytes + FromBytes + Copy + Default> DescRing<D> {
+    /// Reads element `index`, once; the default if there is no such element.
+    #[inline]
+    pub fn read(&self, index: usize) -> D {
+        self.get(index).unwrap_or_default()
+    }
+}
+
+/// Maps and unmaps memory of the stack for a device.
+pub struct Mapper {
+    dev: ARef<device::Device>,
+}
+
+impl Mapper {
+    /// A mapper for `dev`. Mappings must be undone before the device is unbound, as in C.
+    pub fn new(dev: &device::Device<Bound>) -> Self {
+        let dev: &device::Device = dev;
+        Self { dev: dev.into() }
+    }
+
+    /// The raw device.
+    #[inline]
+    pub(in crate::kapi) fn as_raw(&self) -> *mut bindings::device {
+        core::ptr::from_ref(&*self.dev).cast_mut().cast()
+    }
+
+    /// Undoes a mapping. It must come from this mapper's device; that of another is a bug that the
+    /// IOMMU layer reports, and harms no memory of the kernel.
+    #[inline]
+    pub fn unmap(&self, mapping: Mapping) {
+        // SAFETY: The device is referenced, the mapping is live and consumed here.
+        unsafe { bindings::kapi_dma_unmap_to_device(self.as_raw(), mapping.addr, mapping.len) };
+    }
+}
+
+/// Memory that a device may read. To be given to [`Mapper::unmap`]: dropping it leaks the mapping.
+#[must_use = "a mapping that is dropped is leaked"]
+pub struct Mapping {
+    addr: u64,
+    len: u32,
+}
+
+impl Mapping {
+    /// Describes a mapping towards the device.
+    ///
+    /// # Safety
+    ///
+    /// `addr` was returned by a mapping of `len` bytes with `DMA_TO_DEVICE`, and is not described
+    /// by another value.
+    #[inline]
+    pub(in crate::kapi) unsafe fn to_device(addr: u64, len: u32) -> Self {
+        Self { addr, len }
+    }
+
+    /// Where the device finds it.
+    #[inline]
+    pub fn addr(&self) -> u64 {
+        self.addr
+    }
+
+    /// Bytes.
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> u32 {
+        self.len
+    }
+}

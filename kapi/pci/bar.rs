@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A mapped BAR that owns its mapping.
+
+use kernel::{
+    bindings,
+    device::Bound,
+    io::{
+        IoBase,
+        Mmio,
+        MmioBackend,
+        MmioRaw,
+        Region, //
+    },
+    pci,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+use super::raw;
+
+/// A BAR, requested and mapped, of at least `SIZE` bytes.
+///
+/// [`kernel::pci::Bar`] borrows from the bound device; this one owns the mapping, so that interrupt
+/// handlers and network callbacks can share it by reference count. After unbind, should somebody
+/// still hold it, it reads as whatever the bus says of a disabled device.
+///
+/// # Invariants
+///
+/// `io` is the mapping of BAR `num` of `pdev`, made and only undone by this value.
+pub struct Bar<const SIZE: usize> {
+    pdev: ARef<pci::Device>,
+    io: MmioRaw<Region<SIZE>>,
+    num: i32,
+}
+
+impl<const SIZE: usize> Bar<SIZE> {
+    /// Requests and maps BAR `num`.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if there is no such BAR or it is smaller than `SIZE`, [`EBUSY`] if somebody else
+    /// has it, [`ENOMEM`].
+    pub fn map(pdev: &pci::Device<Bound>, num: u32, name: &'static CStr) -> Result<Self> {
+        let len = usize::try_from(pdev.resource_len(num)?)?;
+        if len < SIZE {
+            return Err(EINVAL);
+        }
+        let num = i32::try_from(num)?;
+        let dev = raw(pdev);
+        // SAFETY: A valid device and BAR number, and a name that lives for ever.
+        if unsafe { bindings::pci_request_region(dev, num, name.as_char_ptr()) } != 0 {
+            return Err(EBUSY);
+        }
+        // SAFETY: As above; the region is ours.
+        let addr = unsafe { bindings::pci_iomap(dev, num, 0) };
+        let io = if addr.is_null() {
+            Err(ENOMEM)
+        } else {
+            MmioRaw::new_region(addr.addr(), len).inspect_err(|_| {
+                // SAFETY: Mapped above.
+                unsafe { bindings::pci_iounmap(dev, addr) }
+            })
+        };
+        match io {
+            // INVARIANT: Mapped above.
+            Ok(io) => {
+                let pdev: &pci::Device = pdev;
+                Ok(Self {
+                    pdev: pdev.into(),
+                    io,
+                    num,
+                })
+            }
+            Err(err) => {
+                // SAFETY: Requested above.
+                unsafe { bindings::pci_release_region(dev, num) };
+                Err(err)
+            }
+        }
+    }
+}
+
+impl<const SIZE: usize> Drop for Bar<SIZE> {
+    fn drop(&mut self) {
+        let dev = raw(&*self.pdev);
+        // SAFETY: By the type invariant; the device is referenced.
+        unsafe {
+            bindings::pci_iounmap(dev, self.io.addr() as *mut c_void);
+            bindings::pci_release_region(dev, self.num);
+        }
+    }
+}
+
+impl<'a, const SIZE: usize> IoBase<'a> for &'a Bar<SIZE> {
+    type Backend = MmioBackend;
+    type Target = Region<SIZE>;
+
+    #[inline]
+    fn as_view(self) -> Mmio<'a, Self::Target> {
+        // SAFETY: By the type invariant the range is mapped while `self` lives.
+        unsafe { Mmio::from_raw(self.io) }
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! PCI: what the `kernel` crate's [`kernel::pci`] does not wrap. SR-IOV, error recovery, power
+//! management and shutdown callbacks, and resources that own what they need.
+//!
+//! C header: [`include/linux/pci.h`](srctree/include/linux/pci.h)
+
+mod bar;
+mod driver;
+pub mod sriov;
+
+pub use self::{
+    bar::Bar,
+    driver::{
+        Adapter,
+        ChannelState,
+        Driver,
+        Recovery, //
+    },
+};
+
+use kernel::{
+    bindings,
+    device::{
+        Bound,
+        Core,
+        DeviceContext, //
+    },
+    dma::{
+        Device as _,
+        DmaMask, //
+    },
+    pci,
+    prelude::*,
+    sync::aref::ARef, //
+};
+
+/// The C device behind `pdev`.
+#[inline]
+pub(in crate::kapi) fn raw<Ctx: DeviceContext>(pdev: &pci::Device<Ctx>) -> *mut bindings::pci_dev {
+    // `pci::Device` is a transparent wrapper of an opaque `struct pci_dev`.
+    core::ptr::from_ref(pdev).cast_mut().cast()
+}
+
+/// An enabled device with bus mastering. Dropping it turns both off.
+pub struct Enabled {
+    pdev: ARef<pci::Device>,
+}
+
+impl Enabled {
+    /// Enables memory access and bus mastering.
+    ///
+    /// # Errors
+    ///
+    /// What `pci_enable_device_mem()` says.
+    pub fn new(pdev: &pci::Device<Core<'_>>) -> Result<Self> {
+        pdev.enable_device_mem()?;
+        pdev.set_master();
+        let pdev: &pci::Device = pdev;
+        Ok(Self { pdev: pdev.into() })
+    }
+}
+
+impl Drop for Enabled {
+    fn drop(&mut self) {
+        let raw = raw(&*self.pdev);
+        // SAFETY: The device is referenced, and was enabled in `new()`; without memory access or
+        // power these calls do no harm.
+        unsafe {
+            bindings::pci_clear_master(raw);
+            bindings::pci_disable_device(raw);
+        }
+    }
+}
+
+/// Lets the device address all memory, for streaming and coherent mappings.
+///
+/// # Errors
+///
+/// What `dma_set_mask_and_coherent()` says.
+pub fn set_dma_mask_64(pdev: &pci::Device<Core<'_>>) -> Result {
+    // SAFETY: In probe (or with the device lock held in another callback of the bus), before the
+    // driver maps anything.
+    unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<64>()) }
+}
+
+/// Enables the device again after a reset or sleep, with bus mastering.
+///
+/// # Errors
+///
+/// What `pci_enable_device_mem()` says.
+pub fn reenable(pdev: &pci::Device<Core<'_>>) -> Result {
+    pdev.enable_device_mem()?;
+    pdev.set_master();
+    Ok(())
+}
+
+/// Turns the device off for the time of a recovery or of sleep; [`reenable`] undoes it.
+pub fn disable(pdev: &pci::Device<Core<'_>>) {
+    // SAFETY: Bound to a driver that enabled it.
+    unsafe { bindings::pci_disable_device(raw(pdev)) };
+}
+
+/// Saves the configuration space, for [`restore_state`].
+///
+/// # Errors
+///
+/// What `pci_save_state()` says.
+pub fn save_state(pdev: &pci::Device<Core<'_>>) -> Result {
+    // SAFETY: A bound device, with the device lock held.
+    kernel::error::to_result(unsafe { bindings::pci_save_state(raw(pdev)) })
+}
+
+/// Restores what [`save_state`] saved.
+pub fn restore_state(pdev: &pci::Device<Core<'_>>) {
+    // SAFETY: A bound device, with the device lock held.
+    unsafe { bindings::pci_restore_state(raw(pdev)) };
+}
+
+/// Whether the device is a virtual function.
+pub fn is_virtfn(pdev: &pci::Device<Bound>) -> bool {
+    // SAFETY: Set when the device was made and never changed.
+    unsafe { (*raw(pdev)).is_virtfn() != 0 }
+}
+
+/// Whether the device still answers on the bus.
+pub fn device_present(pdev: &pci::Device<Bound>) -> bool {
+    // SAFETY: A valid device; the function only reads configuration space.
+    unsafe { bindings::pci_device_is_present(raw(pdev)) }
+}
+
+/// The name on the bus, as in `0000:01:00.0`.
+pub fn name(pdev: &pci::Device<Bound>) -> &CStr {
+    let dev: &kernel::device::Device<Bound> = pdev.as_ref();
+    dev.name()
+}
+
+/// Declares a module that is one PCI driver with the callbacks of [`Driver`].
+#[macro_export]
+macro_rules! kapi_module_pci_driver {
+    ($($f:tt)*) => {
+        kernel::module_driver!(<T>, $crate::kapi::pci::Adapter<T>, { $($f)* });
+    };
+}
+pub use crate::kapi_module_pci_driver as module_pci_driver;

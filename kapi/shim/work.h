@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KAPI_SHIM_WORK_H
+#define KAPI_SHIM_WORK_H
+
+#include <linux/workqueue.h>
+
+void kapi_work_init(struct delayed_work *dwork, work_func_t func);
+bool kapi_work_mod(struct delayed_work *dwork, unsigned int ms);
+
+#endif /* KAPI_SHIM_WORK_H */

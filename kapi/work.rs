@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Work items that can be cancelled, and that know what they work on.
+//!
+//! [`kernel::workqueue`] cannot cancel in 7.3. A [`Work`] is an allocation of its own that holds its
+//! target by reference count, so the target may hold the work: the cycle is cut by
+//! [`Work::disable_sync`].
+//!
+//! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow,
+        Mutex, //
+    },
+    time::Delta,
+    types::Opaque, //
+};
+
+use super::bindings;
+
+/// A delayed work item that calls a function with its target.
+#[pin_data(PinnedDrop)]
+pub struct Work<T: Send + Sync + 'static> {
+    #[pin]
+    dwork: Opaque<bindings::delayed_work>,
+    #[pin]
+    target: Mutex<Option<Arc<T>>>,
+    run: fn(ArcBorrow<'_, T>),
+}
+
+// SAFETY: The work item synchronises by itself, the target is behind a mutex.
+unsafe impl<T: Send + Sync + 'static> Send for Work<T> {}
+// SAFETY: As above.
+unsafe impl<T: Send + Sync + 'static> Sync for Work<T> {}
+
+impl<T: Send + Sync + 'static> Work<T> {
+    /// Makes a work item that calls `run`, without a target yet: until [`Work::attach`] it runs
+    /// without effect.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub fn new(run: fn(ArcBorrow<'_, T>)) -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                dwork <- Opaque::ffi_init(|dwork: *mut bindings::delayed_work| {
+                    // SAFETY: `dwork` is memory for a delayed_work that stays in place.
+                    unsafe { bindings::kapi_work_init(dwork, Some(Self::callback)) };
+                }),
+                target <- new_mutex!(None),
+                run,
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Says what to work on. Process context.
+    pub fn attach(&self, target: Arc<T>) {
+        let old = self.target.lock().replace(target);
+        // Dropped without the lock: its drop may come back here.
+        drop(old);
+    }
+
+    /// Runs the function soon, in process context. Any context. False if it was due already, now
+    /// or later. Nothing happens if the work is disabled.
+    pub fn queue(&self) -> bool {
+        // SAFETY: Initialised, and freed only after it was disabled.
+        !unsafe { bindings::kapi_work_mod(self.dwork.get(), 0) }
+    }
+
+    /// Runs the function after `delay`, and not at the time that was set before. Any context.
+    /// Nothing happens if the work is disabled.
+    pub fn queue_after(&self, delay: Delta) {
+        let ms = u32::try_from(delay.as_millis().max(0)).unwrap_or(u32::MAX);
+        // SAFETY: As above.
+        unsafe { bindings::kapi_work_mod(self.dwork.get(), ms) };
+    }
+
+    /// Waits until the function has run if it was due, or runs. Process context, not from within
+    /// the function.
+    pub fn flush(&self) {
+        // SAFETY: As above.
+        unsafe { bindings::flush_delayed_work(self.dwork.get()) };
+    }
+
+    /// Ends it: waits for a running function, lets none start again, and lets go of the target.
+    /// Process context, not from within the function.
+    pub fn disable_sync(&self) {
+        // SAFETY: As above. Disabling more than once is allowed.
+        unsafe { bindings::disable_delayed_work_sync(self.dwork.get()) };
+        let old = self.target.lock().take();
+        drop(old);
+    }
+
+    /// # Safety
+    ///
+    /// Called by the workqueue with the work of a live `Work<T>`.
+    unsafe extern "C" fn callback(work: *mut bindings::work_struct) {
+        // SAFETY: `work` is the first member of the `delayed_work` of a `Self`.
+        let dwork = unsafe {
+            kernel::container_of!(work, bindings::delayed_work, work)
+        };
+        // SAFETY: As above; the item is disabled before `Self` goes away.
+        let this = unsafe { &*kernel::container_of!(Opaque::cast_from(dwork), Self, dwork) };
+        // Not called under the lock: the function may take its time.
+        let target = this.target.lock().clone();
+        if let Some(target) = target {
+            (this.run)(target.as_arc_borrow());
+        }
+    }
+}
+
+#[pinned_drop]
+impl<T: Send + Sync + 'static> PinnedDrop for Work<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // Without a target the function does nothing; with one, this Work would not be dropped
+        // unless the target let go of it without disabling it.
+        // SAFETY: Initialised.
+        unsafe { bindings::disable_delayed_work_sync(self.dwork.get()) };
+    }
+}
