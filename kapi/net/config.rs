@@ -28,11 +28,11 @@ impl_flags!(
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub enum PrivFlag {
         /// Filters several unicast addresses; without it the core falls back to promiscuous mode.
-        UnicastFilter = bindings::netdev_priv_flags_IFF_UNICAST_FLT as u32,
+        UnicastFilter = bindings::netdev_priv_flags_IFF_UNICAST_FLT,
         /// Can send frames without adding the frame check sequence.
-        SupportsNoFcs = bindings::netdev_priv_flags_IFF_SUPP_NOFCS as u32,
+        SupportsNoFcs = bindings::netdev_priv_flags_IFF_SUPP_NOFCS,
         /// The address may be changed while the device is open.
-        LiveAddrChange = bindings::netdev_priv_flags_IFF_LIVE_ADDR_CHANGE as u32,
+        LiveAddrChange = bindings::netdev_priv_flags_IFF_LIVE_ADDR_CHANGE,
     }
 );
 
@@ -105,7 +105,7 @@ impl Device<Rtnl> {
     ///
     /// # Errors
     ///
-    /// [`EBUSY`] after registration was tried.
+    /// [`EBUSY`] after registration.
     pub fn set_features_init(&self, set: FeatureSet) -> Result {
         self.uninitialized()?;
         let dev = self.as_raw();
@@ -142,7 +142,7 @@ impl Device<Rtnl> {
     ///
     /// # Errors
     ///
-    /// [`EBUSY`] after registration was tried.
+    /// [`EBUSY`] after registration.
     pub fn set_priv_flags(&self, flags: PrivFlags) -> Result {
         self.uninitialized()?;
         // SAFETY: Valid by the type invariant; the RTNL is held and nobody else knows the device.

@@ -285,9 +285,9 @@ impl Device {
         // takes a pointer to `fmt::Arguments`.
         unsafe {
             bindings::netdev_printk(
-                level.as_ptr().cast(),
+                level.as_char_ptr(),
                 self.as_raw(),
-                c"%pA".as_ptr().cast(),
+                c"%pA".as_char_ptr(),
                 core::ptr::from_ref(&message).cast::<c_void>(),
             )
         };

@@ -35,7 +35,7 @@ impl Extack<'_> {
         if let Some(raw) = self.raw {
             // SAFETY: By the requirements of `from_raw`. The string lives for ever, and user space
             // gets a copy of it before the request ends, thus before this module can go.
-            unsafe { (*raw.as_ptr())._msg = message.as_ptr().cast() };
+            unsafe { (*raw.as_ptr())._msg = message.as_char_ptr() };
         }
     }
 
