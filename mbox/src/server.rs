@@ -51,6 +51,8 @@ pub const LOCK_RETRY_FIRST: Span = Span::from_millis(1);
 pub const LOCK_RETRY_LAST: Span = Span::from_millis(128);
 /// How long a VF may hold the buffer before it is taken away.
 pub const LOCK_HELD_TIMEOUT: Span = Span::from_millis(1_000);
+/// How soon to try again when the device could not follow a function level reset.
+pub const FUNCTION_RESET_RETRY: Span = Span::from_millis(100);
 /// Requests that a VF may send at once.
 pub const REQUEST_BURST: u32 = 128;
 /// One more request per this time.
@@ -106,6 +108,7 @@ pub struct Server {
     state: VfState,
     events: PfEvents,
     notice: Option<Notice>,
+    tell_after_reset: bool,
     unread: Option<Unread>,
     last_nack: Option<Time>,
     held_since: Option<Time>,
@@ -126,6 +129,7 @@ impl Server {
                 function_reset: false,
             },
             notice: None,
+            tell_after_reset: false,
             unread: None,
             last_nack: None,
             held_since: None,
@@ -166,15 +170,11 @@ impl Server {
     }
 
     /// The administrator has changed what the VF was told at its reset (MAC address, port VLAN):
-    /// it has to start again, and is told so. Returns what the driver has to apply now.
-    #[must_use]
-    pub fn reconfigure(&mut self, config: &VfConfig) -> Effect {
-        self.state = VfState::new(config);
-        self.last_nack = None;
-        self.notice = Some(Notice::Control);
-        Effect::FunctionReset {
-            mac: self.state.mac,
-        }
+    /// the next [`Self::service`] takes back what it had ([`Effect::FunctionReset`]) and tells
+    /// it to start again.
+    pub fn reconfigure(&mut self) {
+        self.events.function_reset = true;
+        self.tell_after_reset = true;
     }
 
     /// The device was reset: mailbox and pools have lost what they held, the VF has to start
@@ -182,6 +182,7 @@ impl Server {
     pub fn device_reset(&mut self, config: &VfConfig) {
         self.state = self.state.after_reset(config);
         self.events = PfEvents::default();
+        self.tell_after_reset = false;
         self.unread = None;
         self.last_nack = None;
         self.held_since = None;
@@ -205,6 +206,9 @@ impl Server {
         B: Backend + ?Sized,
     {
         self.collect(port, config, backend, now);
+        if self.events.function_reset {
+            return Some(now.after(FUNCTION_RESET_RETRY));
+        }
         if self.events.request {
             if !self.requests.ready(now) {
                 self.report(backend, Reason::Flood, now);
@@ -215,6 +219,9 @@ impl Server {
             }
             self.requests.take(now);
             self.serve_request(port, config, backend, now);
+            if self.events.request || self.events.function_reset {
+                return Some(now);
+            }
         }
         self.deliver_notice(port, config, backend, now)
     }
@@ -226,8 +233,8 @@ impl Server {
         B: Backend + ?Sized,
     {
         self.events = self.events.merge(port.take_events());
-        if core::mem::take(&mut self.events.function_reset) {
-            self.function_reset(config, backend, now);
+        if self.events.function_reset {
+            self.events.function_reset = !self.function_reset(config, backend, now);
         }
         if core::mem::take(&mut self.events.ack) {
             self.unread = None;
@@ -239,23 +246,30 @@ impl Server {
         }
     }
 
+    /// Takes back what the VF had. Whether the device could follow; if not, the VF is not
+    /// served and its state is kept, for the next attempt to know what to take back.
     fn function_reset<B: Backend + ?Sized>(
         &mut self,
         config: &VfConfig,
         backend: &mut B,
         now: Time,
-    ) {
-        self.counters.function_resets = self.counters.function_resets.wrapping_add(1);
-        let next = VfState::new(config);
-        let result = backend.apply(&self.state, &Effect::FunctionReset { mac: next.mac });
-        if let Err(failure) = result {
-            self.report(backend, Reason::Failed(failure), now);
-        }
-        // Whatever the device did, nothing of this VF is served until its driver has reset it.
-        self.state = next;
+    ) -> bool {
         self.notice = None;
         self.unread = None;
         self.last_nack = None;
+        let next = VfState::new(config);
+        let result = backend.apply(&self.state, &Effect::FunctionReset { mac: next.mac });
+        if let Err(failure) = result {
+            self.state.clear_to_send = false;
+            self.report(backend, Reason::Failed(failure), now);
+            return false;
+        }
+        self.state = next;
+        if core::mem::take(&mut self.tell_after_reset) {
+            self.notice = Some(Notice::Control);
+        }
+        self.counters.function_resets = self.counters.function_resets.wrapping_add(1);
+        true
     }
 
     /// Reads, decides, applies and answers the request in the buffer, which the PF owns.
@@ -266,6 +280,10 @@ impl Server {
     {
         // A doorbell that rang since then belongs to the words that are read below.
         self.collect(port, config, backend, now);
+        if self.events.function_reset {
+            port.unlock();
+            return;
+        }
         self.events.request = false;
         let words = port.read();
         port.set_control(P2vMailbox::ACK.with(P2vMailbox::PFU));
@@ -344,7 +362,7 @@ impl Server {
         }
         // Only now that the VF cannot write is it certain whether a request is in the buffer.
         self.collect(port, config, backend, now);
-        if self.events.request {
+        if self.events.request || self.events.function_reset {
             port.unlock();
             return Some(now);
         }

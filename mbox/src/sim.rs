@@ -43,6 +43,16 @@ pub struct Doorbells {
     pub pfack: bool,
 }
 
+impl Doorbells {
+    /// Each of them.
+    pub const ALL: Self = Self {
+        req: true,
+        ack: true,
+        pfsts: true,
+        pfack: true,
+    };
+}
+
 /// One mailbox. The two ends are borrowed from it with [`Mailbox::pf`] and [`Mailbox::vf`].
 #[derive(Debug)]
 pub struct Mailbox {
@@ -112,13 +122,13 @@ impl Mailbox {
     pub fn hold_doorbells(&self, hold: bool) {
         self.hold.set(hold);
         if !hold {
-            self.deliver(Doorbells {
-                req: true,
-                ack: true,
-                pfsts: true,
-                pfack: true,
-            });
+            self.deliver(Doorbells::ALL);
         }
+    }
+
+    /// The doorbells that are held back.
+    pub fn held_back(&self) -> Doorbells {
+        self.held_back.get()
     }
 
     /// Delivers those of the held back doorbells that are selected.
@@ -146,6 +156,9 @@ impl Mailbox {
 
     /// Rings doorbells without a cause: a repeated or spurious event.
     pub fn ring(&self, which: Doorbells) {
+        if which.req {
+            self.unread_request.set(true);
+        }
         let mut to_pf = self.to_pf.get();
         to_pf.request |= which.req;
         to_pf.ack |= which.ack;
@@ -302,12 +315,8 @@ impl VfPort for SimVf<'_> {
 
     fn set_control(&mut self, value: V2pMailbox) {
         let mailbox = self.0;
-        let req = value.has(V2pMailbox::REQ);
-        if req && !mailbox.hold.get() {
-            mailbox.unread_request.set(true);
-        }
         mailbox.doorbell(Doorbells {
-            req,
+            req: value.has(V2pMailbox::REQ),
             ack: value.has(V2pMailbox::ACK),
             ..Doorbells::default()
         });

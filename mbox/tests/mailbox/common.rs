@@ -86,6 +86,8 @@ pub(crate) struct Device {
     pub(crate) free_slots: usize,
     /// Fail whatever comes next.
     pub(crate) fail: Option<Failure>,
+    /// A function level reset has failed, and waits for the next attempt.
+    pub(crate) reset_due: bool,
     pub(crate) reports: Vec<(Reason, u32)>,
     pub(crate) effects: Vec<Effect>,
 }
@@ -101,6 +103,7 @@ impl Device {
             max_frame: MaxFrame::STANDARD,
             free_slots: 8,
             fail: None,
+            reset_due: false,
             reports: Vec::new(),
             effects: Vec::new(),
         }
@@ -114,6 +117,7 @@ impl Device {
         self.max_frame = MaxFrame::STANDARD;
         self.mac = mac;
         self.enabled = enabled;
+        self.reset_due = false;
     }
 
     fn take_slot(&mut self) -> Result<(), Failure> {
@@ -123,7 +127,7 @@ impl Device {
 
     /// The device holds what the PF believes that it holds, within the VF's rights.
     pub(crate) fn check(&self, state: &VfState, config: &VfConfig) {
-        assert_eq!(self.enabled, state.clear_to_send());
+        assert_eq!(self.enabled && !self.reset_due, state.clear_to_send());
         assert_eq!(self.mac, state.mac());
         assert_eq!(self.filters, state.filters().collect());
         assert_eq!(self.vlans, state.vlans().collect());
@@ -180,6 +184,7 @@ impl Policy for Device {
 impl Backend for Device {
     fn apply(&mut self, state: &VfState, effect: &Effect) -> Result<(), Failure> {
         if let Some(failure) = self.fail.take() {
+            self.reset_due |= matches!(effect, Effect::FunctionReset { .. });
             return Err(failure);
         }
         match *effect {

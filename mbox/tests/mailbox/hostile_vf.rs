@@ -307,8 +307,6 @@ fn do_deed(pair: &mut Pair, deed: Deed) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     #[test]
     fn no_deed_of_a_vf_breaks_the_pf(
         which in 0usize..4,

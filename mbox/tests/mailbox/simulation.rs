@@ -1,1 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0
 
+//! Our PF and our VF against each other, with doorbells that are lost, repeated and reordered, a
+//! PF that is reset or late, and notices at any time.
+//!
+//! Safety, after each step: the device holds what the PF believes; what the VF was granted is in
+//! force; no request that the PF was told of is overwritten; nobody keeps the buffer.
+//! Liveness: each request ends within its bound, three lost doorbells are survived, and whatever
+//! has happened, the VF is served again once the faults stop.
+
+use mbox::pf_state::VfConfig;
+use mbox::pf_to_vf::Reply;
+use mbox::port::{
+    P2vMailbox,
+    PfPort, //
+};
+use mbox::sim::{
+    Doorbells,
+    Model, //
+};
+use mbox::time::Span;
+use mbox::types::{
+    MaxFrame,
+    Promisc, //
+};
+use mbox::vf::Progress;
+use mbox::vf_to_pf::Request;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::common::{
+    mac,
+    vlan,
+    Device,
+    Pair, //
+};
+use super::roundtrip::any_request;
+
+#[derive(Clone, Debug)]
+enum Move {
+    Serve,
+    Poll,
+    Pass(u64),
+    Deliver(Doorbells),
+    Lose(Doorbells),
+    Repeat(Doorbells),
+    Start(Box<Request>),
+    Cancel,
+    Notify,
+    Reconfigure(u8),
+    PfResetBegin,
+    PfResetEnd,
+    ResetVf,
+    DeviceFails,
+}
+
+fn some_doorbells() -> impl Strategy<Value = Doorbells> {
+    any::<[bool; 4]>().prop_map(|[req, ack, pfsts, pfack]| Doorbells {
+        req,
+        ack,
+        pfsts,
+        pfack,
+    })
+}
+
+fn any_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        10 => Just(Move::Serve),
+        10 => Just(Move::Poll),
+        5 => (0u64..20_000).prop_map(Move::Pass),
+        1 => (20_000u64..400_000).prop_map(Move::Pass),
+        10 => some_doorbells().prop_map(Move::Deliver),
+        2 => some_doorbells().prop_map(Move::Lose),
+        1 => some_doorbells().prop_map(Move::Repeat),
+        6 => any_request().prop_map(|request| Move::Start(Box::new(request))),
+        1 => Just(Move::Cancel),
+        2 => Just(Move::Notify),
+        1 => any::<u8>().prop_map(Move::Reconfigure),
+        1 => Just(Move::PfResetBegin),
+        2 => Just(Move::PfResetEnd),
+        2 => Just(Move::ResetVf),
+        1 => Just(Move::DeviceFails),
+    ]
+}
+
+/// A pair that is driven by moves, and what it has to keep to.
+struct World {
+    pair: Pair,
+    pf_in_reset: bool,
+    under_way: Option<Request>,
+    /// The host has taken back what the VF was granted, and the VF may not know it yet.
+    taken_back: bool,
+}
+
+impl World {
+    fn new(model: Model, config: VfConfig) -> Self {
+        let pair = Pair::new(model, config);
+        pair.mailbox.hold_doorbells(true);
+        Self {
+            pair,
+            pf_in_reset: false,
+            under_way: None,
+            taken_back: false,
+        }
+    }
+
+    fn step(&mut self, next: Move) {
+        let pair = &mut self.pair;
+        match next {
+            Move::Serve if self.pf_in_reset => {}
+            Move::Serve => pair.serve(),
+            Move::Poll => self.poll(),
+            Move::Pass(micros) => pair.sleep(Span::from_micros(micros)),
+            Move::Deliver(which) => pair.mailbox.deliver(which),
+            Move::Lose(which) => pair.mailbox.lose(which),
+            Move::Repeat(which) => pair.mailbox.ring(which),
+            Move::Start(request) => self.start(&request),
+            Move::Cancel => {
+                pair.client.cancel();
+                self.under_way = None;
+            }
+            Move::Notify => pair.server.notify(),
+            Move::Reconfigure(last) => self.reconfigure(last),
+            Move::PfResetBegin => self.pf_reset_begin(),
+            Move::PfResetEnd => self.pf_reset_end(),
+            Move::ResetVf => {
+                pair.client.cancel();
+                pair.mailbox.function_reset();
+                self.start(&Request::Reset);
+                self.taken_back = true;
+            }
+            Move::DeviceFails => pair.device.fail = Some(mbox::reason::Failure::Device),
+        }
+        self.check();
+    }
+
+    fn start(&mut self, request: &Request) {
+        let pair = &mut self.pair;
+        if pair.client.start(request, pair.now).is_ok() {
+            self.under_way = Some(*request);
+            self.taken_back = false;
+        }
+    }
+
+    fn poll(&mut self) {
+        match self.pair.poll() {
+            Progress::Idle => assert_eq!(self.under_way, None),
+            Progress::Pending { next_check } => assert!(next_check > self.pair.now),
+            Progress::Failed(_) => {
+                assert!(self.under_way.take().is_some());
+                assert!(self.pair.client.needs_reset());
+            }
+            Progress::Done(reply) => {
+                let request = self.under_way.take().expect("a reply to nothing");
+                if !self.taken_back {
+                    self.check_reply(&request, reply);
+                }
+            }
+        }
+    }
+
+    /// What the VF was told is what the PF has done.
+    fn check_reply(&self, request: &Request, reply: Reply) {
+        let state = self.pair.server.state();
+        if let Reply::Reset { mac, .. } = reply {
+            assert_eq!(*request, Request::Reset);
+            assert_eq!(mac, state.mac());
+            return;
+        }
+        if reply != Reply::Granted {
+            return;
+        }
+        let multicast = state.multicast(&self.pair.config);
+        assert!(match *request {
+            Request::Reset => false,
+            Request::SetMac(mac) => state.mac() == Some(mac),
+            Request::AddFilter(mac) => state.uses_mac(mac),
+            Request::ClearFilters { .. } => state.filters().count() == 0,
+            Request::SetMulticast(list) => multicast.hashes == list,
+            Request::SetVlan { vid, join } =>
+                vid.is_zero() || state.vlans().any(|joined| joined == vid) == join,
+            Request::SetMaxFrame(size) => state.max_frame() == size,
+            Request::SetPromisc(modes) => !modes.unicast && multicast.all >= modes.multicast,
+        });
+    }
+
+    fn reconfigure(&mut self, last: u8) {
+        if self.pf_in_reset {
+            return;
+        }
+        let pair = &mut self.pair;
+        pair.config.mac = Some(mac(last & 0x7f));
+        pair.config.mac_locked = last & 0x80 != 0;
+        pair.server.reconfigure();
+        pair.device.fail = None;
+        pair.serve();
+        self.taken_back = true;
+    }
+
+    fn pf_reset_begin(&mut self) {
+        let pair = &mut self.pair;
+        pair.mailbox.pf_reset_begin();
+        pair.server.device_reset(&pair.config);
+        pair.device = Device::new(&pair.config);
+        pair.device.mac = pair.server.state().mac();
+        self.pf_in_reset = true;
+        self.taken_back = true;
+    }
+
+    fn pf_reset_end(&mut self) {
+        if self.pf_in_reset {
+            self.pair.mailbox.pf_reset_end();
+            self.pf_in_reset = false;
+        }
+    }
+
+    fn check(&self) {
+        let pair = &self.pair;
+        pair.device.check(pair.server.state(), &pair.config);
+        assert_eq!(
+            pair.mailbox.destroyed_requests(),
+            0,
+            "a request was overwritten"
+        );
+        let owned = pair.mailbox.pf().control();
+        assert!(
+            !owned.has(P2vMailbox::PFU.with(P2vMailbox::VFU)),
+            "{owned:?}"
+        );
+        assert_eq!(pair.client.is_busy(), self.under_way.is_some());
+    }
+
+    /// The faults stop: what is under way ends, and the VF is served again.
+    fn recover(mut self) {
+        self.pf_reset_end();
+        self.pair.mailbox.hold_doorbells(false);
+        self.pair.device.fail = None;
+        if self.under_way.take().is_some() {
+            let _ = self.pair.finish();
+        }
+        // What is still on its way arrives; the driver resets the VF when it has to.
+        self.pair.idle(Span::from_millis(2_500));
+        let request = Request::SetMaxFrame(MaxFrame::MIN);
+        // The doorbell of a notice may have been lost: then the VF learns by its next request.
+        if !self.pair.client.needs_reset() && self.pair.run(&request) == Ok(Reply::NotReady) {
+            assert!(self.pair.client.needs_reset());
+        }
+        if self.pair.client.needs_reset() {
+            let reply = self.pair.reset_vf();
+            assert!(matches!(reply, Ok(Reply::Reset { .. })), "{reply:?}");
+        }
+        assert_eq!(self.pair.run(&request), Ok(Reply::Granted));
+        assert_eq!(self.pair.device.max_frame, MaxFrame::MIN);
+        self.check();
+    }
+}
+
+fn trusted() -> VfConfig {
+    VfConfig {
+        mac: Some(mac(1)),
+        trusted: true,
+        ..VfConfig::default()
+    }
+}
+
+/// Runs a request to its end; of the doorbells that it rings, those are lost that `losses` says.
+fn run_with_losses(pair: &mut Pair, request: &Request, losses: &mut dyn Iterator<Item = bool>) {
+    let mut decide = |pair: &Pair| {
+        let held = pair.mailbox.held_back();
+        let mut lose = |rung: bool| rung && losses.next().unwrap_or(false);
+        let lost = Doorbells {
+            req: lose(held.req),
+            ack: lose(held.ack),
+            pfsts: lose(held.pfsts),
+            pfack: lose(held.pfack),
+        };
+        pair.mailbox.lose(lost);
+        pair.mailbox.deliver(Doorbells::ALL);
+    };
+    pair.client.start(request, pair.now).unwrap();
+    loop {
+        match pair.poll() {
+            Progress::Pending { next_check } => pair.now = next_check,
+            Progress::Done(reply) => {
+                let granted = matches!(reply, Reply::Granted | Reply::Reset { .. });
+                assert!(granted, "{reply:?}");
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+        decide(pair);
+        pair.serve_if_due();
+        decide(pair);
+    }
+    decide(pair);
+    pair.serve_if_due();
+}
+
+proptest! {
+    #[test]
+    fn no_order_of_events_breaks_either_side(
+        qemu in any::<bool>(),
+        locked in any::<bool>(),
+        moves in vec(any_move(), 1..250),
+    ) {
+        let model = if qemu { Model::Qemu } else { Model::Datasheet };
+        let config = VfConfig { mac_locked: locked, trusted: !locked, ..trusted() };
+        let mut world = World::new(model, config);
+        for next in moves {
+            world.step(next);
+        }
+        world.recover();
+    }
+
+    #[test]
+    fn three_lost_doorbells_are_survived(
+        size in 64u32..=0x2600,
+        at in vec(0usize..12, 3),
+    ) {
+        let mut pair = Pair::new(Model::Datasheet, trusted());
+        pair.reset_vf().unwrap();
+        pair.mailbox.hold_doorbells(true);
+        let mut losses = (0..).map(|index| at.contains(&index));
+        let size = MaxFrame::new(size).unwrap();
+        run_with_losses(&mut pair, &Request::SetMaxFrame(size), &mut losses);
+        prop_assert_eq!(pair.device.max_frame, size);
+    }
+
+    #[test]
+    fn a_reset_survives_three_lost_doorbells(at in vec(0usize..12, 3)) {
+        let mut pair = Pair::new(Model::Qemu, trusted());
+        pair.mailbox.function_reset();
+        pair.mailbox.hold_doorbells(true);
+        let mut losses = (0..).map(|index| at.contains(&index));
+        run_with_losses(&mut pair, &Request::Reset, &mut losses);
+        prop_assert!(!pair.client.needs_reset());
+    }
+}
+
+#[test]
+fn all_requests_in_a_row() {
+    let mut pair = Pair::new(Model::Qemu, trusted());
+    pair.reset_vf().unwrap();
+    let vid = vlan(100);
+    let promisc = |multicast| {
+        Request::SetPromisc(Promisc {
+            multicast,
+            unicast: false,
+        })
+    };
+    for request in [
+        Request::SetMac(mac(2)),
+        Request::ClearFilters {
+            filler: Some(mac(2)),
+        },
+        Request::AddFilter(mac(3)),
+        Request::SetVlan { vid, join: true },
+        Request::SetMaxFrame(MaxFrame::MAX),
+        promisc(true),
+        promisc(false),
+        Request::SetVlan { vid, join: false },
+    ] {
+        assert_eq!(pair.run(&request), Ok(Reply::Granted), "{request:?}");
+    }
+    assert_eq!(pair.client.counters().resends, 0);
+    assert_eq!(pair.server.counters().requests, 9);
+}
+
+#[test]
+fn a_vf_recovers_from_a_pf_reset_within_a_second() {
+    let mut world = World::new(Model::Qemu, trusted());
+    world.pair.mailbox.hold_doorbells(false);
+    world.pair.reset_vf().unwrap();
+    world.pf_reset_begin();
+    let started = world.pair.now;
+    world.pair.sleep(Span::from_millis(50));
+    world.pf_reset_end();
+    world.pair.serve();
+    // As a driver that hears no interrupt: it polls every IDLE_POLL.
+    while !world.pair.client.needs_reset() {
+        world.pair.sleep(mbox::vf::IDLE_POLL);
+        world.poll();
+    }
+    world.pair.reset_vf().unwrap();
+    assert!(world.pair.now.since(started) < Span::from_millis(1_000));
+}
+
+#[test]
+fn a_notice_waits_for_the_request_that_is_in_the_buffer() {
+    let mut pair = Pair::new(Model::Datasheet, trusted());
+    pair.reset_vf().unwrap();
+    // The VF has rung, and the PF has not heard it yet when the link changes.
+    let request = Request::SetMaxFrame(MaxFrame::MAX);
+    pair.client.start(&request, pair.now).unwrap();
+    pair.poll();
+    pair.server.notify();
+    pair.serve();
+    assert_eq!(pair.server.counters().notices, 0);
+    assert_eq!(pair.finish(), Ok(Reply::Granted));
+    pair.idle(Span::from_millis(10));
+    assert_eq!(pair.server.counters().notices, 1);
+    assert!(pair.client.take_events().link_check);
+    assert_eq!(pair.client.counters().resends, 0);
+}

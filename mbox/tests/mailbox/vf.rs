@@ -196,14 +196,10 @@ fn link_changes_are_told() {
 
 #[test]
 fn a_new_address_by_the_administrator_resets_the_vf() {
-    use mbox::server::Backend;
-
     let mut pair = ready_pair();
     pair.config.mac = Some(mac(0x42));
     pair.config.mac_locked = true;
-    let before = *pair.server.state();
-    let effect = pair.server.reconfigure(&pair.config);
-    pair.device.apply(&before, &effect).unwrap();
+    pair.server.reconfigure();
     pair.serve();
     pair.idle(Span::from_millis(600));
     assert!(pair.client.needs_reset());
