@@ -6,6 +6,7 @@ use core::ptr::addr_of_mut;
 
 use crate::kapi::bindings;
 use kernel::{
+    device,
     error::to_result,
     impl_flags,
     prelude::*,
@@ -42,6 +43,22 @@ impl Device<Rtnl> {
         // SAFETY: Valid by the type invariant.
         let state = unsafe { (*self.as_raw()).reg_state };
         u32::from(state) == bindings::netdev_reg_state_NETREG_REGISTERED
+    }
+
+    /// The parent, which is bound as long as this device is registered: for allocating DMA memory
+    /// in callbacks and in work items that took the RTNL.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`] unless this device is registered.
+    pub fn bound_parent(&self) -> Result<&device::Device<device::Bound>> {
+        if !self.registered() {
+            return Err(ENODEV);
+        }
+        // SAFETY: `alloc_ether` got the parent while it was bound, and what registers a device
+        // lives in the data of the parent's driver, which is dropped before unbinding ends. The
+        // RTNL keeps the registration from ending for as long as `self` lives.
+        Ok(unsafe { self.parent().as_bound() })
     }
 
     fn uninitialized(&self) -> Result {
