@@ -11,6 +11,7 @@ MAKEFLAGS += --no-print-directory
 
 # The knobs of the scripts. Given on the command line or in the environment, they pass on.
 export CACHE MIRROR KDIR JOBS V
+export CMD VM_KERNEL
 export VM_CPUS VM_MEM VM_QEMU VM_APPEND VM_MOUNT VM_KLOG VM_TIMEOUT VM_ACCEL
 ifeq ($(CACHE),)
 unexport CACHE

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`python3 -m vm run` and `python3 -m vm shell`, as the Makefile calls them."""
+
+import os
+import sys
+from pathlib import Path
+
+from . import runner
+from .settings import Settings
+from .topology import WIRE
+
+# Lines of a log that are shown where there is no better explanation.
+TAIL_LINES = 25
+
+
+def main() -> int:
+    """Runs what the first argument names; the status is that of the command in the VM."""
+    settings = Settings.from_environment()
+    match sys.argv[1:]:
+        case ["shell"]:
+            return report(runner.shell(WIRE, settings), settings)
+        case ["run"] if os.environ.get("CMD"):
+            result = runner.run(WIRE, settings, os.environ["CMD"], sys.stdout.buffer)
+            return report(result, settings)
+        case ["run", *words] if words:
+            result = runner.run(WIRE, settings, " ".join(words), sys.stdout.buffer)
+            return report(result, settings)
+    print("usage: make vm CMD='...'", file=sys.stderr)
+    return 2
+
+
+def report(result: runner.Result, settings: Settings) -> int:
+    """Says what went wrong on stderr, and returns the status to exit with."""
+    for finding in result.findings:
+        print(f"\nrigb: the kernel reported: {finding.text}", file=sys.stderr)
+        for line in finding.excerpt:
+            print(f"  | {line}", file=sys.stderr)
+    if result.findings:
+        print("rigb: this fails the run (VM_KLOG=ignore to let it pass)", file=sys.stderr)
+        print(f"      the whole kernel log: {result.folder}/dmesg.log", file=sys.stderr)
+        return result.status or 1
+    if result.status == runner.STATUS_TIMEOUT:
+        print(f"rigb: stopped after {settings.timeout:.0f} s (VM_TIMEOUT)", file=sys.stderr)
+    elif result.status == runner.STATUS_VM and not (result.folder / "status").exists():
+        print("rigb: the VM ended before its command did", file=sys.stderr)
+        for name in ("qemu.log", "console.log"):
+            _tail(result.folder / name)
+    return result.status
+
+
+def _tail(path: Path) -> None:
+    print(f"--- {path}", file=sys.stderr)
+    if path.exists():
+        for line in path.read_text(errors="replace").splitlines()[-TAIL_LINES:]:
+            print(f"  | {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

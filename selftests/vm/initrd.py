@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The initramfs of a test VM, made anew for each run: it also carries the run's orders."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cpio import Cpio
+from .kernels import Kernel
+
+HERE = Path(__file__).resolve().parent
+BUSYBOX = Path("/usr/bin/busybox")
+
+
+@dataclass(frozen=True)
+class Share:
+    """A folder of the host that the guest mounts at the same path."""
+
+    tag: str
+    source: str
+    # Where the guest sees it; differs from `source` only for kernel modules.
+    target: str
+    # "rw": writes reach the host. "overlay": they stay in the guest's memory.
+    mode: str = "rw"
+
+
+def build(kernel: Kernel, shares: list[Share], variables: dict[str, str]) -> bytes:
+    """The archive: busybox, the first modules, init, and what it is to do."""
+    archive = Cpio()
+    for name in ("bin", "dev", "proc", "sys", "modules", "lower", "rw", "root", "mnt"):
+        archive.directory(name)
+    # The kernel opens it for init before devtmpfs is mounted.
+    archive.device("dev/console", 5, 1)
+    archive.file("bin/busybox", BUSYBOX.read_bytes(), 0o755)
+    archive.file("init", (HERE / "guest/init").read_bytes(), 0o755)
+    archive.file("stage2", (HERE / "guest/stage2").read_bytes(), 0o755)
+
+    modules = kernel.boot_modules()
+    for name, data in modules:
+        archive.file(f"modules/{name}", data)
+    archive.file("modules/order", "".join(f"{name}\n" for name, _ in modules).encode())
+
+    lines = [f"{share.tag} {share.mode} {share.target}\n" for share in shares]
+    archive.file("shares", "".join(lines).encode())
+    orders = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    archive.file("orders", "".join(orders).encode())
+    return archive.data()

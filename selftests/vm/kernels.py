@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The kernels that a VM can boot, and the modules its initramfs needs for them."""
+
+import lzma
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+# What stands between the initramfs and the root: a disk, its filesystem, shared folders.
+BOOT_MODULES = ("virtio_blk", "ext4", "overlay", "9pnet_virtio", "9p")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """An image to boot, and the folder that is to be its /lib/modules/RELEASE."""
+
+    image: Path
+    modules: Path
+    # The stock kernel's modules are in the root image; others are shared into the guest.
+    shared: bool = False
+
+    @property
+    def release(self) -> str:
+        """The kernel's release, `uname -r`."""
+        return self.modules.name
+
+    def boot_modules(self) -> list[tuple[str, bytes]]:
+        """Name and content of the modules of BOOT_MODULES, each after what it depends on."""
+        depends = self._dependencies()
+        order: list[str] = []
+        for name in BOOT_MODULES:
+            path = next((p for p in depends if _stem(p) == name), None)
+            # A module that is missing is built in.
+            if path:
+                order += [p for p in [*reversed(depends[path]), path] if p not in order]
+        return [(_stem(path) + ".ko", self._read(path)) for path in order]
+
+    def _dependencies(self) -> dict[str, list[str]]:
+        result = {}
+        for line in (self.modules / "modules.dep").read_text().splitlines():
+            path, _, rest = line.partition(":")
+            result[path] = rest.split()
+        return result
+
+    def _read(self, path: str) -> bytes:
+        data = (self.modules / path).read_bytes()
+        return lzma.decompress(data) if path.endswith(".xz") else data
+
+
+def _stem(path: str) -> str:
+    return os.path.basename(path).split(".ko")[0].replace("-", "_")
+
+
+def stock() -> Kernel:
+    """Debian's kernel, unmodified but for being decompressed."""
+    return Kernel(
+        image=Path(os.environ["VM_DIR"]) / "vmlinux",
+        modules=Path("/usr/lib/modules") / os.environ["KREL"],
+    )
+
+
+def debug() -> Kernel:
+    """The kernel that scripts/debug-kernel.sh built; $VM_KERNEL is its folder."""
+    folder = Path(os.environ["VM_KERNEL"])
+    return Kernel(
+        image=folder / "vmlinux",
+        modules=next((folder / "modules/lib/modules").iterdir()),
+        shared=True,
+    )
+
+
+def selected() -> Kernel:
+    """The kernel that the environment asks for."""
+    return debug() if os.environ.get("VM_KERNEL") else stock()

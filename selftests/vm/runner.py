@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs one VM from start to end and says how it went."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Iterator
+
+from . import initrd, kernels, klog, qemu
+from .initrd import Share
+from .settings import Settings, guest_environment, project_root
+from .topology import Topology
+
+# Like timeout(1) and a shell that cannot run its command.
+STATUS_TIMEOUT = 124
+STATUS_VM = 125
+# Runs whose logs are kept.
+KEPT_RUNS = 30
+# Emulated machines at one time on this host.
+SLOTS = int(os.environ.get("RIGB_VM_SLOTS", "2"))
+
+
+@dataclass
+class Result:
+    """What came of a run. `status` is the command's own, or one of the two above."""
+
+    status: int
+    seconds: float
+    folder: Path
+    findings: list[klog.Finding] = field(default_factory=list)
+
+
+def run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes]) -> Result:
+    """Boots a VM, runs `cmd` as root in the project's root, copies its output to `out`."""
+    return _run(topology, settings, cmd, out)
+
+
+def shell(topology: Topology, settings: Settings) -> Result:
+    """Boots a VM with a prompt on this terminal."""
+    return _run(topology, settings, "", None)
+
+
+def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None) -> Result:
+    root = project_root()
+    folder = _new_folder(root / "build/vm")
+    kernel = kernels.selected()
+    shares = _shares(root, kernel, settings)
+    (folder / "cmd").write_text(cmd)
+    variables = {
+        **guest_environment(),
+        "VM_RUN": str(folder),
+        "VM_CWD": str(root),
+        "VM_MODE": "run" if out else "shell",
+        "KSRC": os.environ["KSRC"],
+    }
+    if not out:
+        size = shutil.get_terminal_size()
+        variables |= {"VM_ROWS": str(size.lines), "VM_COLUMNS": str(size.columns)}
+    (folder / "initrd").write_bytes(initrd.build(kernel, shares, variables))
+    image = Path(os.environ["VM_DIR"]) / "root.img"
+    command = qemu.command(settings, topology, kernel, shares, image, folder, not out)
+    with _slot():
+        start = time.monotonic()
+        timed_out = _execute(command, settings.timeout, out, folder)
+        seconds = time.monotonic() - start
+    (folder / "initrd").unlink()
+    findings = klog.scan_run(folder) if settings.scan_klog else []
+    status = STATUS_TIMEOUT if timed_out else _status(folder)
+    return Result(status, seconds, folder, findings)
+
+
+def _shares(root: Path, kernel: kernels.Kernel, settings: Settings) -> list[Share]:
+    shares = [
+        Share("project", str(root), str(root)),
+        Share("ksrc", os.environ["KSRC"], os.environ["KSRC"], "overlay"),
+    ]
+    if settings.mount:
+        mount = os.path.realpath(settings.mount)
+        shares.append(Share("mount", mount, mount))
+    if kernel.shared:
+        target = f"/usr/lib/modules/{kernel.release}"
+        shares.append(Share("modules", str(kernel.modules), target, "overlay"))
+    return shares
+
+
+def _new_folder(parent: Path) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    old = sorted(path for path in parent.iterdir() if path.name[:2].isdigit())
+    for path in old[:-KEPT_RUNS]:
+        shutil.rmtree(path, ignore_errors=True)
+    folder = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
+    folder.mkdir()
+    latest = parent / "latest"
+    latest.unlink(missing_ok=True)
+    latest.symlink_to(folder.name)
+    return folder
+
+
+@contextmanager
+def _slot() -> Iterator[None]:
+    """Holds one of the places for a running VM; waits for one where all are taken."""
+    paths = [Path(os.environ["CACHE"]) / f"vm.slot{number}" for number in range(SLOTS)]
+    files = [path.open("w") for path in paths]
+    try:
+        for file in files:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                continue
+        else:
+            print(f"rigb: {SLOTS} VMs run already, waiting for one to end", file=sys.stderr)
+            # Which one ends first is unknown; any queue is as good as another.
+            fcntl.flock(files[os.getpid() % SLOTS], fcntl.LOCK_EX)
+        yield
+    finally:
+        for file in files:
+            file.close()
+
+
+def _execute(command: list[str], timeout: float, out: IO[bytes] | None, folder: Path) -> bool:
+    """Runs QEMU to its end; true if it had to be stopped for want of time."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} if out else {}
+    expired = threading.Event()
+    with (folder / "qemu.log").open("wb") as errors:
+        errors.write((" ".join(command) + "\n").encode())
+        errors.flush()
+        process = subprocess.Popen(command, stderr=errors, **pipes)
+
+    def expire() -> None:
+        expired.set()
+        process.kill()
+
+    timer = threading.Timer(timeout, expire)
+    timer.start()
+    try:
+        if out:
+            _relay(process.stdout, out, folder / "output.log")
+        process.wait()
+    finally:
+        timer.cancel()
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    return expired.is_set()
+
+
+def _relay(source: IO[bytes], out: IO[bytes], copy: Path) -> None:
+    with copy.open("wb") as log:
+        while chunk := os.read(source.fileno(), 65536):
+            log.write(chunk)
+            out.write(chunk)
+            out.flush()
+
+
+def _status(folder: Path) -> int:
+    try:
+        return int((folder / "status").read_text())
+    except (FileNotFoundError, ValueError):
+        return STATUS_VM
