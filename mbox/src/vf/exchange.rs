@@ -91,12 +91,8 @@ impl Client {
         let done = match current.step {
             Step::PfReset { .. } => None,
             Step::Write { from, .. } if now < from => None,
-            Step::Write { .. } => {
-                if self.cache.try_lock(port) {
-                    self.write(port, current, now);
-                }
-                None
-            }
+            Step::Write { .. } if self.cache.try_lock(port) => self.write(port, current, now),
+            Step::Write { .. } => None,
             Step::Answer { .. } => self.wait_answer(port, current, now),
         };
         done.or_else(|| timed_out(current, now).map(Progress::Failed))
@@ -129,12 +125,21 @@ impl Client {
         None
     }
 
-    /// Writes the request into the buffer, which the VF owns, and rings.
-    fn write<P: VfPort + ?Sized>(&mut self, port: &mut P, current: &mut Current, now: Time) {
+    /// Writes the request into the buffer, which the VF owns, and rings; unless the buffer says
+    /// that the PF would not serve it.
+    fn write<P: VfPort + ?Sized>(
+        &mut self,
+        port: &mut P,
+        current: &mut Current,
+        now: Time,
+    ) -> Option<Progress> {
         // What the buffer held until now is overwritten. Only a notice can be of interest.
         if self.cache.take(V2pMailbox::PFSTS) {
             let message = Self::peek(port);
-            self.take_notice(&message);
+            if self.take_notice(&message) && !current.is_reset() {
+                port.set_control(V2pMailbox::ACK);
+                return Some(Progress::Failed(Error::Lost));
+            }
         }
         self.cache.take(V2pMailbox::PFACK);
         port.write(current.message.words());
@@ -144,6 +149,7 @@ impl Client {
             resend: now.after(RESEND_INTERVAL),
         };
         current.interval = POLL_FIRST;
+        None
     }
 
     fn write_again(&mut self, current: &mut Current, from: Time) {
@@ -219,8 +225,7 @@ impl Client {
             }
         }
         self.counters.resends = self.counters.resends.wrapping_add(1);
-        self.write(port, current, now);
-        None
+        self.write(port, current, now)
     }
 }
 

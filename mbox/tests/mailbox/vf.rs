@@ -220,6 +220,18 @@ fn each_notice_of_a_lost_vf_is_understood() {
 }
 
 #[test]
+fn a_notice_that_is_found_when_the_request_is_written_is_heeded() {
+    let mut pair = ready_pair();
+    pair.client.start(&STANDARD, pair.now).unwrap();
+    pf_writes(&pair, &[0x0000_0100]);
+    assert_eq!(pair.poll(), Progress::Failed(Error::Lost));
+    assert!(pair.mailbox.pf().take_events().ack);
+    // A reset goes on: it is the answer to such a notice.
+    pf_writes(&pair, &[0x0000_0100]);
+    assert_eq!(pair.reset_vf(), Ok(RESET_DONE));
+}
+
+#[test]
 fn what_answers_nothing_is_dropped() {
     let mut pair = ready_pair();
     // Late replies: to another request, to another value of it, to none.

@@ -199,8 +199,8 @@ fn a_reset_with_and_without_an_address() {
     assert_eq!(igb.reset(), Ok(none));
     assert!(!igb.client.needs_reset());
     igb.address = [0x3322_1102, 0x0000_0144];
+    assert_eq!(mac(1).bytes(), &[0x02, 0x11, 0x22, 0x33, 0x44, 1]);
     let mac = Some(mac(1));
-    assert_eq!(mac.unwrap().bytes(), &[0x02, 0x11, 0x22, 0x33, 0x44, 1]);
     assert_eq!(igb.reset(), Ok(Reply::Reset { mac, hint: 0 }));
 }
 

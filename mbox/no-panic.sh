@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Fails if the machine code of the protocol, built as for the kernel, refers to a panic: a word
+# that one side writes must not be able to stop the other side's kernel. The lints forbid what
+# panics in the source; this sees what they cannot.
+
+set -eu
+cd "$(dirname "$0")"
+
+: "${CARGO:=cargo}"
+: "${CARGO_TARGET_DIR:=$PWD/../build/mbox}"
+out=$CARGO_TARGET_DIR/no-panic
+
+rm -rf "$out"
+mkdir -p "$out"
+for part in --lib '--example no_panic'; do
+	# shellcheck disable=SC2086
+	"$CARGO" rustc --locked --quiet --release $part -- --emit "asm=$out/${part##*[- ]}.s"
+done
+
+for part in lib no_panic; do
+	asm=$out/$part.s
+	if ! grep -q '^_.*mbox.*:' "$asm"; then
+		echo "no-panic: $asm holds no code of the protocol" >&2
+		exit 1
+	fi
+	if grep -n 'panicking\|panic_fmt\|unwrap_failed\|expect_failed' "$asm"; then
+		echo "no-panic: the protocol can panic, see the calls above in $asm" >&2
+		exit 1
+	fi
+done
