@@ -10,7 +10,7 @@
 MAKEFLAGS += --no-print-directory
 
 # The knobs of the scripts. Given on the command line or in the environment, they pass on.
-export CACHE MIRROR KDIR JOBS V
+export CACHE MIRROR KDIR JOBS V KREL INSTALL_MOD_PATH FUZZ_SECONDS DRIVERS TARGETS
 export CMD VM_KERNEL
 export VM_CPUS VM_MEM VM_QEMU VM_APPEND VM_MOUNT VM_KLOG VM_TIMEOUT VM_ACCEL
 ifeq ($(CACHE),)
@@ -35,23 +35,100 @@ modules: prepare ## Build pf_driver/rigb.ko and vf_driver/rigbvf.ko (the default
 	@scripts/kbuild.sh modules
 
 .PHONY: modules_install
-modules_install: modules ## Install both modules into the running system (INSTALL_MOD_PATH=)
+modules_install: modules ## Install both modules for the running kernel (KREL=, INSTALL_MOD_PATH=)
 	@scripts/install.sh
 
 .PHONY: vm
-vm: modules ## Run CMD='...' as root in the test VM
+vm: vm-modules ## Run CMD='...' as root in the test VM
 	@$(VM) run
 
 .PHONY: shell
-shell: modules ## A root prompt in the test VM
+shell: vm-modules ## A root prompt in the test VM
 	@$(VM) shell
+
+.PHONY: vm-debug
+vm-debug: debug-modules ## Run CMD='...' on the debug kernel; modules are in build/debug
+	@VM_KERNEL=$$(scripts/debug-kernel.sh) $(VM) run
+
+.PHONY: shell-debug
+shell-debug: debug-modules ## A root prompt on the debug kernel
+	@VM_KERNEL=$$(scripts/debug-kernel.sh) $(VM) shell
+
+# VM_BUILD=no runs what is there, also while the sources do not build.
+.PHONY: vm-modules
+ifeq ($(VM_BUILD),no)
+vm-modules: prepare
+else
+vm-modules: modules
+endif
+
+.PHONY: debug-modules
+debug-modules: prepare
+	@kernel=$$(scripts/debug-kernel.sh) && source=$$(scripts/copy-source debug) && \
+		KDIR=$$kernel/build SOURCE=$$source scripts/kbuild.sh modules
+
+.PHONY: demo
+demo: modules ## Boot the VM and show VFs that carry traffic
+	@CMD='selftests/demo.sh' $(VM) run
+
+.PHONY: check
+check: modules ## Every test; prints its totals
+	@scripts/check.sh $(CHECK_STAGES)
+
+# The stages of `make check`, in this order. Each is a target check-STAGE here, which prints
+# TAP or what cargo test prints; scripts/check.sh adds up.
+CHECK_STAGES := lint mbox datapath fuzz vm
+
+.PHONY: check-lint
+check-lint:
+	@scripts/lint.sh
+
+.PHONY: check-mbox
+check-mbox:
+	@$(IN_TREE) $(MAKE) -C mbox test
+
+.PHONY: check-datapath
+check-datapath:
+	@$(IN_TREE) $(MAKE) -C datapath test
+
+.PHONY: check-fuzz
+check-fuzz:
+	@FUZZ_SECONDS=10 scripts/fuzz.sh
+
+.PHONY: check-vm
+check-vm: vm-modules ## The kselftests in the test VM, on the stock kernel
+	@$(VM) selftests
+
+.PHONY: check-debug
+check-debug: debug-modules ## The tests of selftests/ that look for bugs, on the debug kernel
+	@VM_KERNEL=$$(scripts/debug-kernel.sh) scripts/check.sh debug-vm
+
+.PHONY: check-debug-vm
+check-debug-vm:
+	@$(VM) selftests
+
+.PHONY: fuzz
+fuzz: prepare ## The fuzz targets, 60 seconds each (FUZZ_SECONDS=)
+	@scripts/fuzz.sh
+
+.PHONY: lint
+lint: prepare ## rustfmt, clippy, shellcheck, checkpatch
+	@scripts/lint.sh
+
+.PHONY: fmt
+fmt: prepare ## Format all Rust sources
+	@git ls-files -co --exclude-standard '*.rs' | xargs -r $(IN_TREE) rustfmt --edition 2021
+
+.PHONY: rust-analyzer
+rust-analyzer: prepare ## rust-project.json for editors
+	@scripts/kbuild.sh rust-analyzer
 
 .PHONY: clean
 clean: ## Remove what was built here
 	@scripts/clean.sh
 
 .PHONY: distclean
-distclean: ## Remove that and the cache of this user ($(CACHE))
+distclean: ## Remove that, and this user's cache
 	@scripts/clean.sh --cache
 
 .PHONY: help

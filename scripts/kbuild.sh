@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kbuild.sh TARGET...: runs kbuild on this checkout, or on the copy $OUT that `make check-debug`
-# keeps, against $KDIR (the stock kernel's by default), inside the Debian tree.
+# kbuild.sh TARGET...: runs kbuild on this checkout, or on the copy $SOURCE that copy-source
+# made, against $KDIR (the stock kernel's by default), inside the Debian tree.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -66,12 +66,13 @@ compiler() {
 }
 
 mkdir -p "$ROOT/build"
-hold_lock "$ROOT/build/kbuild.lock" 'builds in this checkout'
+SOURCE=${SOURCE:-$ROOT}
+hold_lock "$ROOT/build/kbuild-${SOURCE##*/}.lock" "builds in $SOURCE"
 check_kdir_once
 # An O= tree refers to its source.
 BIND=${BIND:+$BIND:}$(realpath -m "$KDIR/source")
 [ -d "${BIND##*:}" ] || BIND=${BIND%:*}
 export BIND
 # Without the vmlinux of a packaged kernel there is no BTF to make: no line about it.
-"$ROOT/scripts/in-tree" make -C "$KDIR" M="$ROOT" "$(compiler)" -j"$(jobs_wanted)" \
-	CONFIG_DEBUG_INFO_BTF_MODULES= --no-print-directory ${CLIPPY:+CLIPPY=1} "$@"
+"$ROOT/scripts/in-tree" make -C "$KDIR" M="$SOURCE" "$(compiler)" -j"$(jobs_wanted)" \
+	CONFIG_DEBUG_INFO_BTF_MODULES= --no-print-directory ${CLIPPY:+CLIPPY=1} ${KRUSTFLAGS:+"KRUSTFLAGS=$KRUSTFLAGS"} "$@"

@@ -8,6 +8,7 @@ set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 SUITE=trixie
+# shellcheck disable=SC2034 # used by those who source this
 # The kernel series that the drivers are written for; its point release may be any.
 KERNEL_SERIES=7.3
 

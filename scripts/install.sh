@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Installs both modules into $INSTALL_MOD_PATH/lib/modules/$KREL/updates (by default for
+# the running kernel, which must be of the release that they were built for).
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+release=${KREL:-$(uname -r)}
+dest=${INSTALL_MOD_PATH:-}/lib/modules/$release/updates
+for module in pf_driver/rigb.ko vf_driver/rigbvf.ko; do
+	built_for=$(modinfo -F vermagic "$ROOT/$module" | cut -d' ' -f1)
+	[ "$built_for" = "$release" ] ||
+		die "$module is for Linux $built_for, to be installed for $release" \
+		    "Remedy: make modules_install KREL=$built_for, or boot that kernel."
+	install -D -m 644 "$ROOT/$module" "$dest/${module##*/}"
+	echo "  INSTALL $dest/${module##*/}"
+done
+depmod ${INSTALL_MOD_PATH:+-b "$INSTALL_MOD_PATH"} "$release"
