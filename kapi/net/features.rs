@@ -117,6 +117,11 @@ impl Features {
         Features(self.0 | other.0)
     }
 
+    /// What is here and not in `other`; usable in constants, as `-` is not.
+    pub const fn difference(self, other: Self) -> Self {
+        Features(self.0 & !other.0)
+    }
+
     /// Whether all of `other` is here.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
