@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Fails if the machine code of the protocol, built as for the kernel, refers to a panic: a word
-# that one side writes must not be able to stop the other side's kernel. The lints forbid what
-# panics in the source; this sees what they cannot.
+# Fails if the machine code of the protocol, built as for the kernel, calls anything of the core
+# library but its formatting: a word that one side writes must not be able to stop the other
+# side's kernel. The lints forbid what panics in the source; this sees what they cannot.
 
 set -eu
 cd "$(dirname "$0")"
@@ -12,7 +12,6 @@ cd "$(dirname "$0")"
 : "${CARGO_TARGET_DIR:=$PWD/../build/mbox}"
 out=$CARGO_TARGET_DIR/no-panic
 
-rm -rf "$out"
 mkdir -p "$out"
 for part in --lib '--example no_panic'; do
 	# shellcheck disable=SC2086
@@ -25,7 +24,8 @@ for part in lib no_panic; do
 		echo "no-panic: $asm holds no code of the protocol" >&2
 		exit 1
 	fi
-	if grep -n 'panicking\|panic_fmt\|unwrap_failed\|expect_failed' "$asm"; then
+	# All ways to panic are functions of core: core::panicking, core::slice::index, and so on.
+	if grep -nE '(call|jmp|bl|b)[a-z]*[[:space:]].*4core' "$asm" | grep -v 4core3fmt; then
 		echo "no-panic: the protocol can panic, see the calls above in $asm" >&2
 		exit 1
 	fi
