@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state of one VF.
+//!
+//! Locking, from the outside in:
+//!
+//! 1. the RTNL: everything that the network core calls, opening and closing of rings, and the change
+//!    of [`Adapter::ready`] to true. So who holds the RTNL and finds `ready` may make requests, and
+//!    who does not find it only notes what is wanted;
+//! 2. `rings`, `wanted`, `settings`: taken with the RTNL held, except by the reader of settings;
+//! 3. the mailbox's mutex in [`Control`], whose holder may sleep for an answer of the PF.
+//!
+//! The service work takes the RTNL, so nobody may wait for it with the RTNL held.
+//!
+//! The adapter and its work hold each other; [`Adapter::service`] is disabled at unbind.
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            AtomicFlag,
+            Full,
+            Relaxed,
+            Release, //
+        },
+        Arc,
+        Mutex, //
+    },
+};
+
+use crate::{
+    control::{
+        Control,
+        Failure, //
+    },
+    counters::HwCounters,
+    datapath::{
+        Datapath,
+        RingSize, //
+    },
+    hw::Hw,
+    kapi::{
+        irq::Vectors,
+        net,
+        work::Work, //
+    },
+    rings::Rings,
+    wanted::Wanted, //
+};
+
+/// What can be set through ethtool.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Descriptors of the transmit ring.
+    pub(crate) tx_desc: u16,
+    /// Descriptors of the receive ring.
+    pub(crate) rx_desc: u16,
+    /// Least time between two receive interrupts, in microseconds.
+    pub(crate) rx_usecs: u16,
+    /// Least time between two transmit interrupts, in microseconds.
+    pub(crate) tx_usecs: u16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tx_desc: RingSize::DEFAULT.get(),
+            rx_desc: RingSize::DEFAULT.get(),
+            rx_usecs: 50,
+            // A receive interrupt cleans the transmit ring too; this one is for those who only
+            // send.
+            tx_usecs: 125,
+        }
+    }
+}
+
+/// The state of one VF, shared by all who are called for it.
+#[pin_data]
+pub(crate) struct Adapter {
+    /// The network device.
+    pub(crate) ndev: Arc<net::Device>,
+    /// The registers.
+    pub(crate) hw: Arc<Hw>,
+    /// The interrupt vectors.
+    pub(crate) vectors: Arc<Vectors>,
+    /// The transmit path and the statistics.
+    pub(crate) datapath: Datapath<Hw>,
+    /// The service work, see [`crate::service`].
+    pub(crate) service: Arc<Work<Adapter>>,
+    /// The mailbox.
+    #[pin]
+    pub(crate) control: Control,
+    /// What the stack wants of the PF.
+    #[pin]
+    pub(crate) wanted: Mutex<Wanted>,
+    /// Rings and interrupts, while they run.
+    #[pin]
+    pub(crate) rings: Mutex<Option<Rings>>,
+    /// What was set through ethtool.
+    #[pin]
+    pub(crate) settings: Mutex<Settings>,
+    /// The statistics that the hardware keeps.
+    #[pin]
+    pub(crate) hw_counters: HwCounters,
+    /// Flags of the service work.
+    pub(crate) state: State,
+}
+
+impl Adapter {
+    /// The adapter of a VF that has not met its PF yet.
+    pub(crate) fn new(
+        ndev: Arc<net::Device>,
+        hw: Arc<Hw>,
+        vectors: Arc<Vectors>,
+    ) -> Result<Arc<Self>> {
+        let datapath = Datapath::new(ndev.clone(), 1)?;
+        let service = Work::new(crate::service::run)?;
+        Arc::pin_init(
+            pin_init!(Self {
+                control <- Control::new(hw.clone()),
+                ndev,
+                hw,
+                vectors,
+                datapath,
+                service,
+                wanted <- new_mutex!(Wanted::new()),
+                rings <- new_mutex!(None),
+                settings <- new_mutex!(Settings::default()),
+                hw_counters <- HwCounters::new(),
+                state: State::new(),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Whether the PF serves this VF and knows all that is wanted.
+    pub(crate) fn ready(&self) -> bool {
+        self.state.ready.get()
+    }
+
+    /// The PF has to be introduced to this VF again: the service work does it now.
+    pub(crate) fn start_over(&self) {
+        self.state.set_lost();
+        self.service.queue();
+    }
+
+    /// A request failed. What was wanted is noted, so the service work will ask for it.
+    pub(crate) fn request_failed(&self, failure: Failure) {
+        if failure != Failure::Halted {
+            self.start_over();
+        }
+    }
+}
+
+/// A flag that several contexts look at.
+pub(crate) struct Flag(AtomicFlag);
+
+impl Flag {
+    pub(crate) const fn new(on: bool) -> Self {
+        Self(AtomicFlag::new(on))
+    }
+
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Acquire)
+    }
+
+    pub(crate) fn set(&self, on: bool) {
+        self.0.store(on, Release);
+    }
+
+    /// Sets it, and returns what it was.
+    pub(crate) fn replace(&self, on: bool) -> bool {
+        self.0.xchg(on, Full)
+    }
+}
+
+/// What is going on.
+pub(crate) struct State {
+    /// The PF serves this VF and knows all that is wanted. Becomes true with the RTNL held, false
+    /// at any time.
+    ready: Flag,
+    /// The PF did not answer the last time, and the operator was told.
+    pub(crate) pf_absent: Flag,
+    /// The rings could not be opened, and the operator was told.
+    pub(crate) no_rings: Flag,
+    recoveries: Atomic<u64>,
+    tx_timeouts: Atomic<u64>,
+}
+
+impl State {
+    const fn new() -> Self {
+        Self {
+            ready: Flag::new(false),
+            pf_absent: Flag::new(false),
+            no_rings: Flag::new(false),
+            recoveries: Atomic::new(0),
+            tx_timeouts: Atomic::new(0),
+        }
+    }
+
+    /// The PF serves this VF and knows all that is wanted. With the RTNL held.
+    pub(crate) fn set_ready(&self) {
+        self.ready.set(true);
+    }
+
+    /// Counts a handshake after the first one.
+    pub(crate) fn count_recovery(&self) {
+        self.recoveries.add(1, Relaxed);
+    }
+
+    /// Handshakes after the first one.
+    pub(crate) fn recoveries(&self) -> u64 {
+        self.recoveries.load(Relaxed)
+    }
+
+    /// Counts a stuck transmit queue.
+    pub(crate) fn count_tx_timeout(&self) {
+        self.tx_timeouts.add(1, Relaxed);
+    }
+
+    /// Stuck transmit queues.
+    pub(crate) fn tx_timeouts(&self) -> u64 {
+        self.tx_timeouts.load(Relaxed)
+    }
+
+    /// The PF has forgotten this VF.
+    pub(crate) fn set_lost(&self) {
+        self.ready.set(false);
+    }
+}

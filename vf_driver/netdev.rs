@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The network device: what the core asks of the driver.
+//!
+//! What concerns the PF is noted first and then asked for, if the PF serves this VF; if it does not,
+//! or stops to, the service work asks for it later. So none of these operations fails for the want
+//! of a PF.
+
+use kernel::{
+    prelude::*,
+    sync::ArcBorrow, //
+};
+
+use crate::{
+    adapter::Adapter,
+    datapath,
+    kapi::net::{
+        self,
+        netdev_warn,
+        Device,
+        FeatureSet,
+        Features,
+        MacAddress,
+        QueueStatsRx,
+        QueueStatsTx,
+        Rtnl,
+        RxMode,
+        SkBuff,
+        Stats64,
+        TxVerdict,
+        XmitQueue, //
+    },
+    mbox::{
+        types::{
+            MacAddr,
+            VlanId, //
+        },
+        vf_to_pf::Request,
+    },
+    wanted::{
+        Filters,
+        MAX_UNICAST, //
+    },
+};
+
+/// Smallest and largest MTU. The largest is that of the 82576's PF (datasheet 1.3).
+pub(crate) const MTU_RANGE: (u32, u32) = (68, 9216);
+
+/// The features of a VF.
+///
+/// The PF decides about VLAN stripping and the filter is always on, so neither can be switched here.
+pub(crate) const fn features() -> FeatureSet {
+    let base = datapath::feature_set();
+    let always = Features::HW_VLAN_CTAG_RX.union(Features::HW_VLAN_CTAG_FILTER);
+    FeatureSet {
+        hw_features: base.hw_features.difference(Features::HW_VLAN_CTAG_RX),
+        features: base.features.union(always),
+        ..base
+    }
+}
+
+#[vtable]
+impl net::Driver for Adapter {
+    fn open(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> Result {
+        dev.carrier_off();
+        // The mailbox is not watched while the interface is down.
+        this.listen();
+        if this.ready() {
+            this.open_rings(dev)?;
+        }
+        // Finds the link, or the PF.
+        this.service.queue();
+        Ok(())
+    }
+
+    fn stop(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) {
+        dev.carrier_off();
+        this.close_rings(dev);
+    }
+
+    #[inline]
+    fn start_xmit(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device,
+        skb: SkBuff,
+        queue: &mut XmitQueue<'_>,
+    ) -> TxVerdict {
+        this.datapath.xmit(skb, queue)
+    }
+
+    #[inline]
+    fn features_check(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device,
+        skb: &SkBuff,
+        features: Features,
+    ) -> Features {
+        this.datapath.features_check(skb, features)
+    }
+
+    fn set_rx_mode(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, mode: RxMode<'_>) -> Result {
+        let (filters, left_out) = Filters::from_mode(&mode)?;
+        if left_out != 0 {
+            netdev_warn!(
+                dev,
+                "{left_out} unicast addresses are not received: no more than {MAX_UNICAST} \
+                 beside the device's own\n"
+            );
+        }
+        let mut wanted = this.wanted.lock();
+        wanted.filters = filters;
+        if this.ready() {
+            if let Err(failure) = this.sync_filters(dev, &mut wanted) {
+                this.request_failed(failure);
+            }
+        }
+        Ok(())
+    }
+
+    fn set_mac_address(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        addr: MacAddress,
+    ) -> Result {
+        let mac = MacAddr::new(addr).ok_or(EADDRNOTAVAIL)?;
+        if this.ready() {
+            match this.ask(&Request::SetMac(mac)) {
+                Ok(true) => {}
+                Ok(false) => return Err(EPERM),
+                Err(failure) => this.request_failed(failure),
+            }
+        }
+        this.wanted.lock().own_mac = Some(mac);
+        Ok(())
+    }
+
+    fn change_mtu(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, mtu: u32) -> Result {
+        if this.ready() {
+            match this.ask_mtu(mtu) {
+                Ok(true) => {}
+                Ok(false) => return Err(EPERM),
+                Err(failure) => this.request_failed(failure),
+            }
+        }
+        dev.set_mtu(mtu);
+        Ok(())
+    }
+
+    fn tx_timeout(this: ArcBorrow<'_, Self>, dev: &Device, queue: u32) {
+        netdev_warn!(dev, "transmit queue {queue} is stuck, starting over\n");
+        this.state.count_tx_timeout();
+        this.start_over();
+    }
+
+    fn stats64(this: ArcBorrow<'_, Self>, _dev: &Device, stats: &mut Stats64) {
+        this.datapath.stats64(stats);
+        stats.multicast = this.hw_counters.multicast();
+    }
+
+    fn vlan_rx_add_vid(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vid: u16) -> Result {
+        this.set_vlan(vid, true)
+    }
+
+    fn vlan_rx_kill_vid(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vid: u16) -> Result {
+        this.set_vlan(vid, false)
+    }
+}
+
+impl Adapter {
+    /// Joins or leaves a VLAN. RTNL.
+    fn set_vlan(&self, vid: u16, join: bool) -> Result {
+        let id = VlanId::new(vid).ok_or(EINVAL)?;
+        // Every VF is in VLAN 0, and asking for it makes C igb stop to strip tags.
+        if !id.is_zero() {
+            if self.ready() {
+                match self.ask(&Request::SetVlan { vid: id, join }) {
+                    // A VLAN that cannot be left is one that the PF put the VF into meanwhile.
+                    Ok(false) if join => return Err(EPERM),
+                    Ok(_) => {}
+                    Err(failure) => self.request_failed(failure),
+                }
+            }
+            self.wanted.lock().vlans.set(id, join);
+        }
+        self.hw.set_vlan(vid, join);
+        Ok(())
+    }
+}
+
+#[vtable]
+impl net::QueueStats for Adapter {
+    fn queue_stats_rx(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        _queue: u32,
+        stats: &mut QueueStatsRx,
+    ) {
+        *stats = this.datapath.queue_stats(0).rx_queue();
+    }
+
+    fn queue_stats_tx(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        _queue: u32,
+        stats: &mut QueueStatsTx,
+    ) {
+        *stats = this.datapath.queue_stats(0).tx_queue();
+    }
+
+    fn base_stats(
+        _this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        rx: &mut QueueStatsRx,
+        tx: &mut QueueStatsTx,
+    ) {
+        // The counters of the one queue live as long as the device.
+        rx.packets = Some(0);
+        rx.bytes = Some(0);
+        tx.packets = Some(0);
+        tx.bytes = Some(0);
+    }
+}

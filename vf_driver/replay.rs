@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Brings the PF to what the stack wants: after a handshake everything, later what changed.
+//!
+//! All of it runs with the RTNL held and makes requests, so it sleeps. A request that fails ends it:
+//! the VF is lost then and everything is to be done again. A request that is refused does not: the
+//! operator is told what does not work and what helps, and the rest is asked for.
+
+use kernel::prelude::*;
+
+use crate::{
+    adapter::Adapter,
+    control::Failure,
+    kapi::net::{
+        netdev_info,
+        netdev_warn,
+        Device,
+        Rtnl, //
+    },
+    mbox::{
+        pf_to_vf::Reply,
+        types::{
+            MacAddr,
+            MaxFrame,
+            Promisc, //
+        },
+        vf_to_pf::Request,
+    },
+    wanted::{
+        Filters,
+        Wanted, //
+    },
+};
+
+impl Adapter {
+    /// Makes a request. True if it was granted, false if it was refused.
+    pub(crate) fn ask(&self, request: &Request) -> Result<bool, Failure> {
+        Ok(self.control.request(request)? == Reply::Granted)
+    }
+
+    /// After a handshake in which the PF assigned `mac`: tells it everything.
+    pub(crate) fn replay(&self, dev: &Device<Rtnl>, mac: Option<MacAddr>) -> Result<(), Failure> {
+        let mut wanted = self.wanted.lock();
+        wanted.start_over(mac);
+        let mtu = dev.mtu();
+        if !self.ask_mtu(mtu)? {
+            netdev_warn!(
+                dev,
+                "the PF refused frames for an MTU of {mtu}; longer frames than it allows are lost\n"
+            );
+        }
+        self.settle_mac(dev, &mut wanted)?;
+        for vid in wanted.vlans.iter() {
+            if !self.ask(&Request::SetVlan { vid, join: true })? {
+                netdev_warn!(
+                    dev,
+                    "the PF refused VLAN {}; it may have put this VF into another\n",
+                    vid.get()
+                );
+            }
+        }
+        self.sync_filters(dev, &mut wanted)
+    }
+
+    /// Asks for frames that carry `mtu` bytes. False if the PF refuses.
+    pub(crate) fn ask_mtu(&self, mtu: u32) -> Result<bool, Failure> {
+        let frame = u16::try_from(mtu).ok().and_then(MaxFrame::for_mtu);
+        match frame {
+            Some(frame) => self.ask(&Request::SetMaxFrame(frame)),
+            None => Ok(false),
+        }
+    }
+
+    /// Agrees with the PF on the MAC address.
+    ///
+    /// An address chosen on this side comes first, if the PF lets us; then the one that the PF
+    /// assigned; then the one that the device has, by chance or from a PF that has forgotten it.
+    fn settle_mac(&self, dev: &Device<Rtnl>, wanted: &mut Wanted) -> Result<(), Failure> {
+        let assigned = wanted.assigned_mac;
+        let current = MacAddr::new(dev.dev_addr());
+        let Some(target) = wanted.own_mac.or(assigned).or(current) else {
+            return Ok(());
+        };
+        if Some(target) == assigned {
+            adopt(dev, target);
+            return Ok(());
+        }
+        if self.ask(&Request::SetMac(target))? {
+            return Ok(());
+        }
+        match assigned {
+            Some(mac) => {
+                netdev_warn!(
+                    dev,
+                    "the PF refused MAC address {target}, using {mac} which it assigned; \
+                     'ip link set PF vf N trust on' on the host lets this side choose\n"
+                );
+                wanted.own_mac = None;
+                adopt(dev, mac);
+            }
+            None => netdev_warn!(
+                dev,
+                "the PF refused MAC address {target} and assigned none; \
+                 'ip link set PF vf N mac ADDRESS' on the host sets one\n"
+            ),
+        }
+        Ok(())
+    }
+
+    /// Asks for the filters that are wanted, as far as they were not asked for yet.
+    pub(crate) fn sync_filters(
+        &self,
+        dev: &Device<Rtnl>,
+        wanted: &mut Wanted,
+    ) -> Result<(), Failure> {
+        let Wanted { filters, asked, .. } = wanted;
+        if asked.multicast != filters.multicast {
+            if !self.ask(&Request::SetMulticast(filters.multicast))? {
+                netdev_warn!(dev, "the PF refused the list of multicast addresses\n");
+            }
+            asked.multicast = filters.multicast;
+        }
+        if asked.all_multicast != filters.all_multicast {
+            let request = Request::SetPromisc(Promisc {
+                unicast: false,
+                multicast: filters.all_multicast,
+            });
+            if !self.ask(&request)? && filters.all_multicast {
+                netdev_warn!(
+                    dev,
+                    "the PF refused to let this VF receive all multicast frames; \
+                     'ip link set PF vf N trust on' on the host allows it\n"
+                );
+            }
+            asked.all_multicast = filters.all_multicast;
+        }
+        self.sync_unicast(dev, wanted)
+    }
+
+    fn sync_unicast(&self, dev: &Device<Rtnl>, wanted: &mut Wanted) -> Result<(), Failure> {
+        let Wanted { filters, asked, .. } = wanted;
+        let same = asked.unicast.as_slice() == filters.unicast.as_slice();
+        if same && !wanted.stale_unicast {
+            return Ok(());
+        }
+        if wanted.stale_unicast || !asked.unicast.is_empty() {
+            // C igb wants to see a valid address here, though it does not use it.
+            let filler = MacAddr::new(dev.dev_addr());
+            self.ask(&Request::ClearFilters { filler })?;
+            wanted.stale_unicast = false;
+        }
+        asked.unicast.clear();
+        for &mac in filters.unicast.iter() {
+            if !self.ask(&Request::AddFilter(mac))? {
+                netdev_warn!(
+                    dev,
+                    "the PF refused to let this VF receive for {mac} as well; \
+                     it is untrusted, or has as many addresses as it may have\n"
+                );
+            }
+            // Without memory it is asked for again next time, which does no harm.
+            let _ = asked.unicast.push(mac, GFP_KERNEL);
+        }
+        Ok(())
+    }
+
+    /// Leaves the PF without unicast filters of this VF, which C igb would keep for the VF's next
+    /// owner.
+    pub(crate) fn drop_unicast(&self, dev: &Device<Rtnl>) -> Result<(), Failure> {
+        let mut wanted = self.wanted.lock();
+        wanted.filters = Filters::none();
+        self.sync_unicast(dev, &mut wanted)
+    }
+}
+
+/// Takes an address that the PF assigned.
+fn adopt(dev: &Device<Rtnl>, mac: MacAddr) {
+    if dev.dev_addr() == *mac.bytes() {
+        return;
+    }
+    dev.set_dev_addr(mac.bytes());
+    dev.set_perm_addr(mac.bytes());
+    netdev_info!(dev, "the PF assigned MAC address {mac}\n");
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Rings and interrupts: opened when the interface is up and the PF serves the VF, closed when one
+//! of both ends.
+
+use kernel::prelude::*;
+
+use crate::{
+    adapter::Adapter,
+    datapath::{
+        Config,
+        Running, //
+    },
+    hw::Hw,
+    irq::Interrupts,
+    kapi::net::{
+        netdev_warn,
+        Device,
+        Rtnl, //
+    },
+};
+
+/// Rings and interrupts of a running VF.
+///
+/// Fields are dropped in this order: an interrupt handler schedules the poll function of the rings.
+pub(crate) struct Rings {
+    interrupts: Interrupts,
+    running: Running<Hw>,
+}
+
+impl Adapter {
+    /// Allocates rings and starts them. The PF serves this VF; nothing runs. RTNL.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`], [`ETIMEDOUT`] if the hardware's queues do not start, and what requesting
+    /// interrupts says. Nothing runs then.
+    pub(crate) fn open_rings(&self, dev: &Device<Rtnl>) -> Result {
+        let mut rings = self.rings.lock();
+        if rings.is_some() {
+            return Ok(());
+        }
+        let settings = *self.settings.lock();
+        let running = self.make_rings(dev, settings.tx_desc, settings.rx_desc)?;
+        *rings = Some(self.start_rings(dev, running)?);
+        Ok(())
+    }
+
+    fn make_rings(&self, dev: &Device<Rtnl>, tx_desc: u16, rx_desc: u16) -> Result<Running<Hw>> {
+        let config = Config {
+            queues: 1,
+            tx_desc,
+            rx_desc,
+        };
+        self.datapath
+            .open(dev.bound_parent()?, self.hw.clone(), &config)
+    }
+
+    fn start_rings(&self, dev: &Device<Rtnl>, mut running: Running<Hw>) -> Result<Rings> {
+        let tx = running.tx_ring(0).ok_or(EINVAL)?;
+        let rx = running.rx_ring(0).ok_or(EINVAL)?;
+        let napi = running.napi(0).ok_or(EINVAL)?;
+        let interrupts = Interrupts::request(&self.vectors, dev, napi, &self.service)?;
+        let started = self
+            .hw
+            .enable_queues(tx, rx)
+            .and_then(|()| running.start());
+        if let Err(err) = started {
+            self.stop_queues(dev);
+            return Err(err);
+        }
+        running.link(0, interrupts.rx_number());
+        let settings = *self.settings.lock();
+        self.hw
+            .enable_interrupts(settings.rx_usecs, settings.tx_usecs);
+        dev.tx_wake_all();
+        Ok(Rings {
+            interrupts,
+            running,
+        })
+    }
+
+    /// Stops the rings, if they run, and frees them. RTNL.
+    pub(crate) fn close_rings(&self, dev: &Device<Rtnl>) {
+        let rings = self.rings.lock().take();
+        if let Some(rings) = rings {
+            self.stop_rings(dev, rings);
+        }
+    }
+
+    fn stop_rings(&self, dev: &Device<Rtnl>, rings: Rings) {
+        dev.tx_disable();
+        self.stop_queues(dev);
+        let Rings {
+            interrupts,
+            running,
+        } = rings;
+        drop(interrupts);
+        running.stop();
+        // The last poll may have unmasked its vector.
+        self.hw.mask_interrupts();
+    }
+
+    /// Makes the hardware let go of memory, by a reset of the VF if need be.
+    fn stop_queues(&self, dev: &Device<Rtnl>) {
+        self.hw.mask_interrupts();
+        if self.hw.disable_queues().is_err() {
+            if !self.hw.is_gone() {
+                netdev_warn!(dev, "the queues do not stop, resetting the VF\n");
+            }
+            self.hw.reset();
+            self.control.invalidate();
+            self.start_over();
+        }
+    }
+
+    /// Replaces the rings by those of other lengths. Without memory for these the old ones run on.
+    /// RTNL.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_rings`]. Except for [`ENOMEM`] nothing runs then, and the service work tries
+    /// again.
+    pub(crate) fn resize_rings(&self, dev: &Device<Rtnl>, tx_desc: u16, rx_desc: u16) -> Result {
+        let mut rings = self.rings.lock();
+        if rings.is_none() {
+            let mut settings = self.settings.lock();
+            settings.tx_desc = tx_desc;
+            settings.rx_desc = rx_desc;
+            return Ok(());
+        }
+        let running = self.make_rings(dev, tx_desc, rx_desc)?;
+        {
+            let mut settings = self.settings.lock();
+            settings.tx_desc = tx_desc;
+            settings.rx_desc = rx_desc;
+        }
+        if let Some(old) = rings.take() {
+            self.stop_rings(dev, old);
+        }
+        match self.start_rings(dev, running) {
+            Ok(new) => {
+                *rings = Some(new);
+                Ok(())
+            }
+            Err(err) => {
+                dev.carrier_off();
+                self.start_over();
+                Err(err)
+            }
+        }
+    }
+
+    /// Applies new interrupt throttling.
+    pub(crate) fn apply_throttle(&self) {
+        let settings = *self.settings.lock();
+        if self.rings.lock().is_some() {
+            self.hw.set_throttle(settings.rx_usecs, settings.tx_usecs);
+        }
+    }
+}

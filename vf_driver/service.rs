@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The service work: link, and recovery from whatever makes the PF forget this VF.
+//!
+//! It runs when the mailbox interrupt comes, when somebody asks for it, and, while the interface is
+//! up, a few times a second by itself: not every device delivers the mailbox interrupt where it was
+//! told to, and a lost one must not cost more than a moment.
+//!
+//! There is one way to recover, whatever happened (reset of the PF, of this VF, of the bus, sleep,
+//! a transmit timeout, a PF that comes later than the VF): stop the rings, reset the VF, introduce
+//! it to the PF, tell the PF all that is wanted, start the rings. Only the handshake may take long,
+//! and it is made without the RTNL.
+
+use kernel::{
+    prelude::*,
+    sync::ArcBorrow,
+    time::Delta, //
+};
+
+use crate::{
+    adapter::Adapter,
+    control::{
+        Failure,
+        Patience, //
+    },
+    kapi::net::{
+        netdev_info,
+        netdev_warn,
+        rtnl_lock,
+        Device,
+        Rtnl, //
+    },
+    mbox::types::MacAddr, //
+};
+
+/// How often to look at link and mailbox while the interface is up.
+const IDLE_POLL: Delta = Delta::from_millis(250);
+/// How soon to look again for a PF that does not answer.
+const RETRY: Delta = Delta::from_millis(200);
+
+/// The work function.
+pub(crate) fn run(adapter: ArcBorrow<'_, Adapter>) {
+    if let Some(delay) = adapter.serve() {
+        adapter.service.queue_after(delay);
+    }
+}
+
+impl Adapter {
+    /// Does what is due. Returns when to come back, if by itself.
+    fn serve(&self) -> Option<Delta> {
+        if self.control.halted() {
+            return None;
+        }
+        self.listen();
+        if !self.ready() && !self.recover() {
+            return Some(RETRY);
+        }
+        if !self.ndev.running() {
+            return None;
+        }
+        self.hw_counters.update(&self.hw);
+        self.follow_link();
+        self.hw.enable_mailbox_vector();
+        Some(IDLE_POLL)
+    }
+
+    /// Takes in what the PF has said.
+    pub(crate) fn listen(&self) {
+        if self.control.poll().lost && self.ready() {
+            netdev_info!(self.ndev, "the PF was reset or has forgotten this VF, starting over\n");
+            self.start_over();
+        }
+    }
+
+    /// Makes the carrier follow the link. Only this work turns it on.
+    fn follow_link(&self) {
+        let link = if self.rings.lock().is_some() {
+            self.hw.link()
+        } else {
+            None
+        };
+        match link {
+            Some(link) if !self.ndev.carrier_ok() => {
+                let duplex = if link.full_duplex { "full" } else { "half" };
+                netdev_info!(
+                    self.ndev,
+                    "link is up, {} Mbit/s, {duplex} duplex\n",
+                    link.speed
+                );
+                self.ndev.carrier_on();
+            }
+            None if self.ndev.carrier_ok() => {
+                netdev_info!(self.ndev, "link is down\n");
+                self.ndev.carrier_off();
+            }
+            _ => {}
+        }
+    }
+
+    /// Introduces the VF to its PF, with its rings running afterwards if the interface is up. True
+    /// if that succeeded.
+    fn recover(&self) -> bool {
+        if self.rings.lock().is_some() || self.ndev.carrier_ok() {
+            let rtnl = rtnl_lock();
+            let dev = rtnl.device(&self.ndev);
+            dev.carrier_off();
+            self.close_rings(dev);
+        }
+        let patience = if self.state.pf_absent.get() {
+            // Asking a PF in reset is of no use, and this is cheaper.
+            if self.control.pf_in_reset() {
+                return false;
+            }
+            Patience::CALM
+        } else {
+            Patience::EAGER
+        };
+        match self.handshake(patience) {
+            Ok(mac) => self.settle(mac),
+            Err(failure) => {
+                self.report_absence(failure);
+                false
+            }
+        }
+    }
+
+    fn handshake(&self, patience: Patience) -> Result<Option<MacAddr>, Failure> {
+        self.hw.reset();
+        self.control.invalidate();
+        let mac = self.control.handshake(patience)?;
+        self.hw_counters.start_over(&self.hw);
+        Ok(mac)
+    }
+
+    /// Says once that the PF does not answer.
+    fn report_absence(&self, failure: Failure) {
+        if failure != Failure::Halted && !self.state.pf_absent.replace(true) {
+            netdev_warn!(self.ndev, "no contact with the PF, waiting for it: {failure}\n");
+        }
+    }
+
+    /// The PF has answered: tells it what is wanted and starts the rings.
+    fn settle(&self, mac: Option<MacAddr>) -> bool {
+        let rtnl = rtnl_lock();
+        let dev = rtnl.device(&self.ndev);
+        // A reset from outside may have come in between.
+        if self.control.halted() || self.control.needs_handshake() {
+            return false;
+        }
+        if let Err(failure) = self.replay(dev, mac) {
+            self.report_absence(failure);
+            return false;
+        }
+        if self.state.pf_absent.replace(false) {
+            netdev_info!(dev, "the PF answers again\n");
+        }
+        self.state.count_recovery();
+        self.state.set_ready();
+        if dev.running() && !self.reopen(dev) {
+            return false;
+        }
+        true
+    }
+
+    fn reopen(&self, dev: &Device<Rtnl>) -> bool {
+        match self.open_rings(dev) {
+            Ok(()) => {
+                self.state.no_rings.set(false);
+                true
+            }
+            Err(err) => {
+                if !self.state.no_rings.replace(true) {
+                    netdev_warn!(
+                        dev,
+                        "cannot open the rings, trying again: error {}\n",
+                        err.to_errno()
+                    );
+                }
+                self.start_over();
+                false
+            }
+        }
+    }
+
+    /// At probe: meets the PF if it answers soon. Otherwise the service work goes on trying.
+    pub(crate) fn first_contact(&self) {
+        match self.handshake(Patience::SHORT) {
+            Ok(mac) => {
+                let rtnl = rtnl_lock();
+                let dev = rtnl.device(&self.ndev);
+                match mac {
+                    Some(mac) => {
+                        dev.set_dev_addr(mac.bytes());
+                        dev.set_perm_addr(mac.bytes());
+                    }
+                    None => dev.set_random_addr(),
+                }
+                if self.replay(dev, mac).is_ok() {
+                    self.state.set_ready();
+                }
+            }
+            Err(failure) => {
+                {
+                    let rtnl = rtnl_lock();
+                    rtnl.device(&self.ndev).set_random_addr();
+                }
+                self.report_absence(failure);
+            }
+        }
+    }
+
+    /// The driver leaves the device: the interface is gone, and the service work ended.
+    pub(crate) fn leave(&self) {
+        if self.ready() {
+            let rtnl = rtnl_lock();
+            let dev = rtnl.device(&self.ndev);
+            if let Err(failure) = self.drop_unicast(dev) {
+                netdev_warn!(dev, "the PF may keep MAC filters of this VF: {failure}\n");
+            }
+        }
+        self.control.halt();
+        self.hw.reset();
+    }
+
+    /// The device is about to be reset from outside, or to sleep: stops everything. Sleeps.
+    pub(crate) fn pause(&self) {
+        self.control.halt();
+        let rtnl = rtnl_lock();
+        let dev = rtnl.device(&self.ndev);
+        self.state.set_lost();
+        dev.carrier_off();
+        self.close_rings(dev);
+    }
+
+    /// Ends [`Self::pause`]: the service work makes the VF work again.
+    pub(crate) fn unpause(&self) {
+        self.control.resume();
+        self.start_over();
+    }
+}
