@@ -156,7 +156,7 @@ impl Plan {
     }
 
     /// Completes the request with the driver's result, `Ok` if there was nothing to do.
-    pub fn finish(self, state: &mut VfState, result: Result<(), Failure>) -> Outcome {
+    pub fn finish(&self, state: &mut VfState, result: Result<(), Failure>) -> Outcome {
         if let (Some(effect), Err(failure)) = (self.effect, result) {
             let answer = match effect {
                 // NACK would mean "no MAC address assigned". The bare one means "not now".

@@ -28,7 +28,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 pub(crate) fn any_mac() -> impl Strategy<Value = MacAddr> {
-    any::<[u8; 6]>().prop_filter_map("a unicast address", MacAddr::new)
+    any::<[u8; 6]>().prop_map(|mut bytes| {
+        bytes[0] &= !1;
+        bytes[5] = bytes[5].max(1);
+        MacAddr::new(bytes).unwrap()
+    })
 }
 
 fn any_hashes() -> impl Strategy<Value = HashList> {
