@@ -10,9 +10,11 @@
 MAKEFLAGS += --no-print-directory
 
 # The knobs of the scripts. Given on the command line or in the environment, they pass on.
-export CACHE MIRROR KDIR JOBS V KREL INSTALL_MOD_PATH FUZZ_SECONDS DRIVERS TARGETS
+export CACHE MIRROR KDIR JOBS V KREL INSTALL_MOD_PATH FUZZ_SECONDS DRIVERS TARGETS TESTS
 export CMD VM_KERNEL
 export VM_CPUS VM_MEM VM_QEMU VM_APPEND VM_MOUNT VM_KLOG VM_TIMEOUT VM_ACCEL
+# A shell's $x in CMD is not make's; who knows make writes $$x, and means the same.
+override CMD := $(subst $$$$,$$,$(value CMD))
 ifeq ($(CACHE),)
 unexport CACHE
 endif

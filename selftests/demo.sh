@@ -7,6 +7,7 @@
 #
 #   DRIVERS   rigb (default), or c for the C drivers igb and igbvf
 #   PF, PEER  PCI addresses of the two ports
+#   RIGB_MODULES  the folder with pf_driver/rigb.ko and vf_driver/rigbvf.ko
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -14,6 +15,7 @@ cd "$(dirname "$0")/.." || exit 1
 DRIVERS=${DRIVERS:-rigb}
 PF=${PF:-0000:01:00.0}
 PEER=${PEER:-0000:02:00.0}
+RIGB_MODULES=${RIGB_MODULES:-.}
 VFS=7
 # Seconds that one TCP measurement takes.
 TCP_SECONDS=2
@@ -66,8 +68,8 @@ driver_of() {
 load() {
 	local file dep
 	case $1 in
-	rigb) file=pf_driver/rigb.ko ;;
-	rigbvf) file=vf_driver/rigbvf.ko ;;
+	rigb) file=$RIGB_MODULES/pf_driver/rigb.ko ;;
+	rigbvf) file=$RIGB_MODULES/vf_driver/rigbvf.ko ;;
 	*) modprobe "$1"; return ;;
 	esac
 	for dep in $(modinfo -F depends "$file" | tr , ' '); do

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`python3 -m vm run` and `python3 -m vm shell`, as the Makefile calls them."""
+"""`python3 -m vm run|shell|selftests`, as the Makefile calls them."""
 
 import os
 import sys
 from pathlib import Path
 
-from . import runner
+from . import runner, suite
 from .settings import Settings
 from .topology import WIRE
 
@@ -19,6 +19,8 @@ def main() -> int:
     match sys.argv[1:]:
         case ["shell"]:
             return report(runner.shell(WIRE, settings), settings)
+        case ["selftests"]:
+            return suite.run_all(settings)
         case ["run"] if os.environ.get("CMD"):
             result = runner.run(WIRE, settings, os.environ["CMD"], sys.stdout.buffer)
             return report(result, settings)

@@ -53,7 +53,10 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
     kernel = kernels.selected()
     shares = _shares(root, kernel, settings)
     (folder / "cmd").write_text(cmd)
+    # Where the modules for this kernel are: build/debug has those for the debug kernel.
+    modules = root / "build/debug" if kernel.shared else root
     variables = {
+        "RIGB_MODULES": str(modules),
         **guest_environment(),
         "VM_RUN": str(folder),
         "VM_CWD": str(root),
@@ -109,20 +112,25 @@ def _slot() -> Iterator[None]:
     paths = [Path(os.environ["CACHE"]) / f"vm.slot{number}" for number in range(SLOTS)]
     files = [path.open("w") for path in paths]
     try:
-        for file in files:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                continue
-        else:
-            print(f"rigb: {SLOTS} VMs run already, waiting for one to end", file=sys.stderr)
-            # Which one ends first is unknown; any queue is as good as another.
-            fcntl.flock(files[os.getpid() % SLOTS], fcntl.LOCK_EX)
+        told = False
+        while not any(_try_lock(file) for file in files):
+            if not told:
+                print(f"rigb: {SLOTS} VMs run already, waiting for one to end", file=sys.stderr)
+                told = True
+            # flock() cannot wait for whichever of several comes free.
+            time.sleep(0.5)
         yield
     finally:
         for file in files:
             file.close()
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _execute(command: list[str], timeout: float, out: IO[bytes] | None, folder: Path) -> bool:

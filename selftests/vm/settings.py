@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # Names of the environment that are passed into the guest.
-GUEST_VARIABLES = ("CI", "V", "DRIVERS", "TARGETS", "TERM")
+GUEST_VARIABLES = ("CI", "V", "DRIVERS", "TARGETS", "TERM", "TESTS")
 GUEST_PREFIXES = ("RIGB_",)
 
 

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs the kselftests of selftests/, each program in a VM of its own.
+
+A boot costs a few seconds and gives each program a fresh machine, its own kernel log, and a
+report that names it. As many VMs run at one time as runner.SLOTS allows. What comes
+out is TAP, one document per program, in the order of the programs.
+"""
+
+import io
+import os
+import shlex
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from . import runner
+from .settings import Settings, project_root
+from .topology import WIRE
+
+
+def programs() -> list[str]:
+    """The programs to run: $TESTS, else what selftests/Makefile names in TEST_PROGS.
+
+    On the debug kernel TEST_PROGS_DEBUG takes its place, where the Makefile has it.
+    """
+    if os.environ.get("TESTS"):
+        return os.environ["TESTS"].split()
+    wanted = "$(TEST_PROGS)"
+    if os.environ.get("VM_KERNEL"):
+        wanted = "$(or $(TEST_PROGS_DEBUG),$(TEST_PROGS))"
+    rule = f"vm-list-programs: ; @echo {wanted}"
+    command = ["make", "-s", "-C", str(project_root() / "selftests"), "--eval", rule]
+    command += [f"KSRC={os.environ['KSRC']}", "vm-list-programs"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def run_all(settings: Settings) -> int:
+    """Runs all programs; 0 only if each passed and no kernel reported anything."""
+    names = programs()
+    if not names:
+        print("rigb: selftests/Makefile names no program", file=sys.stderr)
+        return 1
+    failed = 0
+    with ThreadPoolExecutor(max_workers=runner.SLOTS) as pool:
+        jobs = [(name, pool.submit(_run_one, name, settings)) for name in names]
+        for name, job in jobs:
+            result, output = job.result()
+            print(f"# {name} in {result.seconds:.0f} s, logs in {result.folder}")
+            sys.stdout.write(output)
+            failed += _judge(name, result, output)
+            sys.stdout.flush()
+    return 1 if failed else 0
+
+
+def _run_one(name: str, settings: Settings) -> tuple[runner.Result, str]:
+    out = io.BytesIO()
+    command = f"make -s -C selftests KSRC=$KSRC TEST_PROGS={shlex.quote(name)} run_tests"
+    result = runner.run(WIRE, settings, command, out)
+    return result, out.getvalue().decode(errors="replace")
+
+
+def _judge(name: str, result: runner.Result, output: str) -> int:
+    """Adds what the program cannot say of itself; 1 if it failed."""
+    failed = 0
+    if result.findings:
+        for finding in result.findings:
+            print(f"# kernel: {finding.text}")
+            for line in finding.excerpt:
+                print(f"#   | {line}")
+        print(f"not ok 1 kernel log of {name}")
+        failed = 1
+    if result.status == runner.STATUS_TIMEOUT or not _has_result(output):
+        print(f"not ok 1 {name} ended with status {result.status} and no result")
+        failed = 1
+    bad = any(line.startswith("not ok") for line in output.splitlines())
+    return 1 if failed or bad or result.status else 0
+
+
+def _has_result(output: str) -> bool:
+    return any(line.startswith(("ok ", "not ok ")) for line in output.splitlines())
