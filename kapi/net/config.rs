@@ -102,6 +102,19 @@ impl Device<Rtnl> {
         unsafe { bindings::kapi_eth_hw_addr_set(self.as_raw(), addr.as_ptr()) };
     }
 
+    /// Takes an address that somebody below assigned, as a PF may at any time: as
+    /// [`set_dev_addr`](Self::set_dev_addr), and tells user space and the devices above.
+    pub fn take_dev_addr(&self, addr: &MacAddress) {
+        self.set_dev_addr(addr);
+        self.set_perm_addr(addr);
+        if self.registered() {
+            // CAST: widens.
+            let event = bindings::netdev_cmd_NETDEV_CHANGEADDR as c_ulong;
+            // SAFETY: Valid by the type invariant, registered, and the RTNL is held.
+            unsafe { bindings::call_netdevice_notifiers(event, self.as_raw()) };
+        }
+    }
+
     /// Sets an address by chance and marks it as such.
     pub fn set_random_addr(&self) {
         // SAFETY: Valid by the type invariant; the RTNL is held.
