@@ -119,11 +119,12 @@ impl net::Driver for Adapter {
 
     fn set_mac_address(
         this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
+        dev: &Device<Rtnl>,
         addr: MacAddress,
     ) -> Result {
         let mac = MacAddr::new(addr).ok_or(EADDRNOTAVAIL)?;
-        if this.ready() {
+        // A PF that decides about the address refuses even the one that it has given.
+        if this.ready() && addr != dev.dev_addr() {
             match this.ask(&Request::SetMac(mac)) {
                 Ok(true) => {}
                 Ok(false) => return Err(EPERM),

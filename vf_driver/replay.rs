@@ -178,7 +178,6 @@ fn adopt(dev: &Device<Rtnl>, mac: MacAddr) {
     if dev.dev_addr() == *mac.bytes() {
         return;
     }
-    dev.set_dev_addr(mac.bytes());
-    dev.set_perm_addr(mac.bytes());
+    dev.take_dev_addr(mac.bytes());
     netdev_info!(dev, "the PF assigned MAC address {mac}\n");
 }

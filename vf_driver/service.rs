@@ -189,10 +189,7 @@ impl Adapter {
                 let rtnl = rtnl_lock();
                 let dev = rtnl.device(&self.ndev);
                 match mac {
-                    Some(mac) => {
-                        dev.set_dev_addr(mac.bytes());
-                        dev.set_perm_addr(mac.bytes());
-                    }
+                    Some(mac) => dev.take_dev_addr(mac.bytes()),
                     None => dev.set_random_addr(),
                 }
                 if self.replay(dev, mac).is_ok() {
@@ -213,10 +210,8 @@ impl Adapter {
     pub(crate) fn leave(&self) {
         if self.ready() {
             let rtnl = rtnl_lock();
-            let dev = rtnl.device(&self.ndev);
-            if let Err(failure) = self.drop_unicast(dev) {
-                netdev_warn!(dev, "the PF may keep MAC filters of this VF: {failure}\n");
-            }
+            // A PF that does not answer has nobody to keep them for.
+            let _ = self.drop_unicast(rtnl.device(&self.ndev));
         }
         self.control.halt();
         self.hw.reset();
