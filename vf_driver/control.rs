@@ -10,8 +10,7 @@
 //! may find nobody, is made without it.
 
 use kernel::{
-    fmt,
-    new_mutex,
+    fmt, new_mutex,
     prelude::*,
     sync::{
         Arc,
@@ -193,7 +192,10 @@ impl Control {
                 Progress::Failed(error) => return Err(Failure::Mailbox(error)),
                 Progress::Idle => return Err(Failure::Mailbox(vf::Error::Lost)),
                 Progress::Pending { next_check } => {
-                    if patience.limit.is_some_and(|limit| now.since(start) >= limit) {
+                    if patience
+                        .limit
+                        .is_some_and(|limit| now.since(start) >= limit)
+                    {
                         client.invalidate();
                         return Err(Failure::TooSlow);
                     }

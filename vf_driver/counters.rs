@@ -92,8 +92,7 @@ impl HwCounters {
             *total += u64::from(now.wrapping_sub(*last));
             *last = now;
         }
-        self.multicast
-            .store(total[MULTICAST], Relaxed);
+        self.multicast.store(total[MULTICAST], Relaxed);
     }
 
     /// A reset may have zeroed the hardware's counters: counts on from what they say now.

@@ -4,8 +4,7 @@
 
 use kernel::{
     device::Core,
-    new_mutex,
-    pci,
+    new_mutex, pci,
     prelude::*,
     sync::{
         Arc,

@@ -84,11 +84,7 @@ impl Interrupts {
                 CString::try_from_fmt(fmt!("{dev}-tx-0"))?,
                 napi.clone(),
             )?,
-            rx: queue(
-                RX_VECTOR,
-                CString::try_from_fmt(fmt!("{dev}-rx-0"))?,
-                napi,
-            )?,
+            rx: queue(RX_VECTOR, CString::try_from_fmt(fmt!("{dev}-rx-0"))?, napi)?,
             _mailbox: Registration::request(
                 vectors,
                 MAILBOX_VECTOR,

@@ -117,11 +117,7 @@ impl net::Driver for Adapter {
         Ok(())
     }
 
-    fn set_mac_address(
-        this: ArcBorrow<'_, Self>,
-        dev: &Device<Rtnl>,
-        addr: MacAddress,
-    ) -> Result {
+    fn set_mac_address(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, addr: MacAddress) -> Result {
         let mac = MacAddr::new(addr).ok_or(EADDRNOTAVAIL)?;
         // A PF that decides about the address refuses even the one that it has given.
         if this.ready() && addr != dev.dev_addr() {

@@ -46,15 +46,12 @@ impl VfPort for Port {
     }
 
     fn set_control(&mut self, value: V2pMailbox) {
-        self.hw
-            .io()
-            .write_reg(V2PMAILBOX::from_raw(value.raw()));
+        self.hw.io().write_reg(V2PMAILBOX::from_raw(value.raw()));
     }
 
     fn read(&mut self, words: &mut [u32]) {
         for (index, word) in words.iter_mut().enumerate() {
-            *word = VMBMEM::try_at(index)
-                .map_or(0, |place| self.hw.io().read(place).into_raw());
+            *word = VMBMEM::try_at(index).map_or(0, |place| self.hw.io().read(place).into_raw());
         }
     }
 

@@ -61,10 +61,7 @@ impl Adapter {
         let rx = running.rx_ring(0).ok_or(EINVAL)?;
         let napi = running.napi(0).ok_or(EINVAL)?;
         let interrupts = Interrupts::request(&self.vectors, dev, napi, &self.service)?;
-        let started = self
-            .hw
-            .enable_queues(tx, rx)
-            .and_then(|()| running.start());
+        let started = self.hw.enable_queues(tx, rx).and_then(|()| running.start());
         if let Err(err) = started {
             self.stop_queues(dev);
             return Err(err);

@@ -67,7 +67,10 @@ impl Adapter {
     /// Takes in what the PF has said.
     pub(crate) fn listen(&self) {
         if self.control.poll().lost && self.ready() {
-            netdev_info!(self.ndev, "the PF was reset or has forgotten this VF, starting over\n");
+            netdev_info!(
+                self.ndev,
+                "the PF was reset or has forgotten this VF, starting over\n"
+            );
             self.start_over();
         }
     }
@@ -135,7 +138,10 @@ impl Adapter {
     /// Says once that the PF does not answer.
     fn report_absence(&self, failure: Failure) {
         if failure != Failure::Halted && !self.state.pf_absent.replace(true) {
-            netdev_warn!(self.ndev, "no contact with the PF, waiting for it: {failure}\n");
+            netdev_warn!(
+                self.ndev,
+                "no contact with the PF, waiting for it: {failure}\n"
+            );
         }
     }
 
