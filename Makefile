@@ -79,7 +79,12 @@ check: modules ## Every test; prints its totals
 
 # The stages of `make check`, in this order. Each is a target check-STAGE here, which prints
 # TAP or what cargo test prints; scripts/check.sh adds up.
-CHECK_STAGES := lint mbox datapath fuzz vm
+CHECK_STAGES := tools lint mbox datapath fuzz vm
+
+.PHONY: check-tools
+check-tools:
+	@$(IN_TREE) env PYTHONPATH=selftests python3 -m unittest vm.tests.test_klog \
+		vm.tests.test_machine vm.tests.test_totals
 
 .PHONY: check-lint
 check-lint:

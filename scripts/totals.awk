@@ -41,6 +41,29 @@ function count(line) {
 	next
 }
 
+# Python's unittest: its last line names what of the tests run did not pass.
+/^Ran [0-9]+ tests? in / {
+	ran = $2
+	next
+}
+
+/^(OK|FAILED)( \(|$)/ && ran {
+	split($0, words, /[(), ]+/)
+	for (i in words) {
+		split(words[i], pair, "=")
+		if (pair[1] == "failures" || pair[1] == "errors") {
+			failed += pair[2]
+			ran -= pair[2]
+		} else if (pair[1] == "skipped") {
+			skipped += pair[2]
+			ran -= pair[2]
+		}
+	}
+	passed += ran
+	ran = 0
+	next
+}
+
 # cargo fuzz: a target that came to its end.
 /^Done [0-9]+ runs/ { passed++ }
 
