@@ -22,6 +22,7 @@ pub mod page_pool;
 pub mod print;
 pub mod queue;
 pub mod registration;
+pub mod rss;
 pub mod rtnl;
 pub mod skb;
 pub mod stats;
@@ -64,6 +65,7 @@ pub use self::{
         XmitQueue, //
     },
     registration::Registration,
+    rss::rss_key_fill,
     rtnl::{
         rtnl_lock,
         rtnl_trylock,
