@@ -1,20 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! rigb
+//! Driver for the physical function of the Intel 82576: a network interface, the manager of its
+//! virtual functions, and the server of their mailboxes.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | [`driver`] | binding to a device, SR-IOV, error recovery, power management |
+//! | [`adapter`] | the state of a port, and its locks |
+//! | [`netdev`], [`ethtool`] | the network interface |
+//! | [`queues`] | the PF's queue pairs, from open to stop |
+//! | [`recovery`] | reset of the port, and what follows it |
+//! | [`watch`] | link and statistics |
+//! | [`switch`] | filters, VLANs, pools: what is wanted, and what the registers hold |
+//! | [`iov`] | VFs |
+//! | [`hw`], [`regs`] | the hardware |
 
+#![deny(unsafe_code)]
+
+#[path = "../datapath/mod.rs"]
+pub mod datapath;
+#[allow(unsafe_code)]
 #[path = "../kapi/mod.rs"]
 pub mod kapi;
+#[allow(dead_code, reason = "the VF's half is not used here")]
+#[path = "../mbox/src/proto.rs"]
+pub mod mbox;
 
-use kernel::prelude::*;
+mod adapter;
+mod driver;
+mod ethtool;
+mod hw;
+mod iov;
+mod netdev;
+mod queues;
+mod recovery;
+mod regs;
+mod stats;
+mod switch;
+mod watch;
 
-module! {
-    type: M,
+kapi::pci::module_pci_driver! {
+    type: driver::PfDriver,
     name: "rigb",
     authors: ["The rigb developers"],
-    description: "x",
-    license: "GPL",
-}
-struct M;
-impl kernel::Module for M {
-    fn init(_m: &'static ThisModule) -> Result<Self> { Ok(M) }
+    description: "Intel 82576 Gigabit Ethernet, physical function with SR-IOV",
+    license: "GPL v2",
 }

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state of a port.
+//!
+//! Locks, in the order in which they are taken:
+//!
+//! 1. the RTNL, by the network core's callbacks and by whoever changes the layout of queues or
+//!    resets the port. Never by the mailbox: a VF of this host asks while it holds the RTNL.
+//! 2. [`Adapter::queues`]: the queue pairs and their settings.
+//! 3. [`Adapter::link`]: what is known of the link.
+//! 4. [`Adapter::control`]: the switch, the VFs, and all registers that both depend on.
+//!
+//! All are mutexes: hard interrupts only queue work or schedule NAPI.
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
+    },
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
+};
+
+use crate::{
+    datapath::Datapath,
+    hw::{
+        irq,
+        link::Media,
+        queue::QueueRegs,
+        rss, //
+    },
+    iov::{
+        mailbox,
+        vf::Control, //
+    },
+    kapi::{
+        irq::{
+            Handler,
+            IrqReturn,
+            Vectors, //
+        },
+        net::{
+            self,
+            MacAddress, //
+        },
+        work::Work, //
+    },
+    mbox::time::Time,
+    queues::Queues,
+    recovery,
+    regs::{
+        irq::ICR,
+        Bar0, //
+    },
+    stats::PortStats,
+    switch::{
+        state::PfPool,
+        Switch, //
+    },
+    watch::{
+        self,
+        Link, //
+    }, //
+};
+
+/// Work that interrupts and timers ask for.
+pub(crate) struct Works {
+    /// Serves the mailboxes.
+    pub(crate) mailbox: Arc<Work<Adapter>>,
+    /// Queues the former at a time that it chose.
+    pub(crate) mailbox_timer: Arc<Work<Adapter>>,
+    /// Looks at the link.
+    pub(crate) link: Arc<Work<Adapter>>,
+    /// Does that and collects statistics, every two seconds.
+    pub(crate) watchdog: Arc<Work<Adapter>>,
+    /// Resets the port.
+    pub(crate) reset: Arc<Work<Adapter>>,
+}
+
+impl Works {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            mailbox: Work::new(mailbox::serve)?,
+            mailbox_timer: Work::new(mailbox::timer)?,
+            link: Work::new(watch::link_changed)?,
+            watchdog: Work::new(watch::watchdog)?,
+            reset: Work::new(recovery::reset_work)?,
+        })
+    }
+
+    fn all(&self) -> [&Arc<Work<Adapter>>; 5] {
+        [
+            &self.watchdog,
+            &self.reset,
+            &self.link,
+            &self.mailbox_timer,
+            &self.mailbox,
+        ]
+    }
+}
+
+/// A port.
+#[pin_data]
+pub(crate) struct Adapter {
+    /// Its network interface.
+    pub(crate) ndev: Arc<net::Device>,
+    /// Its registers.
+    pub(crate) bar: Arc<Bar0>,
+    /// Its interrupt vectors.
+    pub(crate) vectors: Arc<Vectors>,
+    /// What it is connected to.
+    pub(crate) media: Media,
+    /// The address in its NVM.
+    pub(crate) perm_mac: MacAddress,
+    /// The key of its flow hash.
+    pub(crate) rss_key: rss::Key,
+    /// Rings and statistics of its queue pairs.
+    pub(crate) datapath: Datapath<QueueRegs>,
+    /// Its queue pairs.
+    #[pin]
+    pub(crate) queues: Mutex<Queues>,
+    /// Its link.
+    #[pin]
+    pub(crate) link: Mutex<Link>,
+    /// The switch and the VFs.
+    #[pin]
+    pub(crate) control: Mutex<Control>,
+    /// Counters of the hardware.
+    pub(crate) stats: PortStats,
+    /// Which messages are wanted (`NETIF_MSG_*`).
+    pub(crate) msglevel: Atomic<u32>,
+    /// Work items. They hold this adapter until [`Adapter::end_works`].
+    pub(crate) works: Works,
+    epoch: Instant<Monotonic>,
+}
+
+/// What [`Adapter::new`] is made of.
+pub(crate) struct Parts {
+    pub(crate) ndev: Arc<net::Device>,
+    pub(crate) bar: Arc<Bar0>,
+    pub(crate) vectors: Arc<Vectors>,
+    pub(crate) media: Media,
+    pub(crate) mac: MacAddress,
+    pub(crate) max_pairs: u32,
+}
+
+/// What is printed unless the user wants otherwise: driver, probe, link.
+const DEFAULT_MSGLEVEL: u32 = 0x7;
+
+impl Adapter {
+    /// A port that is reset and does nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(crate) fn new(parts: Parts) -> Result<Arc<Self>> {
+        let Parts {
+            ndev,
+            bar,
+            vectors,
+            media,
+            mac,
+            max_pairs,
+        } = parts;
+        let datapath = Datapath::new(ndev.clone(), u16::try_from(max_pairs)?)?;
+        let control = Control::new(Switch::new(PfPool::new(mac, ndev.mtu()))?);
+        let works = Works::new()?;
+        let mut rss_key = [0; crate::regs::filter::RSSRK_REGS];
+        net::rss_key_fill(&mut rss_key);
+        let queues = Queues::new(max_pairs);
+        let adapter = Arc::pin_init(
+            pin_init!(Self {
+                ndev,
+                bar,
+                vectors,
+                media,
+                perm_mac: mac,
+                rss_key,
+                datapath,
+                queues <- new_mutex!(queues),
+                link <- new_mutex!(Link::default()),
+                control <- new_mutex!(control),
+                stats: PortStats::new(),
+                msglevel: Atomic::new(DEFAULT_MSGLEVEL),
+                works,
+                epoch: Instant::now(),
+            }),
+            GFP_KERNEL,
+        )?;
+        for work in adapter.works.all() {
+            work.attach(adapter.clone());
+        }
+        Ok(adapter)
+    }
+
+    /// Ends all work, and with it the work's hold on the adapter.
+    pub(crate) fn end_works(&self) {
+        // A work that is still to be ended may queue one that is ended: that does nothing.
+        for work in self.works.all() {
+            work.disable_sync();
+        }
+    }
+
+    /// The time for the mailboxes.
+    pub(crate) fn now(&self) -> Time {
+        let nanos = self.epoch.elapsed().as_nanos();
+        Time::from_micros(u64::try_from(nanos).unwrap_or(0) / 1000)
+    }
+
+    /// Whether messages of class `bit` (`NETIF_MSG_*`) are wanted.
+    pub(crate) fn wants_message(&self, bit: u32) -> bool {
+        self.msglevel.load(Relaxed) & bit != 0
+    }
+}
+
+/// `NETIF_MSG_LINK`.
+pub(crate) const MSG_LINK: u32 = 0x4;
+
+/// The interrupt of everything but traffic.
+pub(crate) struct OtherIrq(pub(crate) Arc<Adapter>);
+
+impl Handler for OtherIrq {
+    fn handle(&self) -> IrqReturn {
+        use kernel::io::Io;
+
+        let this = &*self.0;
+        let cause = this.bar.read(ICR);
+        if cause.into_raw() == u32::MAX {
+            // The device is gone; whoever removed it will unbind this driver.
+            return IrqReturn::Handled;
+        }
+        if cause.vmmb() {
+            this.works.mailbox.queue();
+        }
+        if cause.lsc() {
+            this.works.link.queue();
+        }
+        if cause.doutsync() {
+            // Which VF it was is read from WVBR by the watchdog.
+            this.works.watchdog.queue();
+        }
+        if cause.drsta() {
+            this.works.reset.queue();
+        }
+        irq::rearm_other(&this.bar);
+        IrqReturn::Handled
+    }
+}

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Binding to a device.
+//!
+//! Probe makes each thing an owner of what it needs, so that a step that fails takes back all
+//! before it.
+
+use kernel::{
+    device::Core,
+    pci,
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+
+use crate::{
+    adapter::{
+        Adapter,
+        OtherIrq,
+        Parts, //
+    },
+    hw::{
+        irq::{
+            self,
+            MAX_PAIRS,
+            OTHER_VECTOR, //
+        },
+        is_gone,
+        link::Media,
+        nvm::{
+            self,
+            Fault, //
+        },
+        reset, //
+    },
+    iov,
+    kapi::{
+        irq::{
+            Registration as IrqRegistration,
+            Vectors, //
+        },
+        net::{
+            self,
+            netdev_err,
+            netdev_info,
+            rtnl_lock,
+            MacAddress, //
+        },
+        pci::{
+            self as kpci,
+            sriov,
+            Bar,
+            ChannelState,
+            Driver,
+            Enabled,
+            Recovery, //
+        }, //
+    },
+    netdev::{
+        self,
+        MAX_QUEUES, //
+    },
+    regs::Bar0, //
+};
+
+pub(crate) struct PfDriver;
+
+kernel::pci_device_table!(
+    PCI_TABLE,
+    <PfDriver as Driver>::IdInfo,
+    [
+        // 82576 copper, and as one of four ports.
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, 0x10c9), ()),
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, 0x10e8), ()),
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, 0x1526), ()),
+        // Fibre and SerDes.
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, 0x10e6), ()),
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, 0x10e7), ()),
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, 0x150d), ()),
+        // 82576NS, copper and SerDes.
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, 0x150a), ()),
+        (pci::DeviceId::from_id(pci::Vendor::INTEL, 0x1518), ()),
+    ]
+);
+
+/// Leaves the hardware and the work items at rest when it is dropped.
+struct Quiet(Arc<Adapter>);
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        self.0.control.lock().resetting = true;
+        if !is_gone(&self.0.bar) {
+            reset::release(&self.0.bar);
+        }
+        self.0.end_works();
+    }
+}
+
+/// What is kept for a bound device. Dropped in this order.
+pub(crate) struct PfData {
+    _registration: net::Registration<Adapter>,
+    _other_irq: IrqRegistration<OtherIrq>,
+    _quiet: Quiet,
+    adapter: Arc<Adapter>,
+    _enabled: Enabled,
+}
+
+/// Resets the port and reads its address.
+fn read_mac(pdev: &pci::Device<Core<'_>>, bar: &Bar0) -> Result<MacAddress> {
+    reset::reset(bar).inspect_err(|_| {
+        dev_err!(pdev, "the device does not answer; a power cycle may help\n");
+    })?;
+    nvm::permanent_mac(bar).map_err(|fault| match fault {
+        Fault::Access(err) => {
+            dev_err!(
+                pdev,
+                "the NVM cannot be read (error {}): another driver or firmware keeps it; a power cycle may help\n",
+                err.to_errno()
+            );
+            err
+        }
+        Fault::Checksum(sum) => {
+            dev_err!(
+                pdev,
+                "the NVM is damaged: its checksum is {:#06x} instead of 0xbaba; write a valid image with the vendor's tool\n",
+                sum
+            );
+            EIO
+        }
+        Fault::Mac(mac) => {
+            dev_err!(
+                pdev,
+                "the NVM holds {:02x?}, which is no unicast MAC address; write a valid one with the vendor's tool\n",
+                mac
+            );
+            EIO
+        }
+    })
+}
+
+/// Deals with VFs that a driver before left behind, as one that crashed may.
+fn inherit_vfs(pdev: &pci::Device<Core<'_>>, adapter: &Arc<Adapter>) -> Result {
+    let count = sriov::num_vfs(pdev);
+    if count == 0 {
+        return Ok(());
+    }
+    if sriov::vfs_assigned(pdev) != 0 {
+        dev_warn!(pdev, "{} VFs of a driver before are in use by guests: taken over\n", count);
+        return iov::enable::prepare(adapter, count);
+    }
+    dev_warn!(pdev, "{} VFs of a driver before are removed\n", count);
+    sriov::disable(pdev);
+    Ok(())
+}
+
+fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
+    if kpci::is_virtfn(pdev) {
+        return Err(ENODEV);
+    }
+    let enabled = Enabled::new(pdev)?;
+    kpci::set_dma_mask_64(pdev)?;
+    let bar: Arc<Bar0> = Arc::new(Bar::map(pdev, 0, c"rigb")?, GFP_KERNEL)?;
+    let mac = read_mac(pdev, &bar)?;
+    let vectors = Vectors::alloc_msix(pdev, 2, 1 + MAX_PAIRS).inspect_err(|err| {
+        dev_err!(
+            pdev,
+            "no two MSI-X vectors (error {}): this driver needs MSI-X; is it off by pci=nomsi?\n",
+            err.to_errno()
+        );
+    })?;
+    let max_pairs = (vectors.len() - 1).min(MAX_PAIRS).min(online_cpus());
+
+    let ndev = net::Device::alloc_ether(pdev.as_ref(), MAX_QUEUES, MAX_QUEUES)?;
+    netdev::setup(&ndev, &mac)?;
+    let adapter = Adapter::new(Parts {
+        ndev: ndev.clone(),
+        media: Media::detect(&bar),
+        bar,
+        vectors: vectors.clone(),
+        mac,
+        max_pairs,
+    })?;
+    let quiet = Quiet(adapter.clone());
+    adapter.setup_hardware().inspect_err(|err| {
+        dev_err!(
+            pdev,
+            "the PHY does not answer (error {}); a power cycle may help\n",
+            err.to_errno()
+        );
+    })?;
+    inherit_vfs(pdev, &adapter)?;
+    let name = CString::try_from_fmt(fmt!("rigb-{}", kpci::name(pdev)))?;
+    let other_irq = IrqRegistration::request(&vectors, OTHER_VECTOR, name, OtherIrq(adapter.clone()))?;
+    irq::enable_other(&adapter.bar);
+    let registration = net::Registration::new(ndev, adapter.clone())?;
+    adapter.works.watchdog.queue();
+    netdev_info!(
+        adapter.ndev,
+        "Intel 82576 at {}, {} queue pairs, up to {} VFs\n",
+        kpci::name(pdev),
+        max_pairs,
+        crate::switch::state::MAX_VFS
+    );
+    Ok(PfData {
+        _registration: registration,
+        _other_irq: other_irq,
+        _quiet: quiet,
+        adapter,
+        _enabled: enabled,
+    })
+}
+
+/// CPUs that can take an interrupt of their own.
+fn online_cpus() -> u32 {
+    kernel::cpu::nr_cpu_ids()
+}
+
+impl PfData {
+    /// Makes the interface absent for the time of a reset or of sleep.
+    fn detach(&self) {
+        let rtnl = rtnl_lock();
+        let dev = rtnl.device(&self.adapter.ndev);
+        dev.detach();
+        self.adapter.quiesce(dev);
+    }
+
+    /// Ends [`Self::detach`].
+    fn attach(&self) -> Result {
+        let rtnl = rtnl_lock();
+        let dev = rtnl.device(&self.adapter.ndev);
+        self.adapter.revive(dev).inspect_err(|err| {
+            netdev_err!(
+                self.adapter.ndev,
+                "does not come back (error {}); unbind and bind the driver\n",
+                err.to_errno()
+            );
+        })?;
+        dev.attach();
+        Ok(())
+    }
+}
+
+#[vtable]
+impl Driver for PfDriver {
+    type IdInfo = ();
+    type Data = PfData;
+
+    const ID_TABLE: pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+
+    fn probe(
+        pdev: &pci::Device<Core<'_>>,
+        _info: Option<&Self::IdInfo>,
+    ) -> impl PinInit<Self::Data, Error> {
+        probe(pdev)
+    }
+
+    fn unbind(pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
+        let assigned = sriov::vfs_assigned(pdev);
+        if assigned != 0 {
+            // Taking a device away from a Xen guest that uses it can bring the host down. Its pool
+            // is closed with the others, so nothing of it reaches the wire.
+            dev_warn!(
+                pdev,
+                "{} VFs are in use by guests: they stay, without a PF, until this driver is back\n",
+                assigned
+            );
+            return;
+        }
+        iov::enable::disable(pdev, &this.adapter);
+    }
+
+    fn shutdown(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
+        this.detach();
+    }
+
+    fn sriov_configure(
+        pdev: &pci::Device<Core<'_>>,
+        this: Pin<&Self::Data>,
+        num_vfs: u16,
+    ) -> Result<u16> {
+        iov::enable::configure(pdev, &this.adapter, num_vfs)
+    }
+
+    fn error_detected(
+        pdev: &pci::Device<Core<'_>>,
+        this: Pin<&Self::Data>,
+        state: ChannelState,
+    ) -> Recovery {
+        if state == ChannelState::Normal {
+            return Recovery::CanRecover;
+        }
+        dev_warn!(pdev, "the bus reports an error: the port is stopped\n");
+        this.detach();
+        if state == ChannelState::PermanentFailure {
+            return Recovery::Disconnect;
+        }
+        kpci::disable(pdev);
+        Recovery::NeedReset
+    }
+
+    fn slot_reset(pdev: &pci::Device<Core<'_>>, _this: Pin<&Self::Data>) -> Recovery {
+        if let Err(err) = kpci::reenable(pdev) {
+            dev_err!(pdev, "cannot be enabled after the reset (error {})\n", err.to_errno());
+            return Recovery::Disconnect;
+        }
+        kpci::restore_state(pdev);
+        Recovery::Recovered
+    }
+
+    fn error_resume(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
+        // What can be said has been said there.
+        let _ = this.attach();
+    }
+
+    fn reset_prepare(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
+        this.detach();
+    }
+
+    fn reset_done(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
+        // What can be said has been said there.
+        let _ = this.attach();
+    }
+
+    fn suspend(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) -> Result {
+        this.detach();
+        Ok(())
+    }
+
+    fn resume(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) -> Result {
+        this.attach()
+    }
+}

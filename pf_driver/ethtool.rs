@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What ethtool shows and sets.
+
+use kernel::{
+    io::Io,
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        ArcBorrow, //
+    }, //
+};
+
+use crate::{
+    adapter::Adapter,
+    datapath::{
+        QueueStats,
+        RingSize,
+        RxStats,
+        SentStats,
+        XmitStats, //
+    },
+    hw::{
+        link,
+        link::Media,
+        nvm,
+        phy::{
+            Abilities,
+            Phy, //
+        }, //
+    },
+    kapi::net::{
+        ethtool::{
+            Channels,
+            Coalesce,
+            CoalesceParams,
+            Duplex,
+            Ethtool,
+            IdState,
+            LinkMode,
+            LinkModes,
+            LinkSettings,
+            PauseParam,
+            Port,
+            RingParam,
+            SelfTest,
+            StatValues,
+            Strings, //
+        },
+        Device,
+        Extack,
+        Rtnl, //
+    },
+    queues::Plan,
+    regs::general::LEDCTL, //
+};
+
+/// Longest interval between interrupts, in microseconds, as C igb has it.
+const MAX_USECS: u32 = 10_000 - 1;
+/// All LEDs on and blinking.
+const LEDS_BLINK: u32 = 0x8e8e_8e8e;
+/// What the LEDs show by default: link, activity, 1000 and 100 Mbit/s.
+const LEDS_DEFAULT: u32 = 0x0706_8302;
+
+const TESTS: [&str; 3] = [
+    "NVM test      (offline)",
+    "Reset test    (offline)",
+    "Link test  (on/offline)",
+];
+
+const SLOW_MODES: [LinkMode; 4] = [
+    LinkMode::BASE_T_10_HALF,
+    LinkMode::BASE_T_10_FULL,
+    LinkMode::BASE_T_100_HALF,
+    LinkMode::BASE_T_100_FULL,
+];
+
+/// Autonegotiation's abilities as ethtool has them.
+fn modes(abilities: &Abilities) -> LinkModes {
+    let mut modes = LinkModes::of(&[LinkMode::AUTONEG]);
+    for (bit, mode) in SLOW_MODES.into_iter().enumerate() {
+        if abilities.slow & 1 << bit != 0 {
+            modes.add(mode);
+        }
+    }
+    if abilities.gigabit {
+        modes.add(LinkMode::BASE_T_1000_FULL);
+    }
+    if abilities.pause.sym {
+        modes.add(LinkMode::PAUSE);
+    }
+    if abilities.pause.asym {
+        modes.add(LinkMode::ASYM_PAUSE);
+    }
+    modes
+}
+
+impl Adapter {
+    fn copper_settings(&self, settings: &mut LinkSettings) -> Result {
+        settings.port = Port::TwistedPair;
+        settings.phy_address = 1;
+        settings.supported = LinkModes::of(&[
+            LinkMode::BASE_T_10_HALF,
+            LinkMode::BASE_T_10_FULL,
+            LinkMode::BASE_T_100_HALF,
+            LinkMode::BASE_T_100_FULL,
+            LinkMode::BASE_T_1000_FULL,
+            LinkMode::AUTONEG,
+            LinkMode::TP,
+            LinkMode::PAUSE,
+            LinkMode::ASYM_PAUSE,
+        ]);
+        let phy = Phy::acquire(&self.bar)?;
+        settings.advertising = modes(&phy.advertised()?);
+        settings.advertising.add(LinkMode::TP);
+        if let Some(partner) = phy.partner()? {
+            settings.lp_advertising = modes(&partner);
+        }
+        Ok(())
+    }
+
+    fn serdes_settings(settings: &mut LinkSettings) {
+        settings.port = Port::Fibre;
+        settings.supported = LinkModes::of(&[
+            LinkMode::BASE_X_1000_FULL,
+            LinkMode::FIBRE,
+            LinkMode::AUTONEG,
+            LinkMode::PAUSE,
+            LinkMode::ASYM_PAUSE,
+        ]);
+        settings.advertising = settings.supported;
+    }
+
+    fn link_up(&self) -> bool {
+        link::status(&self.bar, self.media).is_some()
+    }
+}
+
+#[vtable]
+impl Ethtool for Adapter {
+    const COALESCE_PARAMS: CoalesceParams = CoalesceParams::RX_USECS;
+    const SOFTWARE_TX_TIMESTAMPS: bool = true;
+
+    fn ringparam(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> RingParam {
+        let plan = this.queues.lock().plan;
+        RingParam {
+            rx_max: RingSize::MAX.into(),
+            tx_max: RingSize::MAX.into(),
+            rx: plan.rx_desc.into(),
+            tx: plan.tx_desc.into(),
+        }
+    }
+
+    fn set_ringparam(
+        this: ArcBorrow<'_, Self>,
+        dev: &Device<Rtnl>,
+        wanted: &RingParam,
+        extack: &mut Extack<'_>,
+    ) -> Result {
+        let size = |count: u32| {
+            let min = u32::from(RingSize::MIN);
+            let max = u32::from(RingSize::MAX);
+            u16::try_from(count.clamp(min, max).next_multiple_of(8)).map_err(|_| EINVAL)
+        };
+        let old = this.queues.lock().plan;
+        let plan = Plan {
+            tx_desc: size(wanted.tx)?,
+            rx_desc: size(wanted.rx)?,
+            ..old
+        };
+        if (plan.tx_desc, plan.rx_desc) == (old.tx_desc, old.rx_desc) {
+            return Ok(());
+        }
+        this.replan(dev, plan, || Ok(()))
+            .map_err(|err| extack.fail(err, c"no memory for rings of this size"))
+    }
+
+    fn channels(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> Channels {
+        let queues = this.queues.lock();
+        Channels {
+            max_combined: queues.plan.layout.max_pairs().min(queues.max_pairs),
+            combined: queues.plan.pairs(),
+            max_other: 1,
+            other: 1,
+            ..Channels::default()
+        }
+    }
+
+    fn set_channels(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, wanted: &Channels) -> Result {
+        if wanted.other != 1 || wanted.rx != 0 || wanted.tx != 0 {
+            return Err(EINVAL);
+        }
+        let plan = Plan {
+            wanted: wanted.combined,
+            ..this.queues.lock().plan
+        };
+        this.replan(dev, plan, || Ok(()))
+    }
+
+    fn coalesce(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> Result<Coalesce> {
+        Ok(Coalesce {
+            rx_usecs: this.queues.lock().usecs,
+            ..Coalesce::default()
+        })
+    }
+
+    fn set_coalesce(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        wanted: &Coalesce,
+        extack: &mut Extack<'_>,
+    ) -> Result {
+        if wanted.rx_usecs > MAX_USECS {
+            return Err(extack.fail(EINVAL, c"rx-usecs can be 0 to 9999"));
+        }
+        this.set_usecs(wanted.rx_usecs);
+        Ok(())
+    }
+
+    fn stat_names(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, names: &mut Strings<'_>) {
+        for (name, _) in this.port_counters() {
+            names.push(fmt!("{}", name));
+        }
+        for queue in 0..dev.num_tx_queues() {
+            for name in Iterator::chain(SentStats::NAMES.iter(), XmitStats::NAMES) {
+                names.push(fmt!("tx_queue_{}_{}", queue, name));
+            }
+            for name in RxStats::NAMES {
+                names.push(fmt!("rx_queue_{}_{}", queue, name));
+            }
+        }
+    }
+
+    fn stat_values(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, values: &mut StatValues<'_>) {
+        this.update_stats();
+        for (_, value) in this.port_counters() {
+            values.push(value);
+        }
+        for queue in 0..dev.num_tx_queues() {
+            let QueueStats { xmit, sent, rx } = this.queue_stats(queue);
+            sent.values().for_each(|value| values.push(value));
+            xmit.values().for_each(|value| values.push(value));
+            rx.values().for_each(|value| values.push(value));
+        }
+    }
+
+    fn test_names(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, names: &mut Strings<'_>) {
+        for name in TESTS {
+            names.push(fmt!("{}", name));
+        }
+    }
+
+    fn self_test(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, test: &mut SelfTest<'_>) {
+        // Before the reset: afterwards the link takes its time.
+        test.set_result(2, u64::from(!this.link_up()));
+        if test.offline() {
+            let nvm = nvm::check(&this.bar);
+            test.set_result(0, u64::from(nvm.is_err()));
+            let reset = this.reset_port(dev);
+            test.set_result(1, u64::from(reset.is_err()));
+        }
+    }
+
+    fn link_ksettings(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        settings: &mut LinkSettings,
+    ) -> Result {
+        settings.autoneg = true;
+        match this.media {
+            Media::Copper => this.copper_settings(settings)?,
+            Media::Serdes => Self::serdes_settings(settings),
+        }
+        if let Some(status) = this.link.lock().status {
+            settings.speed = Some(status.speed);
+            settings.duplex = if status.full_duplex {
+                Duplex::Full
+            } else {
+                Duplex::Half
+            };
+        }
+        Ok(())
+    }
+
+    fn pauseparam(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> PauseParam {
+        let link = this.link.lock();
+        PauseParam {
+            autoneg: true,
+            rx: link.flow.rx,
+            tx: link.flow.tx,
+        }
+    }
+
+    fn msglevel(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> u32 {
+        this.msglevel.load(Relaxed)
+    }
+
+    fn set_msglevel(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, level: u32) {
+        this.msglevel.store(level, Relaxed);
+    }
+
+    fn nway_reset(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> Result {
+        if !dev.running() {
+            return Err(EAGAIN);
+        }
+        link::restart(&this.bar, this.media)
+    }
+
+    fn set_phys_id(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, state: IdState) -> Result<u8> {
+        match state {
+            // The hardware blinks by itself.
+            IdState::Active => this.bar.write_reg(LEDCTL::from(LEDS_BLINK)),
+            IdState::Inactive => this.bar.write_reg(LEDCTL::from(LEDS_DEFAULT)),
+            IdState::On | IdState::Off => return Err(EINVAL),
+        }
+        Ok(0)
+    }
+
+    fn rx_ring_count(_this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> u32 {
+        dev.real_num_rx_queues()
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Interrupt vectors of the PF.
+//!
+//! Vector 0 is for everything but traffic; vector `1 + n` for queue pair `n`. VF `n` has vectors
+//! `22 - 3n` to `24 - 3n`, so with all seven VFs the PF has vectors 0 to 3: enough for the two queue
+//! pairs it then has.
+//!
+//! Each vector clears its cause and disables itself when it fires (EIAC, EIAM): a cause that
+//! stayed would fire only once in QEMU, and again and again on silicon.
+
+use kernel::{
+    io::Io,
+    prelude::*, //
+};
+
+use super::{
+    flush,
+    put, //
+};
+use crate::regs::{
+    irq::{
+        EIAC,
+        EIAM,
+        EIMC,
+        EIMS,
+        EITR,
+        GPIE,
+        IAM,
+        ICR,
+        IMC,
+        IMS,
+        IVAR,
+        IVAR_MISC, //
+    },
+    Bar0, //
+};
+
+/// Vector of the link, the mailboxes and errors.
+pub(crate) const OTHER_VECTOR: u32 = 0;
+/// Most queue pairs, thus vectors for traffic.
+pub(crate) const MAX_PAIRS: u32 = 8;
+
+/// Least time between interrupts of the mailboxes and the link, in microseconds: what a VF that
+/// rings without pause can cost.
+const OTHER_INTERVAL: u32 = 50;
+
+const CAUSES: u32 = 1 << 2 | 1 << 8 | 1 << 28 | 1 << 30;
+
+/// Vector of queue pair `pair`.
+pub(crate) const fn pair_vector(pair: u32) -> u32 {
+    1 + pair
+}
+
+/// Sets up MSI-X with `vectors` vectors, all disabled. Needed after each reset.
+pub(crate) fn setup(bar: &Bar0, vectors: u32) {
+    mask_all(bar);
+    bar.write_reg(
+        GPIE::zeroed()
+            .with_nsicr(true)
+            .with_multiple_msix(true)
+            .with_eiame(true)
+            .with_pba_support(true),
+    );
+    let mask = (1 << vectors) - 1;
+    bar.write_reg(EIAC::from(mask));
+    bar.write_reg(EIAM::from(mask));
+    bar.write_reg(IAM::from(0));
+    bar.write_reg(IVAR_MISC::from(OTHER_VECTOR << 8 | 1 << 15));
+    set_interval(bar, OTHER_VECTOR, OTHER_INTERVAL);
+}
+
+/// Disables all interrupts of the PF.
+pub(crate) fn mask_all(bar: &Bar0) {
+    bar.write_reg(IMC::from(u32::MAX));
+    // The vectors of VFs have bits of their own here; those of the PF are the lowest.
+    bar.write_reg(EIMC::from((1 << pair_vector(MAX_PAIRS)) - 1));
+    flush(bar);
+}
+
+/// Lets the link, the mailboxes and errors interrupt.
+pub(crate) fn enable_other(bar: &Bar0) {
+    let _ = bar.read(ICR);
+    bar.write_reg(IMS::from(CAUSES));
+    rearm_other(bar);
+}
+
+/// Lets vector [`OTHER_VECTOR`] fire again.
+pub(crate) fn rearm_other(bar: &Bar0) {
+    bar.write_reg(EIMS::from(1 << OTHER_VECTOR));
+}
+
+/// Lets the vectors of `pairs` queue pairs fire.
+pub(crate) fn enable_pairs(bar: &Bar0, pairs: u32) {
+    bar.write_reg(EIMS::from(pairs_mask(pairs)));
+}
+
+/// Keeps the vectors of `pairs` queue pairs from firing.
+pub(crate) fn disable_pairs(bar: &Bar0, pairs: u32) {
+    bar.write_reg(EIMC::from(pairs_mask(pairs)));
+    flush(bar);
+}
+
+fn pairs_mask(pairs: u32) -> u32 {
+    ((1 << pairs) - 1) << pair_vector(0)
+}
+
+/// Sets the least time between two interrupts of `vector`, in microseconds.
+pub(crate) fn set_interval(bar: &Bar0, vector: u32, usecs: u32) {
+    const KEEP_COUNTER: u32 = 1 << 31;
+    // CAST: A vector number.
+    put::<EITR>(bar, vector as usize, KEEP_COUNTER | (usecs & 0x1fff) << 2);
+}
+
+/// Forgets all vectors of queues, before the VFs set their own: QEMU only ever adds bits then.
+pub(crate) fn clear_queue_vectors(bar: &Bar0) {
+    for entry in 0..8 {
+        put::<IVAR>(bar, entry, 0);
+    }
+}
+
+/// Has queues `queue` of both directions use `vector`.
+pub(crate) fn set_queue_vector(bar: &Bar0, queue: usize, vector: u32) {
+    let both = (vector | 0x80) | (vector | 0x80) << 8;
+    let entry = queue & 7;
+    let old = super::get::<IVAR>(bar, entry);
+    let new = if queue < 8 {
+        old & 0xffff_0000 | both
+    } else {
+        old & 0x0000_ffff | both << 16
+    };
+    put::<IVAR>(bar, entry, new);
+}

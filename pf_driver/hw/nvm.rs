@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The EEPROM, and the MAC address in it (datasheet 3.3, 6).
+
+use kernel::{
+    io::{
+        poll::read_poll_timeout,
+        Io, //
+    },
+    prelude::*,
+    time::Delta, //
+};
+
+use super::{
+    lan_id,
+    sync::{
+        Owned,
+        Resource, //
+    }, //
+};
+use crate::{
+    kapi::net::{
+        is_valid_ether_addr,
+        MacAddress, //
+    },
+    regs::{
+        filter::{
+            RAH,
+            RAL, //
+        },
+        general::EERD,
+        Bar0, //
+    }, //
+};
+
+/// Words that the checksum covers, itself included.
+const CHECKED_WORDS: u16 = 0x40;
+/// What they add up to.
+const CHECKSUM: u16 = 0xbaba;
+/// Word with the place of the alternate MAC addresses.
+const ALT_MAC_POINTER: u16 = 0x37;
+/// Words of an alternate MAC address.
+const MAC_WORDS: u16 = 3;
+
+const READ_TIMEOUT: Delta = Delta::from_millis(500);
+const READ_INTERVAL: Delta = Delta::from_micros(10);
+
+/// Why the NVM is of no use.
+pub(crate) enum Fault {
+    /// It could not be read.
+    Access(Error),
+    /// Its words add up to this.
+    Checksum(u16),
+    /// This is no unicast address.
+    Mac(MacAddress),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Access(error)
+    }
+}
+
+/// Reads word `addr`.
+///
+/// # Errors
+///
+/// [`ETIMEDOUT`].
+fn read_word(bar: &Bar0, addr: u16) -> Result<u16> {
+    bar.write_reg(EERD::from(1 | u32::from(addr) << 2));
+    let eerd = read_poll_timeout(
+        || Ok(bar.read(EERD)),
+        |eerd| eerd.done(),
+        READ_INTERVAL,
+        READ_TIMEOUT,
+    )?;
+    // CAST: The upper half.
+    Ok((eerd.into_raw() >> 16) as u16)
+}
+
+/// Checks the NVM.
+///
+/// # Errors
+///
+/// A [`Fault`].
+pub(crate) fn check(bar: &Bar0) -> core::result::Result<(), Fault> {
+    let _nvm = Owned::acquire(bar, Resource::Nvm)?;
+    let mut sum = 0u16;
+    for word in 0..CHECKED_WORDS {
+        sum = sum.wrapping_add(read_word(bar, word)?);
+    }
+    if sum == CHECKSUM {
+        Ok(())
+    } else {
+        Err(Fault::Checksum(sum))
+    }
+}
+
+/// Checks the NVM and reads the address of this port. To be called after a reset, by which the
+/// hardware has loaded the address of the port into the first receive address.
+///
+/// # Errors
+///
+/// A [`Fault`].
+pub(crate) fn permanent_mac(bar: &Bar0) -> core::result::Result<MacAddress, Fault> {
+    check(bar)?;
+    let _nvm = Owned::acquire(bar, Resource::Nvm)?;
+    let mac = match alternate_mac(bar)? {
+        Some(mac) => mac,
+        None => loaded_mac(bar),
+    };
+    if is_valid_ether_addr(&mac) {
+        Ok(mac)
+    } else {
+        Err(Fault::Mac(mac))
+    }
+}
+
+/// The first receive address.
+fn loaded_mac(bar: &Bar0) -> MacAddress {
+    let [a, b, c, d] = super::get::<RAL>(bar, 0).to_le_bytes();
+    let [e, f, _, _] = super::get::<RAH>(bar, 0).to_le_bytes();
+    [a, b, c, d, e, f]
+}
+
+/// The address that somebody has put in the place of the hardware's, such as a blade's management.
+fn alternate_mac(bar: &Bar0) -> Result<Option<MacAddress>> {
+    let pointer = read_word(bar, ALT_MAC_POINTER)?;
+    if pointer == 0 || pointer == 0xffff {
+        return Ok(None);
+    }
+    // CAST: 0 to 3.
+    let first = pointer.wrapping_add(MAC_WORDS * lan_id(bar) as u16);
+    let mut mac = [0; 6];
+    for (bytes, word) in mac.chunks_exact_mut(2).zip(0..MAC_WORDS) {
+        bytes.copy_from_slice(&read_word(bar, first.wrapping_add(word))?.to_le_bytes());
+    }
+    Ok(is_valid_ether_addr(&mac).then_some(mac))
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The PF's descriptor queues (datasheet 8.10, 8.12).
+
+use kernel::{
+    io::{
+        poll::read_poll_timeout,
+        Io, //
+    },
+    prelude::*,
+    sync::Arc,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+
+use super::{
+    get,
+    irq,
+    put, //
+};
+use crate::{
+    datapath::{
+        self,
+        RingInfo, //
+    },
+    regs::{
+        iov::POOLS,
+        irq::EIMS,
+        queue::{
+            RDBAH,
+            RDBAL,
+            RDH,
+            RDLEN,
+            RDT,
+            RQDPC,
+            RXDCTL,
+            SRRCTL,
+            TCTL,
+            TDBAH,
+            TDBAL,
+            TDH,
+            TDLEN,
+            TDT,
+            TDWBAH,
+            TDWBAL,
+            TXDCTL, //
+        },
+        Bar0, //
+    }, //
+};
+
+/// The pool of the PF while there are VFs: the last, for the VFs count from the first. It does not
+/// depend on the number of VFs, so nothing of the PF moves when that changes.
+pub(crate) const PF_POOL: usize = POOLS - 1;
+
+/// Whose the sixteen queues are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// All are the PF's.
+    Single,
+    /// Each pool has two, `pool` and `pool + 8`.
+    Pools,
+}
+
+impl Layout {
+    /// Most queue pairs of the PF.
+    pub(crate) const fn max_pairs(self) -> u32 {
+        match self {
+            Self::Single => irq::MAX_PAIRS,
+            Self::Pools => 2,
+        }
+    }
+
+    /// The queue of pair `pair`.
+    pub(crate) const fn queue(self, pair: u16) -> usize {
+        // CAST: Widens.
+        match self {
+            Self::Single => pair as usize,
+            Self::Pools => PF_POOL + POOLS * pair as usize,
+        }
+    }
+}
+
+/// The registers of the PF's queues, as the data path sees them.
+pub(crate) struct QueueRegs {
+    bar: Arc<Bar0>,
+    layout: Layout,
+}
+
+impl datapath::Hw for QueueRegs {
+    #[inline]
+    fn set_tx_tail(&self, queue: u16, tail: u32) {
+        put::<TDT>(&self.bar, self.layout.queue(queue), tail);
+    }
+
+    #[inline]
+    fn set_rx_tail(&self, queue: u16, tail: u32) {
+        put::<RDT>(&self.bar, self.layout.queue(queue), tail);
+    }
+
+    #[inline]
+    fn enable_vector(&self, vector: u16) {
+        self.bar
+            .write_reg(EIMS::from(1 << irq::pair_vector(u32::from(vector))));
+    }
+}
+
+/// Splits an address for a pair of registers.
+fn halves(address: u64) -> (u32, u32) {
+    // CAST: Truncation is meant.
+    (address as u32, (address >> 32) as u32)
+}
+
+const REST_TIMEOUT: Delta = Delta::from_millis(20);
+const REST_INTERVAL: Delta = Delta::from_micros(100);
+/// What a queue that has come to rest may still write (datasheet 4.5.10).
+const SETTLE: Delta = Delta::from_micros(200);
+
+impl QueueRegs {
+    pub(crate) fn new(bar: Arc<Bar0>, layout: Layout) -> Self {
+        Self { bar, layout }
+    }
+
+    /// Which layout this is for.
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Gives pair `pair` its rings and its vector, and lets it run.
+    pub(crate) fn enable(&self, pair: u16, tx: RingInfo, rx: RingInfo, drop: bool) {
+        let bar = &*self.bar;
+        let queue = self.layout.queue(pair);
+        irq::set_queue_vector(bar, queue, irq::pair_vector(u32::from(pair)));
+
+        let (low, high) = halves(tx.dma);
+        put::<TXDCTL>(bar, queue, 0);
+        put::<TDBAL>(bar, queue, low);
+        put::<TDBAH>(bar, queue, high);
+        put::<TDLEN>(bar, queue, tx.bytes);
+        put::<TDWBAL>(bar, queue, 0);
+        put::<TDWBAH>(bar, queue, 0);
+        put::<TDH>(bar, queue, 0);
+        put::<TDT>(bar, queue, 0);
+        put::<TXDCTL>(bar, queue, datapath::txdctl(true));
+
+        let (low, high) = halves(rx.dma);
+        put::<RXDCTL>(bar, queue, 0);
+        put::<RDBAL>(bar, queue, low);
+        put::<RDBAH>(bar, queue, high);
+        put::<RDLEN>(bar, queue, rx.bytes);
+        put::<RDH>(bar, queue, 0);
+        put::<RDT>(bar, queue, 0);
+        put::<SRRCTL>(bar, queue, datapath::srrctl(drop));
+        put::<RXDCTL>(bar, queue, datapath::rxdctl(true));
+    }
+
+    /// Stops `pairs` pairs and waits until they have come to rest, for a bounded time.
+    pub(crate) fn disable(&self, pairs: u16) -> Result {
+        const ENABLE: u32 = 1 << 25;
+        let bar = &*self.bar;
+        for pair in 0..pairs {
+            let queue = self.layout.queue(pair);
+            put::<RXDCTL>(bar, queue, datapath::rxdctl(false));
+            put::<TXDCTL>(bar, queue, datapath::txdctl(false));
+        }
+        let rested = read_poll_timeout(
+            || {
+                Ok((0..pairs).all(|pair| {
+                    let queue = self.layout.queue(pair);
+                    let running = get::<RXDCTL>(bar, queue) | get::<TXDCTL>(bar, queue);
+                    running & ENABLE == 0
+                }))
+            },
+            |rested| *rested,
+            REST_INTERVAL,
+            REST_TIMEOUT,
+        );
+        fsleep(SETTLE);
+        rested.map(|_| ())
+    }
+
+    /// Frames that receive queue `pair` had to drop for want of descriptors. Reading clears.
+    pub(crate) fn take_drops(&self, pair: u16) -> u32 {
+        get::<RQDPC>(&self.bar, self.layout.queue(pair))
+    }
+}
+
+/// Lets the transmit engine run. The queue that a reset enables by default is stopped before.
+pub(crate) fn start_transmit(bar: &Bar0) {
+    const COLLISION_THRESHOLD: u32 = 15;
+    const COLLISION_DISTANCE: u32 = 63;
+    put::<TXDCTL>(bar, 0, 0);
+    bar.update(TCTL, |tctl| {
+        tctl.with_const_ct::<COLLISION_THRESHOLD>()
+            .with_const_bst::<COLLISION_DISTANCE>()
+            .with_psp(true)
+            .with_rtlc(true)
+            .with_en(true)
+    });
+}

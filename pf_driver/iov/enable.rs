@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How many VFs there are: `sriov_numvfs`.
+//!
+//! The PF's queues move between two layouts: all sixteen are the PF's, or two are and each VF has
+//! two. That takes stopping and starting the PF's queues, but neither a reset of the MAC nor of the
+//! PHY: the carrier stays.
+//!
+//! The RTNL is not held while VFs appear and disappear, and neither is any lock of this driver:
+//! their drivers take the RTNL, and talk to this one over the mailbox.
+
+use kernel::{
+    device::Core,
+    pci,
+    prelude::*,
+    sync::Arc, //
+};
+
+use crate::{
+    adapter::Adapter,
+    hw::queue::Layout,
+    kapi::{
+        net::rtnl_lock,
+        pci::sriov, //
+    },
+    switch::state::MAX_VFS, //
+};
+
+/// Creates `count` VFs, or removes all for zero.
+///
+/// # Errors
+///
+/// [`EINVAL`] for more than there can be, [`EBUSY`] while VFs are assigned to guests, [`ENOSPC`] if
+/// the PF has joined more VLANs than fit into the card's table of pools, and what the bus says.
+pub(crate) fn configure(
+    pdev: &pci::Device<Core<'_>>,
+    adapter: &Arc<Adapter>,
+    count: u16,
+) -> Result<u16> {
+    if usize::from(count) > MAX_VFS {
+        dev_err!(
+            pdev,
+            "{} VFs are more than the {} that there can be: the last pool is the PF's\n",
+            count,
+            MAX_VFS
+        );
+        return Err(EINVAL);
+    }
+    let assigned = sriov::vfs_assigned(pdev);
+    if assigned != 0 {
+        dev_err!(
+            pdev,
+            "{} VFs are assigned to guests: detach them before changing their number\n",
+            assigned
+        );
+        return Err(EBUSY);
+    }
+    if count == 0 {
+        disable(pdev, adapter);
+        return Ok(0);
+    }
+    if sriov::num_vfs(pdev) != 0 {
+        return Err(EBUSY);
+    }
+    prepare(adapter, count).inspect_err(|err| {
+        dev_err!(
+            pdev,
+            "cannot divide the card for VFs (error {}); too many VLANs on the PF, or no memory\n",
+            err.to_errno()
+        );
+    })?;
+    if let Err(err) = sriov::enable(pdev, count) {
+        dev_err!(
+            pdev,
+            "cannot enable {} VFs (error {}): see the bus's message before this one\n",
+            count,
+            err.to_errno()
+        );
+        release(adapter);
+        return Err(err);
+    }
+    dev_info!(pdev, "{} VFs enabled\n", count);
+    Ok(count)
+}
+
+/// Divides the card into pools for `count` VFs.
+pub(crate) fn prepare(adapter: &Arc<Adapter>, count: u16) -> Result {
+    let rtnl = rtnl_lock();
+    adapter.relayout(rtnl.device(&adapter.ndev), Layout::Pools, usize::from(count))
+}
+
+/// Gives the whole card back to the PF.
+fn release(adapter: &Arc<Adapter>) {
+    let rtnl = rtnl_lock();
+    let dev = rtnl.device(&adapter.ndev);
+    if let Err(err) = adapter.relayout(dev, Layout::Single, 0) {
+        crate::kapi::net::netdev_err!(
+            adapter.ndev,
+            "cannot take back the queues of the VFs (error {}); the interface is down, set it up again\n",
+            err.to_errno()
+        );
+    }
+}
+
+/// Removes all VFs.
+pub(crate) fn disable(pdev: &pci::Device<Core<'_>>, adapter: &Arc<Adapter>) {
+    if sriov::num_vfs(pdev) == 0 {
+        return;
+    }
+    sriov::disable(pdev);
+    release(adapter);
+    dev_info!(pdev, "VFs disabled\n");
+}

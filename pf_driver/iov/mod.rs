@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The VFs, from the PF's side.
+//!
+//! - [`vf`]: what the PF keeps of each VF, and the table of all.
+//! - [`mailbox`]: the mailbox registers, and the work item that serves them.
+//! - [`policy`]: what the mailbox server may do to the switch.
+//! - [`control`]: the administrator's operations, `ip link set DEV vf N ...`.
+//! - [`enable`]: how many VFs there are, `sriov_numvfs`.
+
+pub(crate) mod control;
+pub(crate) mod enable;
+pub(crate) mod mailbox;
+pub(crate) mod policy;
+pub(crate) mod vf;

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The table of VFs, and what belongs under one lock with it.
+
+use kernel::prelude::*;
+
+use crate::{
+    kapi::net::MacAddress,
+    mbox::{
+        pf_state::VfConfig,
+        server::Server,
+        types::MacAddr, //
+    },
+    regs::{
+        filter::RAR_ENTRIES,
+        iov::VLVF_ENTRIES,
+        Bar0, //
+    },
+    switch::{
+        state::{
+            VfPool,
+            MAX_VFS,
+            VF_FILTERS,
+            VF_VLANS, //
+        },
+        Switch, //
+    }, //
+};
+
+/// MAC filters that the PF keeps for itself, beside its address, however many VFs there are.
+const PF_FILTERS: usize = 2;
+/// VLANs that the PF keeps for itself in the same way, beside VLAN 0.
+const PF_VLANS: usize = 3;
+
+/// What the PF keeps of a VF.
+pub(crate) struct Vf {
+    /// Its end of the mailbox.
+    pub(crate) server: Server,
+    /// What the administrator wants of it.
+    pub(crate) config: VfConfig,
+    /// Its address unless the administrator gives another one.
+    pub(crate) default_mac: Option<MacAddr>,
+}
+
+impl Vf {
+    fn new(pf_mac: &MacAddress, vf: usize, count: usize) -> Self {
+        let default_mac = default_mac(pf_mac, vf);
+        let config = VfConfig {
+            mac: default_mac,
+            filter_quota: quota(RAR_ENTRIES - 1 - count, PF_FILTERS, count, VF_FILTERS),
+            vlan_quota: quota(VLVF_ENTRIES - 1, PF_VLANS, count, VF_VLANS),
+            ..VfConfig::default()
+        };
+        Self {
+            server: Server::new(&config),
+            config,
+            default_mac,
+        }
+    }
+}
+
+/// What each of `count` VFs may have of `total` places, so that no VF can take another's.
+fn quota(total: usize, reserved: usize, count: usize, most: usize) -> u8 {
+    let share = total.saturating_sub(reserved) / count.max(1);
+    u8::try_from(share.min(most)).unwrap_or(u8::MAX)
+}
+
+/// The default address of a VF: the PF's permanent one, marked as locally administered and told
+/// apart in the upper bits of the first byte, where no two ports with addresses in a row can meet.
+/// It is the same at each boot.
+pub(crate) fn default_mac(pf_mac: &MacAddress, vf: usize) -> Option<MacAddr> {
+    const LOCAL: u8 = 0x02;
+    let number = u8::try_from(vf + 1).ok()?;
+    let mut mac = *pf_mac;
+    mac[0] = (mac[0] ^ number << 2) | LOCAL;
+    MacAddr::new(mac)
+}
+
+/// The switch and the VFs. Behind one mutex, which serialises mailboxes, administrator, receive
+/// mode and resets.
+pub(crate) struct Control {
+    /// The switch.
+    pub(crate) switch: Switch,
+    /// The VFs that there are.
+    pub(crate) vfs: KVec<Vf>,
+    /// The device is being reset: mailboxes are not served.
+    pub(crate) resetting: bool,
+}
+
+impl Control {
+    pub(crate) fn new(switch: Switch) -> Self {
+        Self {
+            switch,
+            vfs: KVec::new(),
+            resetting: false,
+        }
+    }
+
+    /// VF `vf`.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if there is no such VF.
+    pub(crate) fn vf(&mut self, vf: u32) -> Result<&mut Vf> {
+        self.vfs.get_mut(usize::try_from(vf)?).ok_or(EINVAL)
+    }
+
+    /// Makes the table for `count` VFs, all without a driver. The caller commits.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`]; nothing is changed then.
+    pub(crate) fn set_vfs(&mut self, pf_mac: &MacAddress, count: usize) -> Result {
+        let count = count.min(MAX_VFS);
+        let mut vfs = KVec::with_capacity(count, GFP_KERNEL)?;
+        for vf in 0..count {
+            vfs.push(Vf::new(pf_mac, vf, count), GFP_KERNEL)?;
+        }
+        for (pool, vf) in self.switch.state.vfs.iter_mut().zip(vfs.iter()) {
+            *pool = VfPool::new(vf.config.mac);
+        }
+        self.switch.state.num_vfs = count;
+        self.vfs = vfs;
+        Ok(())
+    }
+
+    /// The device was reset: no VF has a driver that knows of it.
+    pub(crate) fn device_reset(&mut self) {
+        for (vf, pool) in self.vfs.iter_mut().zip(self.switch.state.vfs.iter_mut()) {
+            vf.server.device_reset(&vf.config);
+            pool.device_reset(vf.server.state(), &vf.config);
+        }
+    }
+
+    /// Has all VFs look at their link.
+    pub(crate) fn notify_all(&mut self) {
+        for vf in self.vfs.iter_mut() {
+            vf.server.notify();
+        }
+    }
+
+    /// Commits the switch.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOSPC`], see [`Switch::commit`].
+    pub(crate) fn commit(&mut self, bar: &Bar0) -> Result {
+        self.switch.commit(bar)
+    }
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The network interface.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow, //
+    }, //
+};
+
+use crate::{
+    adapter::Adapter,
+    datapath,
+    hw::queue::Layout,
+    iov::{
+        policy::mac_in_use,
+        vf::Control, //
+    },
+    kapi::net::{
+        self,
+        netdev_err,
+        netdev_warn,
+        rtnl_lock,
+        Device,
+        FeatureSet,
+        Features,
+        MacAddress,
+        PrivFlag,
+        QueueStatsRx,
+        QueueStatsTx,
+        Rtnl,
+        RxMode,
+        SkBuff,
+        Stats64,
+        TxVerdict,
+        VfInfo,
+        VfStats,
+        XmitQueue, //
+    },
+    mbox::types::MacAddr,
+    switch::state::MAX_VFS, //
+};
+
+/// The least and the largest MTU: what IPv4 needs, and what fits into the hardware's 9.5 KiB with
+/// room to spare.
+const MTU_RANGE: (u32, u32) = (68, 9216);
+/// How long a transmit queue may stand still, in milliseconds.
+const TX_TIMEOUT_MS: u32 = 5000;
+
+/// What the interface can do.
+fn feature_set() -> FeatureSet {
+    let mut set = datapath::feature_set();
+    let filter = Features::HW_VLAN_CTAG_FILTER;
+    set.hw_features |= filter | Features::RXALL;
+    set.features |= filter;
+    set
+}
+
+/// Sets up a new interface before it is registered.
+///
+/// # Errors
+///
+/// None that can happen before registration.
+pub(crate) fn setup(ndev: &Arc<Device>, mac: &MacAddress) -> Result {
+    let rtnl = rtnl_lock();
+    let dev = rtnl.device(ndev);
+    dev.set_dev_addr(mac);
+    dev.set_features_init(feature_set())?;
+    dev.set_priv_flags(PrivFlag::UnicastFilter | PrivFlag::LiveAddrChange)?;
+    let (min, max) = MTU_RANGE;
+    dev.set_mtu_range(min, max);
+    dev.set_watchdog_timeout(TX_TIMEOUT_MS);
+    dev.carrier_off();
+    Ok(())
+}
+
+impl Adapter {
+    /// Changes what the PF receives. If that does not fit into the hardware, `undo` takes it back.
+    fn change_pf(
+        &self,
+        change: impl FnOnce(&mut Control),
+        undo: impl FnOnce(&mut Control),
+    ) -> Result {
+        let mut control = self.control.lock();
+        change(&mut control);
+        let committed = control.commit(&self.bar);
+        if committed.is_err() {
+            undo(&mut control);
+        }
+        committed
+    }
+
+    fn set_vlan(&self, vid: u16, join: bool) -> Result {
+        self.change_pf(
+            |control| control.switch.state.pf.set_vlan(vid, join),
+            |control| control.switch.state.pf.set_vlan(vid, !join),
+        )
+        .inspect_err(|_| {
+            netdev_err!(
+                self.ndev,
+                "no room for VLAN {}: with VFs the card has 31 VLANs for all; remove some, or switch the filter off: ethtool -K {} rx-vlan-filter off\n",
+                vid,
+                *self.ndev
+            );
+        })
+    }
+}
+
+#[vtable]
+impl net::Driver for Adapter {
+    fn open(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> Result {
+        this.up(dev).inspect_err(|err| {
+            netdev_err!(
+                this.ndev,
+                "cannot start the queues (error {}); with little memory, try fewer or shorter ones: ethtool -L, ethtool -G\n",
+                err.to_errno()
+            );
+        })?;
+        this.show_link(true);
+        Ok(())
+    }
+
+    fn stop(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) {
+        this.show_link(false);
+        this.down(dev);
+    }
+
+    #[inline]
+    fn start_xmit(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device,
+        skb: SkBuff,
+        queue: &mut XmitQueue<'_>,
+    ) -> TxVerdict {
+        this.datapath.xmit(skb, queue)
+    }
+
+    #[inline]
+    fn features_check(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device,
+        skb: &SkBuff,
+        features: Features,
+    ) -> Features {
+        this.datapath.features_check(skb, features)
+    }
+
+    fn set_rx_mode(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, mode: RxMode<'_>) -> Result {
+        let mut control = this.control.lock();
+        control.switch.state.pf.set_rx_mode(&mode)?;
+        control.commit(&this.bar)
+    }
+
+    fn set_mac_address(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        addr: MacAddress,
+    ) -> Result {
+        let mac = MacAddr::new(addr).ok_or(EINVAL)?;
+        let mut guard = this.control.lock();
+        let control = &mut *guard;
+        let own = control.switch.state.pf.uses_mac(&addr);
+        if !own && mac_in_use(&control.switch, &control.vfs, MAX_VFS, mac) {
+            netdev_warn!(this.ndev, "{} is the address of a VF\n", mac);
+            return Err(EEXIST);
+        }
+        let old = core::mem::replace(&mut control.switch.state.pf.mac, addr);
+        control.commit(&this.bar).inspect_err(|_| {
+            control.switch.state.pf.mac = old;
+        })
+    }
+
+    fn change_mtu(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, mtu: u32) -> Result {
+        // Frames longer than a buffer take several, so the rings stay as they are.
+        let old = dev.mtu();
+        this.change_pf(
+            |control| control.switch.state.pf.set_mtu(mtu),
+            |control| control.switch.state.pf.set_mtu(old),
+        )?;
+        dev.set_mtu(mtu);
+        Ok(())
+    }
+
+    fn tx_timeout(this: ArcBorrow<'_, Self>, _dev: &Device, queue: u32) {
+        this.stats.tx_timeouts.add(1);
+        netdev_err!(
+            this.ndev,
+            "transmit queue {} stands still: resetting the port\n",
+            queue
+        );
+        this.works.reset.queue();
+    }
+
+    fn stats64(this: ArcBorrow<'_, Self>, _dev: &Device, stats: &mut Stats64) {
+        this.add_stats64(stats);
+    }
+
+    fn vlan_rx_add_vid(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vid: u16) -> Result {
+        this.set_vlan(vid, true)
+    }
+
+    fn vlan_rx_kill_vid(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vid: u16) -> Result {
+        if vid == 0 {
+            return Ok(());
+        }
+        this.set_vlan(vid, false)
+    }
+
+    fn set_features(
+        this: ArcBorrow<'_, Self>,
+        dev: &Device<Rtnl>,
+        features: Features,
+    ) -> Result {
+        fn set(control: &mut Control, features: Features) {
+            let pf = &mut control.switch.state.pf;
+            pf.filter_vlans = features.contains(Features::HW_VLAN_CTAG_FILTER);
+            pf.strip_vlans = features.contains(Features::HW_VLAN_CTAG_RX);
+            pf.keep_bad = features.contains(Features::RXALL);
+        }
+        let old = dev.features();
+        this.change_pf(|control| set(control, features), |control| set(control, old))
+    }
+
+    fn set_vf_mac(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        vf: u32,
+        mac: MacAddress,
+    ) -> Result {
+        Self::set_vf_mac(&this, vf, mac)
+    }
+
+    fn set_vf_vlan(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        vf: u32,
+        vlan: u16,
+        qos: u8,
+        proto: u16,
+    ) -> Result {
+        Self::set_vf_vlan(&this, vf, vlan, qos, proto)
+    }
+
+    fn set_vf_spoofchk(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        vf: u32,
+        on: bool,
+    ) -> Result {
+        Self::set_vf_spoofchk(&this, vf, on)
+    }
+
+    fn set_vf_trust(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
+        Self::set_vf_trust(&this, vf, on)
+    }
+
+    fn get_vf_config(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vf: u32) -> Result<VfInfo> {
+        this.vf_config(vf)
+    }
+
+    fn get_vf_stats(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vf: u32) -> Result<VfStats> {
+        this.vf_stats(vf)
+    }
+}
+
+/// The number of queues that the interface is allocated with.
+pub(crate) const MAX_QUEUES: u32 = Layout::Single.max_pairs();
+
+#[vtable]
+impl net::QueueStats for Adapter {
+    fn queue_stats_rx(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        queue: u32,
+        stats: &mut QueueStatsRx,
+    ) {
+        *stats = this.queue_stats(queue).rx_queue();
+    }
+
+    fn queue_stats_tx(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        queue: u32,
+        stats: &mut QueueStatsTx,
+    ) {
+        *stats = this.queue_stats(queue).tx_queue();
+    }
+
+    fn base_stats(
+        this: ArcBorrow<'_, Self>,
+        dev: &Device<Rtnl>,
+        rx: &mut QueueStatsRx,
+        tx: &mut QueueStatsTx,
+    ) {
+        // Counters stay with their queue when it goes out of use.
+        let none = datapath::QueueStats::default();
+        (*rx, *tx) = (none.rx_queue(), none.tx_queue());
+        let sum = |total: &mut Option<u64>, more: Option<u64>| {
+            if let (Some(total), Some(more)) = (total, more) {
+                *total += more;
+            }
+        };
+        let live = if dev.running() { dev.real_num_rx_queues() } else { 0 };
+        for queue in live..MAX_QUEUES {
+            let stats = this.queue_stats(queue);
+            let (more_rx, more_tx) = (stats.rx_queue(), stats.tx_queue());
+            sum(&mut rx.bytes, more_rx.bytes);
+            sum(&mut rx.packets, more_rx.packets);
+            sum(&mut rx.alloc_fail, more_rx.alloc_fail);
+            sum(&mut rx.csum_unnecessary, more_rx.csum_unnecessary);
+            sum(&mut rx.csum_none, more_rx.csum_none);
+            sum(&mut rx.csum_bad, more_rx.csum_bad);
+            sum(&mut tx.bytes, more_tx.bytes);
+            sum(&mut tx.packets, more_tx.packets);
+            sum(&mut tx.stop, more_tx.stop);
+            sum(&mut tx.wake, more_tx.wake);
+        }
+    }
+}
+
+impl Adapter {
+    /// The statistics of queue pair `queue`; zeros for one that does not exist.
+    pub(crate) fn queue_stats(&self, queue: u32) -> datapath::QueueStats {
+        u16::try_from(queue)
+            .map(|queue| self.datapath.queue_stats(queue))
+            .unwrap_or_default()
+    }
+}

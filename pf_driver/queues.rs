@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The PF's queue pairs: up and down with the interface, and over to another layout while it is up.
+
+use kernel::{
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+
+use crate::{
+    adapter::Adapter,
+    datapath::{
+        Config,
+        RingSize,
+        Running, //
+    },
+    hw::{
+        irq,
+        queue::{
+            Layout,
+            QueueRegs, //
+        },
+        rss, //
+    },
+    kapi::{
+        irq::{
+            Handler,
+            IrqReturn,
+            Registration, //
+        },
+        net::{
+            napi,
+            netdev_err,
+            netdev_warn,
+            Device,
+            Rtnl, //
+        }, //
+    }, //
+};
+
+/// The interrupt of a queue pair.
+struct PairIrq(napi::Handle);
+
+impl Handler for PairIrq {
+    #[inline]
+    fn handle(&self) -> IrqReturn {
+        self.0.schedule();
+        IrqReturn::Handled
+    }
+}
+
+/// How the queue pairs are to be.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    /// Whose the queues are.
+    pub(crate) layout: Layout,
+    /// Pairs that the user wants; with pools there are fewer.
+    pub(crate) wanted: u32,
+    /// Descriptors of a transmit ring.
+    pub(crate) tx_desc: u16,
+    /// Descriptors of a receive ring.
+    pub(crate) rx_desc: u16,
+}
+
+impl Plan {
+    /// Pairs to use.
+    pub(crate) fn pairs(&self) -> u32 {
+        self.wanted.min(self.layout.max_pairs()).max(1)
+    }
+}
+
+/// Queue pairs that run.
+struct Active {
+    /// First dropped: no interrupt comes once the pairs go.
+    irqs: KVec<Registration<PairIrq>>,
+    running: Running<QueueRegs>,
+    regs: Arc<QueueRegs>,
+}
+
+/// The queue pairs and their settings.
+pub(crate) struct Queues {
+    /// How they are to be.
+    pub(crate) plan: Plan,
+    /// Most pairs that there are vectors for.
+    pub(crate) max_pairs: u32,
+    /// Least microseconds between two interrupts of a pair.
+    pub(crate) usecs: u32,
+    active: Option<Active>,
+}
+
+/// Interrupts of a pair come at most 20,000 times a second.
+const DEFAULT_USECS: u32 = 50;
+
+impl Queues {
+    pub(crate) fn new(max_pairs: u32) -> Self {
+        Self {
+            plan: Plan {
+                layout: Layout::Single,
+                wanted: max_pairs,
+                tx_desc: RingSize::DEFAULT.get(),
+                rx_desc: RingSize::DEFAULT.get(),
+            },
+            max_pairs,
+            usecs: DEFAULT_USECS,
+            active: None,
+        }
+    }
+
+    /// Whether they run.
+    pub(crate) fn active(&self) -> bool {
+        self.active.is_some()
+    }
+
+    /// Frames that all pairs have dropped for want of descriptors, since the last call.
+    pub(crate) fn take_drops(&self) -> u64 {
+        self.active.as_ref().map_or(0, |active| {
+            (0..active.running.queues())
+                .map(|pair| u64::from(active.regs.take_drops(pair)))
+                .sum()
+        })
+    }
+}
+
+impl Adapter {
+    /// Makes rings for `plan`; nothing runs yet.
+    fn make_pairs(&self, dev: &Device<Rtnl>, plan: &Plan) -> Result<(Running<QueueRegs>, Arc<QueueRegs>)> {
+        let parent = dev.bound_parent()?;
+        let regs = Arc::new(
+            QueueRegs::new(self.bar.clone(), plan.layout),
+            GFP_KERNEL,
+        )?;
+        let config = Config {
+            queues: u16::try_from(plan.pairs())?,
+            tx_desc: plan.tx_desc,
+            rx_desc: plan.rx_desc,
+        };
+        let running = self.datapath.open(parent, regs.clone(), &config)?;
+        Ok((running, regs))
+    }
+
+    fn request_irqs(&self, running: &Running<QueueRegs>) -> Result<KVec<Registration<PairIrq>>> {
+        let mut irqs = KVec::with_capacity(usize::from(running.queues()), GFP_KERNEL)?;
+        for pair in 0..running.queues() {
+            let name = CString::try_from_fmt(fmt!("{}-TxRx-{}", *self.ndev, pair))?;
+            let handle = running.napi(pair).ok_or(EINVAL)?;
+            let vector = irq::pair_vector(u32::from(pair));
+            let irq = Registration::request(&self.vectors, vector, name, PairIrq(handle))?;
+            running.link(pair, irq.irq());
+            irqs.push(irq, GFP_KERNEL)?;
+        }
+        Ok(irqs)
+    }
+
+    /// Lets pairs run. The switch has the plan's layout and number of pairs.
+    fn start_pairs(
+        &self,
+        dev: &Device<Rtnl>,
+        queues: &mut Queues,
+        (mut running, regs): (Running<QueueRegs>, Arc<QueueRegs>),
+    ) -> Result {
+        let pairs = running.queues();
+        dev.set_real_num_queues(pairs.into(), pairs.into())?;
+        let irqs = self.request_irqs(&running)?;
+        rss::set_table(&self.bar, pairs.into());
+        let drop_frames = regs.layout() == Layout::Pools;
+        for pair in 0..pairs {
+            let tx = running.tx_ring(pair).ok_or(EINVAL)?;
+            let rx = running.rx_ring(pair).ok_or(EINVAL)?;
+            regs.enable(pair, tx, rx, drop_frames);
+            irq::set_interval(&self.bar, irq::pair_vector(pair.into()), queues.usecs);
+        }
+        if let Err(err) = running.start() {
+            let _ = regs.disable(pairs);
+            return Err(err);
+        }
+        irq::enable_pairs(&self.bar, pairs.into());
+        queues.active = Some(Active {
+            irqs,
+            running,
+            regs,
+        });
+        dev.tx_wake_all();
+        Ok(())
+    }
+
+    /// Stops the pairs, if they run, and frees everything of theirs.
+    fn stop_pairs(&self, dev: &Device<Rtnl>, queues: &mut Queues) {
+        let Some(active) = queues.active.take() else {
+            return;
+        };
+        dev.tx_disable();
+        let pairs = active.running.queues();
+        irq::disable_pairs(&self.bar, pairs.into());
+        drop(active.irqs);
+        if active.regs.disable(pairs).is_err() && !crate::hw::is_gone(&self.bar) {
+            netdev_warn!(
+                self.ndev,
+                "the queues do not come to rest; if traffic stays away, reset the port: ethtool -t {} offline\n",
+                *self.ndev
+            );
+        }
+        active.running.stop();
+    }
+
+    /// Tells the switch of the plan's layout and number of pairs.
+    fn commit_plan(&self, plan: &Plan) -> Result {
+        let mut control = self.control.lock();
+        let old = (control.switch.state.layout, control.switch.state.pf.pairs);
+        control.switch.state.layout = plan.layout;
+        control.switch.state.pf.pairs = plan.pairs();
+        let committed = control.commit(&self.bar);
+        if committed.is_err() {
+            (control.switch.state.layout, control.switch.state.pf.pairs) = old;
+        }
+        committed
+    }
+
+    /// Brings the pairs up: `ndo_open`.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`] and the like; then they are down.
+    pub(crate) fn up(&self, dev: &Device<Rtnl>) -> Result {
+        let mut queues = self.queues.lock();
+        let plan = queues.plan;
+        let pairs = self.make_pairs(dev, &plan)?;
+        self.commit_plan(&plan)?;
+        self.start_pairs(dev, &mut queues, pairs)
+    }
+
+    /// Brings the pairs down: `ndo_stop`, and before a reset.
+    pub(crate) fn down(&self, dev: &Device<Rtnl>) {
+        self.stop_pairs(dev, &mut self.queues.lock());
+    }
+
+    /// Goes over to another plan. `between` runs when nothing of the old one runs any more.
+    /// Frames are lost meanwhile; the carrier is not.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`], what `between` says: then the old plan is in force. If even that cannot be, the
+    /// interface is closed.
+    pub(crate) fn replan(
+        &self,
+        dev: &Device<Rtnl>,
+        plan: Plan,
+        between: impl FnOnce() -> Result,
+    ) -> Result {
+        let mut queues = self.queues.lock();
+        if !queues.active() {
+            between()?;
+            self.commit_plan(&plan)?;
+            queues.plan = plan;
+            return Ok(());
+        }
+        let pairs = self.make_pairs(dev, &plan)?;
+        self.stop_pairs(dev, &mut queues);
+        let old = queues.plan;
+        if old.layout != plan.layout {
+            irq::clear_queue_vectors(&self.bar);
+        }
+        let changed = between().and_then(|()| {
+            self.commit_plan(&plan)?;
+            queues.plan = plan;
+            self.start_pairs(dev, &mut queues, pairs)
+        });
+        let Err(err) = changed else {
+            return Ok(());
+        };
+        let restored = self.commit_plan(&old).and_then(|()| {
+            queues.plan = old;
+            let pairs = self.make_pairs(dev, &old)?;
+            self.start_pairs(dev, &mut queues, pairs)
+        });
+        drop(queues);
+        if let Err(again) = restored {
+            netdev_err!(
+                self.ndev,
+                "cannot start the queues again (error {}): the interface is closed, set it up again\n",
+                again.to_errno()
+            );
+            dev.close();
+        }
+        Err(err)
+    }
+
+    /// Divides the queues anew, for `count` VFs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Adapter::replan`]; [`ENOSPC`] if the PF's VLANs do not fit into the table of
+    /// pools.
+    pub(crate) fn relayout(&self, dev: &Device<Rtnl>, layout: Layout, count: usize) -> Result {
+        let plan = Plan {
+            layout,
+            ..self.queues.lock().plan
+        };
+        let changed = self.replan(dev, plan, || {
+            // Vectors that a VF of before had set would stay.
+            irq::clear_queue_vectors(&self.bar);
+            self.control.lock().set_vfs(&self.perm_mac, count)
+        });
+        if changed.is_err() {
+            let _ = self.control.lock().set_vfs(&self.perm_mac, 0);
+        }
+        changed
+    }
+
+    /// Sets the least time between two interrupts of a pair.
+    pub(crate) fn set_usecs(&self, usecs: u32) {
+        let mut queues = self.queues.lock();
+        queues.usecs = usecs;
+        for pair in 0..queues.plan.pairs() {
+            irq::set_interval(&self.bar, irq::pair_vector(pair), usecs);
+        }
+    }
+}

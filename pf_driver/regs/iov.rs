@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pools, their filters and switches, and the mailboxes (datasheet 7.10, 8.14).
+
+use kernel::io::register;
+
+/// Pools of the device.
+pub(crate) const POOLS: usize = 8;
+/// Entries of the VLAN to pool filter.
+pub(crate) const VLVF_ENTRIES: usize = 32;
+/// Words of one mailbox.
+pub(crate) const VMBMEM_WORDS: usize = 16;
+
+register! {
+    /// Mailbox memory: sixteen words for each VF.
+    pub(crate) VMBMEM(u32)[128] @ 0x0_0800 { 31:0 word; }
+    /// Mailbox control of each VF, see `mbox::port::P2vMailbox`.
+    pub(crate) P2VMAILBOX(u32)[8] @ 0x0_0c00 { 31:0 value; }
+    /// Mailbox events of all VFs; writing ones clears.
+    pub(crate) MBVFICR(u32) @ 0x0_0c80 {
+        /// VFs with a request.
+        7:0 vfreq;
+        /// VFs that acknowledged.
+        23:16 vfack;
+    }
+    /// VFs whose mailbox may interrupt.
+    pub(crate) MBVFIMR(u32) @ 0x0_0c84 { 7:0 vfs; }
+    /// VFs that went through a function level reset; writing ones clears.
+    pub(crate) VFLRE(u32) @ 0x0_0c88 { 7:0 vfs; }
+    /// Pools that may receive.
+    pub(crate) VFRE(u32) @ 0x0_0c8c { 7:0 pools; }
+    /// Pools that may send.
+    pub(crate) VFTE(u32) @ 0x0_0c90 { 7:0 pools; }
+
+    /// DMA transmit switch control.
+    pub(crate) DTXSWC(u32) @ 0x0_3500 {
+        /// Pools whose source address is checked.
+        7:0 mac_spoof;
+        /// Pools whose VLAN is checked.
+        15:8 vlan_spoof;
+        /// Pools that may receive what they sent.
+        23:16 lle;
+        /// Frames are switched between pools.
+        31:31 loopback_en => bool;
+    }
+    /// VM wrong behaviour: queues that broke the rules of DTXSWC. Cleared by reading.
+    pub(crate) WVBR(u32) @ 0x0_3554 { 15:0 queues; }
+    /// Insertion of VLAN tags into what a pool sends.
+    pub(crate) VMVIR(u32)[8] @ 0x0_3700 {
+        /// The tag: VLAN and priority.
+        15:0 port_vlan;
+        /// 0: as the descriptor says. 1: always this tag. 2: never one.
+        31:30 vlana;
+    }
+
+    /// Pools in general.
+    pub(crate) VT_CTL(u32) @ 0x0_581c {
+        /// Pool that receives what matches no filter.
+        9:7 def_pl;
+        /// There is no such pool.
+        29:29 dis_def_pool => bool;
+        /// Multicast and broadcast go to all pools that want them.
+        30:30 rpl_en => bool;
+    }
+    /// What a pool receives.
+    pub(crate) VMOLR(u32)[8] @ 0x0_5ad0 {
+        /// Longest frame in bytes, with [`VMOLR::lpe`].
+        13:0 rlpml;
+        /// Long frames.
+        16:16 lpe => bool;
+        /// RSS within the pool.
+        17:17 rsse => bool;
+        /// Accept untagged frames.
+        24:24 aupe => bool;
+        /// Accept multicast frames by the MTA.
+        25:25 rompe => bool;
+        /// Accept unicast frames by the UTA.
+        26:26 rope => bool;
+        /// Accept broadcast.
+        27:27 bam => bool;
+        /// Accept all multicast.
+        28:28 mpme => bool;
+        /// Strip VLAN tags.
+        30:30 strvlan => bool;
+        /// Strip the CRC.
+        31:31 strcrc => bool;
+    }
+    /// Offloads of replicated frames.
+    pub(crate) RPLOLR(u32) @ 0x0_5af0 {
+        /// Strip VLAN tags.
+        30:30 strvlan => bool;
+        /// Strip the CRC.
+        31:31 strcrc => bool;
+    }
+    /// VLAN to pool filter.
+    pub(crate) VLVF(u32)[32] @ 0x0_5d00 {
+        /// VLAN.
+        11:0 vlan_id;
+        /// Pools in it.
+        19:12 poolsel;
+        /// The entry is valid.
+        31:31 vi_en => bool;
+    }
+    /// Unicast table. Not used: it has no pools, so what one VF puts there all get.
+    pub(crate) UTA(u32)[128] @ 0x0_a000 { 31:0 bits; }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The switch of the card: filters, VLANs, pools.
+//!
+//! [`State`] says what is wanted, [`Image`] what the registers hold. Whoever changes the state
+//! commits it; what does not fit into the hardware changes nothing.
+
+pub(crate) mod image;
+pub(crate) mod state;
+
+use kernel::prelude::*;
+
+use self::{
+    image::Image,
+    state::{
+        PfPool,
+        State,
+        VfPool,
+        MAX_VFS, //
+    }, //
+};
+use crate::{
+    hw::queue::Layout,
+    regs::Bar0, //
+};
+
+/// State and registers together. Belongs behind a mutex.
+pub(crate) struct Switch {
+    /// What is wanted. Without effect until [`Switch::commit`].
+    pub(crate) state: State,
+    /// What the hardware has.
+    current: KBox<Image>,
+    /// Where the next one is computed: a commit must not fail for want of memory.
+    next: KBox<Image>,
+    /// Whether the hardware does hold `current`: not between a reset and [`Switch::restore`].
+    live: bool,
+}
+
+impl Switch {
+    /// A switch without VFs, closed until [`Switch::restore`].
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(crate) fn new(pf: PfPool) -> Result<Self> {
+        Ok(Self {
+            state: State {
+                layout: Layout::Single,
+                pf,
+                vfs: [const { VfPool::new(None) }; MAX_VFS],
+                num_vfs: 0,
+            },
+            current: KBox::init(Image::closed(), GFP_KERNEL)?,
+            next: KBox::init(Image::closed(), GFP_KERNEL)?,
+            live: false,
+        })
+    }
+
+    /// Brings the hardware to what is wanted.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOSPC`] if that does not fit into its tables: then the hardware is as it was, and the
+    /// caller has to take back what it changed.
+    pub(crate) fn commit(&mut self, bar: &Bar0) -> Result {
+        self.next.compute(&self.state, &self.current)?;
+        if self.live {
+            self.next.write(bar, Some(&self.current));
+        }
+        core::mem::swap(&mut self.current, &mut self.next);
+        Ok(())
+    }
+
+    /// Changes a VF's pool and commits; if that fails the pool is as it was.
+    ///
+    /// # Errors
+    ///
+    /// What `change` says, [`EINVAL`] without such a VF, [`ENOSPC`] as [`Switch::commit`].
+    pub(crate) fn change_vf<E: From<Error>>(
+        &mut self,
+        bar: &Bar0,
+        vf: usize,
+        change: impl FnOnce(&mut VfPool) -> core::result::Result<(), E>,
+    ) -> core::result::Result<(), E> {
+        if vf >= self.state.num_vfs {
+            return Err(EINVAL.into());
+        }
+        let Some(pool) = self.state.vfs.get_mut(vf) else {
+            return Err(EINVAL.into());
+        };
+        let before = *pool;
+        let changed = change(pool).and_then(|()| Ok(self.commit(bar)?));
+        if changed.is_err() {
+            if let Some(pool) = self.state.vfs.get_mut(vf) {
+                *pool = before;
+            }
+        }
+        changed
+    }
+
+    /// The device is about to be reset: nothing is written until [`Switch::restore`].
+    pub(crate) fn suspend(&mut self) {
+        self.live = false;
+    }
+
+    /// Writes everything, after a reset of the device.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOSPC`] as [`Switch::commit`]. What was there fits, so only for a new state.
+    pub(crate) fn restore(&mut self, bar: &Bar0) -> Result {
+        self.commit(bar)?;
+        self.current.write(bar, None);
+        self.live = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the card's switch is wanted to do, in the driver's own terms: what the PF receives, and
+//! what each VF may. [`super::image`] computes the registers from it.
+
+use kernel::prelude::*;
+
+use crate::{
+    hw::queue::Layout,
+    kapi::net::{
+        MacAddress,
+        RxMode, //
+    },
+    mbox::{
+        pf::Effect,
+        pf_state::{
+            Multicast,
+            VfConfig,
+            VfState, //
+        },
+        reason::Failure,
+        types::{
+            HashList,
+            MacAddr,
+            MaxFrame,
+            McHash,
+            VlanId, //
+        }, //
+    },
+    regs::filter::{
+        MTA_REGS,
+        VFTA_REGS, //
+    }, //
+};
+
+/// Most VFs. The eighth pool is the PF's.
+pub(crate) const MAX_VFS: usize = 7;
+/// MAC filters of a VF beside its own address, at most.
+pub(crate) const VF_FILTERS: usize = 3;
+/// VLANs of a VF, at most.
+pub(crate) const VF_VLANS: usize = 31;
+
+/// A set of VLANs as the VFTA has it: one bit each.
+pub(crate) type VlanBits = [u32; VFTA_REGS];
+/// A set of multicast hashes as the MTA has it: one bit each.
+pub(crate) type HashBits = [u32; MTA_REGS];
+
+/// What the PF's network device receives.
+pub(crate) struct PfPool {
+    /// Its address.
+    pub(crate) mac: MacAddress,
+    /// Unicast addresses beside its own; those that find no place make it promiscuous.
+    pub(crate) unicast: KVec<MacAddress>,
+    /// Multicast hashes.
+    pub(crate) hashes: HashBits,
+    /// All multicast frames.
+    pub(crate) all_multicast: bool,
+    /// All frames.
+    pub(crate) promiscuous: bool,
+    /// VLANs.
+    pub(crate) vlans: VlanBits,
+    /// Drop frames of other VLANs.
+    pub(crate) filter_vlans: bool,
+    /// Strip VLAN tags.
+    pub(crate) strip_vlans: bool,
+    /// Store damaged frames, too.
+    pub(crate) keep_bad: bool,
+    /// Longest frame in bytes, with FCS and a tag.
+    pub(crate) max_frame: u32,
+    /// Queue pairs in use.
+    pub(crate) pairs: u32,
+}
+
+/// Bytes of header, one tag and FCS around a payload.
+const FRAME_OVERHEAD: u32 = 14 + 4 + 4;
+
+impl PfPool {
+    pub(crate) fn new(mac: MacAddress, mtu: u32) -> Self {
+        let mut vlans = [0; VFTA_REGS];
+        // Frames that only have a priority are in VLAN 0, and everybody's.
+        vlans[0] = 1;
+        Self {
+            mac,
+            unicast: KVec::new(),
+            hashes: [0; MTA_REGS],
+            all_multicast: false,
+            promiscuous: false,
+            vlans,
+            filter_vlans: true,
+            strip_vlans: true,
+            keep_bad: false,
+            max_frame: mtu + FRAME_OVERHEAD,
+            pairs: 1,
+        }
+    }
+
+    /// Takes a new MTU.
+    pub(crate) fn set_mtu(&mut self, mtu: u32) {
+        self.max_frame = mtu + FRAME_OVERHEAD;
+    }
+
+    /// Takes what the stack wants to receive.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`]; nothing is changed then.
+    pub(crate) fn set_rx_mode(&mut self, mode: &RxMode<'_>) -> Result {
+        let mut unicast = KVec::with_capacity(mode.uc.len(), GFP_KERNEL)?;
+        for addr in mode.uc {
+            unicast.push(addr, GFP_KERNEL)?;
+        }
+        self.unicast = unicast;
+        self.hashes = [0; MTA_REGS];
+        for addr in mode.mc {
+            add_hash(&mut self.hashes, McHash::of(&addr));
+        }
+        self.all_multicast = mode.allmulti;
+        self.promiscuous = mode.promisc;
+        Ok(())
+    }
+
+    /// Joins or leaves a VLAN.
+    pub(crate) fn set_vlan(&mut self, vid: u16, join: bool) {
+        let bit = 1 << (vid & 31);
+        if let Some(word) = self.vlans.get_mut(usize::from(vid >> 5)) {
+            *word = if join { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// Whether the PF uses `mac`.
+    pub(crate) fn uses_mac(&self, mac: &MacAddress) -> bool {
+        self.mac == *mac || self.unicast.iter().any(|other| other == mac)
+    }
+}
+
+/// Adds a hash to a set.
+pub(crate) fn add_hash(bits: &mut HashBits, hash: McHash) {
+    if let Some(word) = bits.get_mut(hash.register()) {
+        *word |= 1 << hash.bit();
+    }
+}
+
+/// A VLAN that the administrator has put a VF into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PortVlan {
+    /// The VLAN.
+    pub(crate) vid: VlanId,
+    /// The priority, 0 to 7.
+    pub(crate) qos: u8,
+}
+
+/// What a VF may do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VfPool {
+    /// Whether it may send and receive at all. It may once its driver has reset it.
+    pub(crate) open: bool,
+    /// Its address.
+    pub(crate) mac: Option<MacAddr>,
+    /// Further addresses.
+    pub(crate) filters: [Option<MacAddr>; VF_FILTERS],
+    /// VLANs it has joined.
+    pub(crate) vlans: [Option<VlanId>; VF_VLANS],
+    /// Multicast frames it receives.
+    pub(crate) multicast: Multicast,
+    /// Longest frame it receives.
+    pub(crate) max_frame: MaxFrame,
+    /// The VLAN it is in without knowing.
+    pub(crate) port_vlan: Option<PortVlan>,
+    /// Whether its source addresses and VLANs are checked.
+    pub(crate) spoof_check: bool,
+}
+
+impl VfPool {
+    /// A VF without a driver.
+    pub(crate) const fn new(mac: Option<MacAddr>) -> Self {
+        Self {
+            open: false,
+            mac,
+            filters: [None; VF_FILTERS],
+            vlans: [None; VF_VLANS],
+            multicast: Multicast {
+                all: false,
+                hashes: HashList::EMPTY,
+            },
+            max_frame: MaxFrame::STANDARD,
+            port_vlan: None,
+            spoof_check: true,
+        }
+    }
+
+    /// Forgets what the VF's driver asked for; what the administrator did stays.
+    fn restart(&mut self, mac: Option<MacAddr>, open: bool) {
+        *self = Self {
+            open,
+            port_vlan: self.port_vlan,
+            spoof_check: self.spoof_check,
+            ..Self::new(mac)
+        };
+    }
+
+    /// The device was reset: back to what the mailbox server kept.
+    pub(crate) fn device_reset(&mut self, state: &VfState, config: &VfConfig) {
+        self.restart(state.mac(), false);
+        self.multicast = state.multicast(config);
+    }
+
+    /// Carries out what the mailbox server has decided.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NoSpace`] if the VF has no more places of its own; the caller drops the change.
+    pub(crate) fn apply(&mut self, effect: &Effect) -> core::result::Result<(), Failure> {
+        match *effect {
+            Effect::Reset { mac } => self.restart(mac, true),
+            Effect::FunctionReset { mac } => self.restart(mac, false),
+            Effect::SetMac(mac) => self.mac = Some(mac),
+            Effect::AddFilter(mac) => return insert(&mut self.filters, mac),
+            Effect::ClearFilters => self.filters = [None; VF_FILTERS],
+            Effect::SetMulticast(multicast) => self.multicast = multicast,
+            Effect::JoinVlan(vid) => return insert(&mut self.vlans, vid),
+            Effect::LeaveVlan(vid) => {
+                for slot in &mut self.vlans {
+                    slot.take_if(|joined| *joined == vid);
+                }
+            }
+            Effect::SetMaxFrame(size) => self.max_frame = size,
+        }
+        Ok(())
+    }
+
+    /// The addresses it receives.
+    pub(crate) fn macs(&self) -> impl Iterator<Item = MacAddr> + '_ {
+        Iterator::chain(self.mac.into_iter(), self.filters.iter().flatten().copied())
+    }
+}
+
+fn insert<T>(slots: &mut [Option<T>], value: T) -> core::result::Result<(), Failure> {
+    let slot = slots.iter_mut().find(|slot| slot.is_none());
+    *slot.ok_or(Failure::NoSpace)? = Some(value);
+    Ok(())
+}
+
+/// The whole of it.
+pub(crate) struct State {
+    /// Whose the queues are. Pools as soon as there are VFs, or are about to be.
+    pub(crate) layout: Layout,
+    /// The PF.
+    pub(crate) pf: PfPool,
+    /// The VFs, by number.
+    pub(crate) vfs: [VfPool; MAX_VFS],
+    /// How many VFs there are.
+    pub(crate) num_vfs: usize,
+}
+
+impl State {
+    /// The VFs that there are. Without pools there are none.
+    pub(crate) fn live_vfs(&self) -> impl Iterator<Item = (usize, &VfPool)> {
+        let count = match self.layout {
+            Layout::Single => 0,
+            Layout::Pools => self.num_vfs,
+        };
+        self.vfs.iter().enumerate().take(count)
+    }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The link and the statistics: looked at when the link interrupts, and every two seconds.
+
+use kernel::{
+    io::Io,
+    sync::ArcBorrow,
+    time::Delta, //
+};
+
+use crate::{
+    adapter::{
+        Adapter,
+        MSG_LINK, //
+    },
+    hw::{
+        is_gone,
+        link::{
+            self,
+            FlowControl,
+            LinkStatus, //
+        }, //
+    },
+    kapi::net::{
+        netdev_info,
+        netdev_warn, //
+    },
+    regs::{
+        general::CTRL,
+        iov::WVBR, //
+    }, //
+};
+
+/// How often the watchdog looks.
+const INTERVAL: Delta = Delta::from_secs(2);
+
+/// What is known of the link.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Link {
+    /// The link, or none.
+    pub(crate) status: Option<LinkStatus>,
+    /// Flow control, by negotiation.
+    pub(crate) flow: FlowControl,
+    /// Whether the interface is open, and so shows its carrier.
+    open: bool,
+}
+
+impl Link {
+    /// The hardware is about to be reset: the link is seen anew afterwards.
+    pub(crate) fn lose(&mut self) {
+        self.status = None;
+    }
+}
+
+impl Adapter {
+    /// The interface was opened or is being closed.
+    pub(crate) fn show_link(&self, open: bool) {
+        let mut link = self.link.lock();
+        link.open = open;
+        if open && link.status.is_some() {
+            self.ndev.carrier_on();
+        } else {
+            self.ndev.carrier_off();
+        }
+    }
+
+    /// Looks at the link, and tells the stack and the VFs if it changed.
+    pub(crate) fn check_link(&self) {
+        let mut link = self.link.lock();
+        {
+            let control = self.control.lock();
+            if control.resetting || is_gone(&self.bar) {
+                return;
+            }
+        }
+        let now = link::status(&self.bar, self.media);
+        if now == link.status {
+            return;
+        }
+        link.status = now;
+        if let Some(status) = now {
+            link.flow = FlowControl::negotiated(&self.bar, self.media).unwrap_or_default();
+            self.apply_flow(link.flow);
+            if self.wants_message(MSG_LINK) {
+                netdev_info!(
+                    self.ndev,
+                    "link is up, {} Mbit/s {} duplex, flow control {}\n",
+                    status.speed,
+                    if status.full_duplex { "full" } else { "half" },
+                    match (link.flow.rx, link.flow.tx) {
+                        (true, true) => "both ways",
+                        (true, false) => "receive",
+                        (false, true) => "transmit",
+                        (false, false) => "off",
+                    }
+                );
+            }
+        } else if self.wants_message(MSG_LINK) {
+            netdev_info!(self.ndev, "link is down\n");
+        }
+        if link.open && now.is_some() {
+            self.ndev.carrier_on();
+        } else {
+            self.ndev.carrier_off();
+        }
+        drop(link);
+        self.control.lock().notify_all();
+        self.works.mailbox.queue();
+    }
+
+    fn apply_flow(&self, flow: FlowControl) {
+        // The register is shared with the switch.
+        let _control = self.control.lock();
+        self.bar
+            .update(CTRL, |ctrl| ctrl.with_rfce(flow.rx).with_tfce(flow.tx));
+    }
+
+    /// Names the VFs that sent what they must not.
+    fn report_spoofing(&self) {
+        let live = self.control.lock().vfs.len();
+        if live == 0 {
+            return;
+        }
+        let queues = self.bar.read(WVBR).into_raw();
+        for vf in (0..live).filter(|vf| queues & 0x0101 << vf != 0) {
+            netdev_warn!(
+                self.ndev,
+                "VF {} sent frames with a foreign address or VLAN; they were dropped. To allow it: ip link set {} vf {} spoofchk off\n",
+                vf,
+                *self.ndev,
+                vf
+            );
+        }
+    }
+}
+
+/// The link interrupted. The work item's function.
+pub(crate) fn link_changed(this: ArcBorrow<'_, Adapter>) {
+    this.check_link();
+}
+
+/// Time has passed. The work item's function.
+pub(crate) fn watchdog(this: ArcBorrow<'_, Adapter>) {
+    if is_gone(&this.bar) {
+        return;
+    }
+    this.check_link();
+    this.update_stats();
+    this.report_spoofing();
+    this.works.watchdog.queue_after(INTERVAL);
+}
