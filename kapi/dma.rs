@@ -87,7 +87,13 @@ impl<D: AsBytes + FromBytes + Copy> DescRing<D> {
     pub fn write(&self, index: usize, value: D) {
         if index < self.len() {
             // SAFETY: In bounds and aligned; see `get()`.
-            unsafe { self.mem.as_mut_ptr().cast::<D>().add(index).write_volatile(value) };
+            unsafe {
+                self.mem
+                    .as_mut_ptr()
+                    .cast::<D>()
+                    .add(index)
+                    .write_volatile(value)
+            };
         }
     }
 }

@@ -42,9 +42,8 @@ impl Vectors {
     /// no MSI-X.
     pub fn alloc_msix(pdev: &pci::Device<Bound>, min: u32, max: u32) -> Result<Arc<Self>> {
         // SAFETY: A valid, bound device.
-        let len = unsafe {
-            bindings::pci_alloc_irq_vectors(raw(pdev), min, max, bindings::PCI_IRQ_MSIX)
-        };
+        let len =
+            unsafe { bindings::pci_alloc_irq_vectors(raw(pdev), min, max, bindings::PCI_IRQ_MSIX) };
         to_result(len)?;
         let pdev: &pci::Device = pdev;
         // Made before the Arc, so that a failed allocation frees the vectors.
@@ -107,12 +106,7 @@ impl<H: Handler> Registration<H> {
     /// # Errors
     ///
     /// [`EINVAL`] if there is no such vector, [`ENOMEM`], and what `request_irq()` says.
-    pub fn request(
-        vectors: &Arc<Vectors>,
-        index: u32,
-        name: CString,
-        handler: H,
-    ) -> Result<Self> {
+    pub fn request(vectors: &Arc<Vectors>, index: u32, name: CString, handler: H) -> Result<Self> {
         let irq = vectors.irq_number(index)?;
         let handler = KBox::new(handler, GFP_KERNEL)?;
         // SAFETY: The box and the name stay in place until `free_irq()`, and the type fits the

@@ -101,9 +101,7 @@ impl<T: Send + Sync + 'static> Work<T> {
     /// Called by the workqueue with the work of a live `Work<T>`.
     unsafe extern "C" fn callback(work: *mut bindings::work_struct) {
         // SAFETY: `work` is the first member of the `delayed_work` of a `Self`.
-        let dwork = unsafe {
-            kernel::container_of!(work, bindings::delayed_work, work)
-        };
+        let dwork = unsafe { kernel::container_of!(work, bindings::delayed_work, work) };
         // SAFETY: As above; the item is disabled before `Self` goes away.
         let this = unsafe { &*kernel::container_of!(Opaque::cast_from(dwork), Self, dwork) };
         // Not called under the lock: the function may take its time.

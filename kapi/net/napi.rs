@@ -240,14 +240,9 @@ impl<P: Poll> Napi<P> {
     /// # Safety
     ///
     /// Called by the core with the instance of a `Napi<P>` that is enabled.
-    unsafe extern "C" fn poll_callback(
-        napi: *mut bindings::napi_struct,
-        budget: c_int,
-    ) -> c_int {
+    unsafe extern "C" fn poll_callback(napi: *mut bindings::napi_struct, budget: c_int) -> c_int {
         // SAFETY: `napi` lies in a `Core`, which outlives the registration.
-        let core = unsafe {
-            &*kernel::container_of!(Opaque::cast_from(napi), Core, napi)
-        };
+        let core = unsafe { &*kernel::container_of!(Opaque::cast_from(napi), Core, napi) };
         // SAFETY: While enabled this is the `P` of the box that `enable()` put there; the core runs
         // one poll at a time (NAPI_STATE_SCHED, and poll_owner against netpoll).
         let poll = unsafe { &mut *(*core.poll.get()).cast::<P>() };

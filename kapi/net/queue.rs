@@ -150,12 +150,7 @@ impl XmitQueue<'_> {
     ///
     /// `free` must give fresh information each time that it is called.
     #[inline]
-    pub fn maybe_stop(
-        &self,
-        free: impl Fn() -> usize,
-        stop_below: usize,
-        start_at: usize,
-    ) -> bool {
+    pub fn maybe_stop(&self, free: impl Fn() -> usize, stop_below: usize, start_at: usize) -> bool {
         if free() >= stop_below {
             return false;
         }

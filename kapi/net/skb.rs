@@ -76,6 +76,7 @@ impl TxInfo {
 
     /// Bytes of the frame.
     #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
     pub fn len(&self) -> u32 {
         self.raw.len
     }

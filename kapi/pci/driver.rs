@@ -248,9 +248,7 @@ impl<T: Driver> Adapter<T> {
     /// # Safety
     ///
     /// `pdev` is valid for `'a`, and this is a callback of the bus: the device lock is held.
-    unsafe fn device<'a>(
-        pdev: *mut bindings::pci_dev,
-    ) -> &'a pci::Device<CoreInternal<'a>> {
+    unsafe fn device<'a>(pdev: *mut bindings::pci_dev) -> &'a pci::Device<CoreInternal<'a>> {
         // SAFETY: By the safety requirements; `pci::Device` is a transparent wrapper.
         unsafe { &*pdev.cast::<pci::Device<CoreInternal<'a>>>() }
     }
@@ -280,9 +278,8 @@ impl<T: Driver> Adapter<T> {
         // SAFETY: `DeviceId` is a transparent wrapper of `struct pci_device_id`.
         let id = unsafe { &*id.cast::<pci::DeviceId>() };
         // SAFETY: `id` comes from the table, is a dynamic id made in its image, or has no data.
-        let info = unsafe {
-            kernel::device_id::RawDeviceIdIndex::info_unchecked_opt::<T::IdInfo>(id)
-        };
+        let info =
+            unsafe { kernel::device_id::RawDeviceIdIndex::info_unchecked_opt::<T::IdInfo>(id) };
         from_result(|| {
             pdev.as_ref().set_drvdata(T::probe(pdev, info))?;
             Ok(0)

@@ -9,10 +9,11 @@ struct netdev_queue *kapi_txq(const struct net_device *dev, unsigned int index)
 	return netdev_get_tx_queue(dev, index);
 }
 
-/* Stops @txq; the full barrier orders the stop before a re-read of the ring. */
+/* Stops @txq, visibly before whatever the caller reads next. */
 void kapi_txq_stop_mb(struct netdev_queue *txq)
 {
 	netif_tx_stop_queue(txq);
+	/* Pairs with the barrier of kapi_txq_completed_mb(). */
 	smp_mb__after_atomic();
 }
 
