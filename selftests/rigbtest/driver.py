@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The drivers that tests load: ours from this checkout, the kernel's own by modprobe."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .pci import SYSFS, Function
+
+ROOT = Path(__file__).resolve().parents[2]
+# Where builds leave modules: for the stock kernel, for the debug kernel. $RIGB_MODULES is
+# looked into before.
+FOLDERS = (os.environ.get("RIGB_MODULES", ""), ROOT, ROOT / "build/debug")
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A PCI driver and the module that holds it; both have one name."""
+
+    name: str
+    # Relative to the folder of modules; empty for the kernel's own.
+    file: str = ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether this is a driver of this project."""
+        return bool(self.file)
+
+    def path(self) -> Path | None:
+        """The module's file, for drivers of ours: the one that was built for this kernel."""
+        wanted = f"vermagic={os.uname().release} ".encode()
+        paths = [Path(folder, self.file) for folder in FOLDERS if folder]
+        return next((p for p in paths if p.exists() and wanted in p.read_bytes()), None)
+
+    def available(self) -> bool:
+        """Whether there is something to load."""
+        return not self.ours or self.path() is not None
+
+    def loaded(self) -> bool:
+        """Whether the module is in the kernel."""
+        return Path("/sys/module", self.name).exists()
+
+    def load(self) -> None:
+        """Loads the module, if it is not there yet."""
+        if self.loaded():
+            return
+        if not self.ours:
+            run("modprobe", self.name)
+            return
+        if not (path := self.path()):
+            raise CommandError(f"no {self.file} for kernel {os.uname().release}: run make")
+        run("insmod", str(path))
+
+    def unload(self) -> None:
+        """Unloads the module, if it is there."""
+        if self.loaded():
+            run("rmmod", self.name)
+
+    def bound(self) -> list[Function]:
+        """The functions that the driver has."""
+        folder = SYSFS / "drivers" / self.name
+        names = os.listdir(folder) if folder.exists() else []
+        return [Function(name) for name in sorted(names) if name.count(":") == 2]
+
+
+PF_DRIVERS = {"rigb": Driver("rigb", "pf_driver/rigb.ko"), "igb": Driver("igb")}
+VF_DRIVERS = {"rigbvf": Driver("rigbvf", "vf_driver/rigbvf.ko"), "igbvf": Driver("igbvf")}
+
+
+class CommandError(Exception):
+    """A command failed; the text holds its name and what it said."""
+
+
+def run(*command: str, stdin: str | None = None, check: bool = True) -> str:
+    """Runs a command and returns what it printed."""
+    result = subprocess.run(
+        command, input=stdin, capture_output=True, text=True, check=False, timeout=300
+    )
+    if check and result.returncode:
+        said = (result.stderr + result.stdout).strip()
+        raise CommandError(f"{' '.join(command)}: status {result.returncode}: {said}")
+    return result.stdout

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0
+"""ICMP echo in process: under emulation, starting ping(8) costs more than all its packets.
+
+The kernel's ping sockets fill in identifier and checksum, and give each socket its own
+answers. Every answer's payload is compared with what was asked.
+"""
+
+import os
+import socket
+import struct
+import time
+from dataclasses import dataclass
+
+from .wait import LIMIT
+
+ECHO_REQUEST = {socket.AF_INET: 8, socket.AF_INET6: 128}
+IP_MTU_DISCOVER = 10
+IPV6_MTU_DISCOVER = 23
+PMTUDISC_DO = 2
+# Between two requests while waiting for a first answer.
+AGAIN = 0.2
+
+
+class EchoError(Exception):
+    """Echo requests without the answers they should have."""
+
+
+@dataclass
+class Answers:
+    """How many requests were sent, and how many answers came back unchanged."""
+
+    sent: int = 0
+    received: int = 0
+
+
+class Echo:
+    """Echo requests from one end to one address."""
+
+    def __init__(self, source, address: str):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        protocol = socket.IPPROTO_ICMPV6 if ":" in address else socket.IPPROTO_ICMP
+        with source.inside():
+            self.socket = socket.socket(family, socket.SOCK_DGRAM, protocol)
+        level, option = socket.IPPROTO_IP, IP_MTU_DISCOVER
+        if family == socket.AF_INET6:
+            level, option = socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER
+        self.socket.setsockopt(level, option, PMTUDISC_DO)
+        self.type = ECHO_REQUEST[family]
+        self.address = address
+        self.sequence = 0
+
+    def __enter__(self) -> "Echo":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.socket.close()
+
+    def ask(self, size: int, seconds: float) -> bool:
+        """One request with `size` bytes; true if its answer came back within `seconds`.
+
+        An unreachable neighbour is no answer. A message that is too long is an error.
+        """
+        self.sequence += 1
+        data = os.urandom(size)
+        head = struct.pack("!BBHHH", self.type, 0, 0, 0, self.sequence)
+        end = time.monotonic() + seconds
+        try:
+            self.socket.sendto(head + data, (self.address, 0))
+        except OSError as error:
+            if isinstance(error, TimeoutError) or error.strerror != "Message too long":
+                return False
+            raise
+        while (left := end - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            try:
+                got = self.socket.recv(65536)
+            except OSError:
+                # Too late, or the neighbour did not answer.
+                return False
+            if struct.unpack_from("!H", got, 6)[0] == self.sequence:
+                if got[8:] != data:
+                    raise EchoError(f"{self.address}: {size} bytes came back changed")
+                return True
+        return False
+
+
+def first_answer(source, address: str, limit: float = LIMIT) -> None:
+    """Asks an address again and again until it answers."""
+    end = time.monotonic() + limit
+    with Echo(source, address) as echo:
+        while True:
+            asked = time.monotonic()
+            if echo.ask(56, AGAIN):
+                return
+            if asked > end:
+                raise EchoError(f"{source.label} does not reach {address} within {limit:.0f} s")
+            # A refusal comes at once; the next request need not.
+            time.sleep(max(0.0, asked + AGAIN - time.monotonic()))
+
+
+def count(source, address: str, size: int, requests: int, seconds: float = 5.0) -> Answers:
+    """Asks `requests` times, one after another, and waits `seconds` for each answer."""
+    answers = Answers()
+    with Echo(source, address) as echo:
+        for _ in range(requests):
+            answers.sent += 1
+            answers.received += echo.ask(size, seconds)
+    return answers

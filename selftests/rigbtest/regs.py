@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Registers of an 82576 that has a driver, beside that driver.
+
+They are reached through the card's I/O ports (IOADDR and IODATA in the BAR of 32 bytes): the
+kernel lets nobody map the memory that a driver has claimed, and no driver uses the ports.
+"""
+
+import os
+
+from .kselftest import KsftSkipEx
+from .pci import COMMAND_IO, Function
+
+IORESOURCE_IO = 0x100
+IO_SIZE = 32
+
+EICS = 0x1520
+EIMS = 0x1524
+EIMC = 0x1528
+ICS = 0x1504
+MDIC = 0x0020
+STATUS = 0x0008
+STATUS_LU = 1 << 1
+LSC = 1 << 2
+MBVFICR = 0x0C80
+VFRE = 0x0C8C
+VFTE = 0x0C90
+DTXSWC = 0x3500
+
+VMOLR_RLPML = 0x3FFF
+VMOLR_LPE = 1 << 16
+VMOLR_RSSE = 1 << 17
+VMOLR_AUPE = 1 << 24
+VMOLR_ROMPE = 1 << 25
+VMOLR_ROPE = 1 << 26
+VMOLR_BAM = 1 << 27
+VMOLR_MPME = 1 << 28
+VMOLR_STRVLAN = 1 << 30
+
+VLVF_ENABLE = 1 << 31
+RAH_VALID = 1 << 31
+RAH_POOL_SHIFT = 18
+RARS = 24
+
+MDIC_WRITE = 1 << 26
+MDIC_PHY_SHIFT = 21
+MDIC_READY = 1 << 28
+PHY_ADDRESS = 1
+BMCR = 0
+BMCR_RESTART_AUTONEG = 0x1340
+
+
+def vmolr(pool: int) -> int:
+    """Receive rules of a pool."""
+    return 0x5AD0 + 4 * pool
+
+
+def vmvir(pool: int) -> int:
+    """The VLAN tag that a pool's frames get."""
+    return 0x3700 + 4 * pool
+
+
+def vlvf(index: int) -> int:
+    """A VLAN and its pools."""
+    return 0x5D00 + 4 * index
+
+
+def rar(index: int) -> tuple[int, int]:
+    """Low and high word of a receive address."""
+    low = 0x5400 + 8 * index if index < 16 else 0x54E0 + 8 * (index - 16)
+    return low, low + 4
+
+
+class Registers:
+    """A PF's registers."""
+
+    def __init__(self, function: Function):
+        for number, line in enumerate(function.read("resource").splitlines()[:6]):
+            start, end, flags = (int(field, 16) for field in line.split())
+            if flags & IORESOURCE_IO and end - start + 1 == IO_SIZE:
+                break
+        else:
+            raise KsftSkipEx(f"{function.address} has no I/O ports to read registers by")
+        self._path = function.path / f"resource{number}"
+        function.enable(COMMAND_IO)
+
+    def _access(self, register: int, value: int | None = None) -> int:
+        file = os.open(self._path, os.O_RDWR)
+        try:
+            os.pwrite(file, register.to_bytes(4, "little"), 0)
+            if value is None:
+                return int.from_bytes(os.pread(file, 4, 4), "little")
+            os.pwrite(file, value.to_bytes(4, "little"), 4)
+            return value
+        finally:
+            os.close(file)
+
+    def read(self, register: int) -> int:
+        """One register."""
+        return self._access(register)
+
+    def write(self, register: int, value: int) -> None:
+        """Writes one register."""
+        self._access(register, value)
+
+    def addresses(self, pool: int) -> set[str]:
+        """The MAC addresses that `pool` receives."""
+        found = set()
+        for index in range(RARS):
+            low, high = (self.read(register) for register in rar(index))
+            if high & RAH_VALID and high >> RAH_POOL_SHIFT & 1 << pool:
+                octets = low.to_bytes(4, "little") + (high & 0xFFFF).to_bytes(2, "little")
+                found.add(octets.hex(":"))
+        return found
+
+    def vlans(self, pool: int) -> set[int]:
+        """The VLANs that `pool` receives."""
+        entries = [self.read(vlvf(index)) for index in range(32)]
+        return {e & 0xFFF for e in entries if e & VLVF_ENABLE and e >> 12 & 1 << pool}
