@@ -151,6 +151,15 @@ impl net::Ethtool for Adapter {
         }
     }
 
+    fn set_channels(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, wanted: &Channels) -> Result {
+        // The only number within the limits is the one there is.
+        if wanted.combined == 1 && wanted.other == 1 {
+            Ok(())
+        } else {
+            Err(EINVAL)
+        }
+    }
+
     fn coalesce(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> Result<Coalesce> {
         let settings = *this.settings.lock();
         Ok(Coalesce {

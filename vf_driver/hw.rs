@@ -52,7 +52,7 @@ const ENABLE_TIMEOUT: Delta = Delta::from_millis(10);
 const DISABLE_TIMEOUT: Delta = Delta::from_millis(50);
 /// How often to look meanwhile.
 const QUEUE_POLL: Delta = Delta::from_micros(100);
-/// How long a reset of the VF takes at most (datasheet 4.2.1.6.4): nothing is accessed meanwhile.
+/// How long to leave the device alone after a reset of the VF.
 const RESET_TIME: Delta = Delta::from_millis(1);
 
 /// What STATUS says of the link.

@@ -43,7 +43,7 @@ use crate::{
     },
 };
 
-/// Smallest and largest MTU. The largest is that of the 82576's PF (datasheet 1.3).
+/// Smallest and largest MTU. The largest is that of the 82576's PF.
 pub(crate) const MTU_RANGE: (u32, u32) = (68, 9216);
 
 /// The features of a VF.
@@ -74,7 +74,6 @@ impl net::Driver for Adapter {
     }
 
     fn stop(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) {
-        dev.carrier_off();
         this.close_rings(dev);
     }
 

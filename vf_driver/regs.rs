@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The registers of a 82576 virtual function, as its BAR 0 shows them (datasheet 9.6 and 8.26).
+//! The registers of a 82576 virtual function, as its BAR 0 shows them.
 //!
 //! Abbreviations: EI = extended interrupt, IVAR = interrupt vector allocation, SRR = split and
 //! replication receive, DCA = direct cache access. Receive and transmit registers are those of

@@ -77,10 +77,11 @@ impl Adapter {
         })
     }
 
-    /// Stops the rings, if they run, and frees them. RTNL.
+    /// Turns the carrier off, stops the rings, if they run, and frees them. RTNL.
     pub(crate) fn close_rings(&self, dev: &Device<Rtnl>) {
-        let rings = self.rings.lock().take();
-        if let Some(rings) = rings {
+        let mut slot = self.rings.lock();
+        dev.carrier_off();
+        if let Some(rings) = slot.take() {
             self.stop_rings(dev, rings);
         }
     }

@@ -75,13 +75,11 @@ impl Adapter {
         }
     }
 
-    /// Makes the carrier follow the link. Only this work turns it on.
+    /// Makes the carrier follow the link. Only this work turns it on, and only while the rings run:
+    /// their lock keeps them from being closed meanwhile.
     fn follow_link(&self) {
-        let link = if self.rings.lock().is_some() {
-            self.hw.link()
-        } else {
-            None
-        };
+        let rings = self.rings.lock();
+        let link = self.hw.link().filter(|_| rings.is_some());
         match link {
             Some(link) if !self.ndev.carrier_ok() => {
                 let duplex = if link.full_duplex { "full" } else { "half" };
@@ -105,9 +103,7 @@ impl Adapter {
     fn recover(&self) -> bool {
         if self.rings.lock().is_some() || self.ndev.carrier_ok() {
             let rtnl = rtnl_lock();
-            let dev = rtnl.device(&self.ndev);
-            dev.carrier_off();
-            self.close_rings(dev);
+            self.close_rings(rtnl.device(&self.ndev));
         }
         let patience = if self.state.pf_absent.get() {
             // Asking a PF in reset is of no use, and this is cheaper.
@@ -226,11 +222,9 @@ impl Adapter {
     /// The device is about to be reset from outside, or to sleep: stops everything. Sleeps.
     pub(crate) fn pause(&self) {
         self.control.halt();
-        let rtnl = rtnl_lock();
-        let dev = rtnl.device(&self.ndev);
         self.state.set_lost();
-        dev.carrier_off();
-        self.close_rings(dev);
+        let rtnl = rtnl_lock();
+        self.close_rings(rtnl.device(&self.ndev));
     }
 
     /// Ends [`Self::pause`]: the service work makes the VF work again.
