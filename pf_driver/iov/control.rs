@@ -2,9 +2,9 @@
 
 //! The administrator's operations on VFs: `ip link set DEV vf N mac|vlan|trust|spoofchk`.
 //!
-//! Each is checked, written to the hardware and kept, or refused as a whole. Where the VF's driver
-//! has been told otherwise at its reset (address, port VLAN), the VF is closed at once and told to
-//! start again; it does so by itself within a second.
+//! Each is checked, written to the hardware and kept, or refused as a whole. It is in force at once,
+//! whatever the VF's driver does. Only an address has to be told to that driver: the VF is closed
+//! and told to start again.
 
 use kernel::prelude::*;
 
@@ -91,7 +91,7 @@ impl Adapter {
     }
 
     /// Puts a VF into a VLAN that it cannot leave and does not see; VLAN 0 without priority takes
-    /// it out.
+    /// it out. The VF goes on meanwhile, but the VLANs it has joined rest.
     ///
     /// # Errors
     ///
@@ -107,27 +107,20 @@ impl Adapter {
         }
         let vid = VlanId::new(vlan).ok_or(EINVAL)?;
         let port_vlan = (vlan != 0 || qos != 0).then_some(PortVlan { vid, qos });
-        let mut control = self.control.lock();
-        if index >= control.vfs.len() {
-            return Err(EINVAL);
-        }
-        if control.switch.state.vfs.get(index).map(|pool| pool.port_vlan) == Some(port_vlan) {
-            return Ok(());
-        }
+        let mut guard = self.control.lock();
+        let control = &mut *guard;
+        let entry = control.vfs.get_mut(index).ok_or(EINVAL)?;
+        let granted = entry.server.state();
         control.switch.change_vf(&self.bar, index, |pool| {
-            pool.open = false;
-            pool.port_vlan = port_vlan;
+            pool.set_port_vlan(port_vlan, granted.vlans());
             Ok::<(), Error>(())
         })?;
-        let entry = control.vf(vf)?;
         entry.config.port_vlan = port_vlan.map(|port| port.vid);
-        entry.server.reconfigure();
-        drop(control);
+        drop(guard);
         match port_vlan {
             Some(_) => netdev_info!(self.ndev, "VF {} is in VLAN {}, priority {}\n", vf, vlan, qos),
             None => netdev_info!(self.ndev, "VF {} is in no VLAN of the host's\n", vf),
         }
-        self.works.mailbox.queue();
         Ok(())
     }
 

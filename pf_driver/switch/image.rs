@@ -234,7 +234,7 @@ impl Image {
         // The first entry is VLAN 0: everybody's but those who are in another one.
         let mut untagged = PF_BIT;
         for (vf, pool) in state.live_vfs() {
-            if pool.port_vlan.is_none() {
+            if pool.confining_vlan().is_none() {
                 untagged |= 1 << vf;
             }
         }
@@ -243,9 +243,8 @@ impl Image {
             pools: untagged,
         };
         for (vf, pool) in state.live_vfs() {
-            let port_vlan = pool.port_vlan.map(|port| port.vid);
             let joined = pool.vlans.iter().flatten().copied();
-            for vid in Iterator::chain(joined, port_vlan) {
+            for vid in Iterator::chain(joined, pool.confining_vlan()) {
                 self.place_vlan(old, vid.get(), 1 << vf)?;
             }
         }
@@ -478,7 +477,7 @@ fn vf_vmolr(pool: &VfPool) -> u32 {
     VMOLR::from(u32::from(pool.max_frame.get()))
         .with_lpe(true)
         // A VF behind a port VLAN gets frames of that VLAN, so no untagged ones.
-        .with_aupe(pool.port_vlan.is_none())
+        .with_aupe(pool.confining_vlan().is_none())
         .with_rompe(!pool.multicast.hashes.as_slice().is_empty())
         .with_bam(true)
         .with_mpme(pool.multicast.all)

@@ -198,6 +198,27 @@ impl VfPool {
         };
     }
 
+    /// Puts the VF into a VLAN or out of it. `joined` is what the VF has been granted: without
+    /// effect behind a port VLAN, and in force again afterwards.
+    pub(crate) fn set_port_vlan(
+        &mut self,
+        port_vlan: Option<PortVlan>,
+        joined: impl Iterator<Item = VlanId>,
+    ) {
+        self.port_vlan = port_vlan;
+        self.vlans = [None; VF_VLANS];
+        if self.confining_vlan().is_none() {
+            for (slot, vid) in self.vlans.iter_mut().zip(joined) {
+                *slot = Some(vid);
+            }
+        }
+    }
+
+    /// The VLAN that the VF cannot leave. VLAN 0 with a priority confines nothing.
+    pub(crate) fn confining_vlan(&self) -> Option<VlanId> {
+        self.port_vlan.map(|port| port.vid).filter(|vid| !vid.is_zero())
+    }
+
     /// The device was reset: back to what the mailbox server kept.
     pub(crate) fn device_reset(&mut self, state: &VfState, config: &VfConfig) {
         self.restart(state.mac(), false);
