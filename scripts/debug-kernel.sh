@@ -15,7 +15,7 @@ folder=$CACHE/debug-$SOURCE_VERSION-$key
 build=$folder/build
 
 in_build() {
-	nice -n 10 "$ROOT/scripts/in-tree" make -C "$KSRC" O="$build" LLVM=1 \
+	nice -n 19 "$ROOT/scripts/in-tree" make -C "$KSRC" O="$build" LLVM=1 \
 		KCONFIG_ALLCONFIG="$folder/fragment" -j"$(jobs_wanted)" "$@"
 }
 
