@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Ethernet frames of our own making: what the stack above would not send, or would hide."""
+
+import os
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from .port import Port
+
+# For local experiments, by IEEE 802.
+EXPERIMENT = 0x88B5
+ETH_P_ALL = 3
+SOL_PACKET = 263
+PACKET_AUXDATA = 8
+PACKET_ADD_MEMBERSHIP = 1
+PACKET_MR_MULTICAST = 0
+PACKET_MR_PROMISC = 1
+PACKET_MR_ALLMULTI = 2
+PACKET_OUTGOING = 4
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+HEADER = 14
+# How long a frame may take through an emulated wire, and how long a test waits to see that
+# one does not come although a later one did.
+ARRIVAL = 20.0
+MARK = b"end of the frames of this test"
+
+
+def mac_bytes(mac: str) -> bytes:
+    """The six octets."""
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+@dataclass
+class Sniffer:
+    """A packet socket on a port; it sees what the card delivers."""
+
+    port: Port
+    protocol: int = EXPERIMENT
+
+    def __post_init__(self) -> None:
+        with self.port.inside():
+            kind = socket.htons(self.protocol)
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, kind)
+            self.socket.bind((self.port.name, self.protocol))
+            self.index = socket.if_nametoindex(self.port.name)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+
+    def __enter__(self) -> "Sniffer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def join(self, kind: int, mac: str = "00:00:00:00:00:00") -> None:
+        """Asks the card for more: a group, all groups, everything. Ends with the socket."""
+        request = struct.pack("iHH8s", self.index, kind, 6, mac_bytes(mac))
+        self.socket.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, request)
+
+    def send(self, to: str, payload: bytes, protocol: int = EXPERIMENT) -> None:
+        """Sends one frame from the port's address."""
+        head = mac_bytes(to) + mac_bytes(self.port.mac) + struct.pack("!H", protocol)
+        self.socket.send(head + payload)
+
+    def receive(self, seconds: float = ARRIVAL) -> bytes | None:
+        """The next frame that came from outside, whole; None if there is none in time."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            try:
+                frame, address = self.socket.recvfrom(65536)
+            except TimeoutError:
+                return None
+            if address[2] != PACKET_OUTGOING:
+                return frame
+        return None
+
+    def until_mark(self) -> list[bytes]:
+        """All frames until the one that carries MARK; it fails if that does not come."""
+        frames = []
+        while frame := self.receive():
+            if MARK in frame:
+                return frames
+            frames.append(frame)
+        raise AssertionError(f"{self.port.label} does not receive the marked frame")
+
+
+def delivered(source: Port, sniffer: Sniffer, to: str) -> bool:
+    """Whether a frame to `to` reaches the sniffer; a broadcast after it shows the end."""
+    data = os.urandom(64)
+    with Sniffer(source) as sender:
+        sender.send(to, data)
+        sender.send(BROADCAST, MARK.ljust(46))
+        return any(data in frame for frame in sniffer.until_mark())
+
+
+def checksum(data: bytes) -> int:
+    """The checksum of IP and of what is above."""
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def udp_frame(source: str, to: str, port: int, payload: bytes, spoil: int = 0) -> tuple[int, bytes]:
+    """EtherType and packet of a UDP datagram; `spoil` is added to its checksum."""
+    one, two = ip_address(source), ip_address(to)
+    length = 8 + len(payload)
+    if one.version == 4:
+        pseudo = one.packed + two.packed + struct.pack("!HH", 17, length)
+        head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 7, 0x4000, 64, 17, 0)
+        head += one.packed + two.packed
+        head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+    else:
+        pseudo = one.packed + two.packed + struct.pack("!II", length, 17)
+        head = struct.pack("!IHBB", 6 << 28, length, 17, 64) + one.packed + two.packed
+    body = struct.pack("!HHHH", 4000, port, length, 0) + payload
+    good = checksum(pseudo + body)
+    body = body[:6] + struct.pack("!H", good + spoil & 0xFFFF) + body[8:]
+    return (0x0800 if one.version == 4 else 0x86DD), head + body
