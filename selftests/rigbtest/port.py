@@ -145,6 +145,12 @@ class Port:
         """The MTU."""
         return self._ioctl(SIOCGIFMTU, "i")
 
+    def carrier_changes(self) -> int:
+        """How often the carrier has come or gone since the interface was made."""
+        # "ip netns exec" shows the namespace's own interfaces in /sys.
+        path = f"/sys/class/net/{self.name}/carrier_changes"
+        return int(run("ip", "netns", "exec", self.ns, "cat", path))
+
     def wait_running(self) -> None:
         """Waits until the interface is up and has its carrier."""
         wait.until(self.running, f"carrier of {self.label}", self.ns)
