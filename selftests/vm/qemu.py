@@ -12,7 +12,7 @@ from .topology import Topology
 # detectors get more time, for the host's own load stalls an emulated processor.
 KERNEL_ARGS = (
     "console=ttyS0 loglevel=5 panic=-1 log_buf_len=4M net.ifnames=0 modprobe.blacklist=igb,igbvf "
-    "rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60"
+    "rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 tsc=reliable cryptomgr.notests"
 )
 
 
