@@ -92,8 +92,7 @@ def vlan_filter(driver: str) -> None:
     tagged = (0x8100).to_bytes(2, "big")
     with Sniffer(port, frames.ETH_P_ALL) as sniffer, Sniffer(peer) as sender:
         sender.send(port.mac, (99).to_bytes(2, "big") + tagged + b"\x88\xb5foreign".ljust(60), 0x8100)
-        sender.send(frames.BROADCAST, frames.MARK.ljust(46))
-        strays = [frame for frame in sniffer.until_mark() if b"foreign" in frame]
+        strays = [frame for frame in sniffer.until(sender.mark()) if b"foreign" in frame]
     ksft_eq(strays, [], "frames of a VLAN that nobody asked for")
     lines = [f"link add link {{dev}} name v{n} type vlan id {n}" for n in range(2, MANY_VLANS)]
     port.ip(*lines, *[f"link set v{n} up" for n in range(2, MANY_VLANS)])

@@ -25,7 +25,7 @@ HEADER = 14
 # How long a frame may take through an emulated wire, and how long a test waits to see that
 # one does not come although a later one did.
 ARRIVAL = 20.0
-MARK = b"end of the frames of this test"
+MARK_SIZE = 46
 
 
 def mac_bytes(mac: str) -> bytes:
@@ -77,11 +77,20 @@ class Sniffer:
                 return frame
         return None
 
-    def until_mark(self) -> list[bytes]:
-        """All frames until the one that carries MARK; it fails if that does not come."""
+    def mark(self) -> bytes:
+        """Sends a broadcast that ends a row of frames; give what it returns to `until`.
+
+        No two marks are alike: QEMU's card also hands a VF's broadcast back to that VF.
+        """
+        mark = os.urandom(MARK_SIZE)
+        self.send(BROADCAST, mark)
+        return mark
+
+    def until(self, mark: bytes) -> list[bytes]:
+        """All frames before the mark; it is an error if that does not come."""
         frames = []
         while frame := self.receive():
-            if MARK in frame:
+            if mark in frame:
                 return frames
             frames.append(frame)
         raise AssertionError(f"{self.port.label} does not receive the marked frame")
@@ -92,8 +101,7 @@ def delivered(source: Port, sniffer: Sniffer, to: str) -> bool:
     data = os.urandom(64)
     with Sniffer(source) as sender:
         sender.send(to, data)
-        sender.send(BROADCAST, MARK.ljust(46))
-        return any(data in frame for frame in sniffer.until_mark())
+        return any(data in frame for frame in sniffer.until(sender.mark()))
 
 
 def checksum(data: bytes) -> int:

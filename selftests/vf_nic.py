@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""A VF as a plain network card, beside C igb on the other end of the wire.
+
+$RIGB_PAIRS takes the place of the list of drivers, PF+VF.
+"""
+
+import os
+
+from rigbtest import nic
+from rigbtest.bench import Bench, finish
+from rigbtest.driver import PF_DRIVERS, VF_DRIVERS
+from rigbtest.kselftest import KsftSkipEx, case, ksft_run
+from rigbtest.port import Port
+
+PAIRS = os.environ.get("RIGB_PAIRS", "rigb+rigbvf").split()
+BENCH = Bench.find()
+
+
+def setup(pair: str) -> tuple[Port, Port]:
+    """One VF, and the wire."""
+    pf_driver, vf_driver = pair.split("+")
+    if not (PF_DRIVERS[pf_driver].available() and VF_DRIVERS[vf_driver].available()):
+        raise KsftSkipEx("not built: run make")
+    BENCH.use(pf_driver, vf_driver, 1)
+    # A VF receives no more than the PF's port does.
+    if BENCH.pf.mtu != nic.MAX_MTU:
+        BENCH.pf.ip(f"link set {{dev}} mtu {nic.MAX_MTU}")
+        BENCH.pf.wait_running()
+        nic.traffic.reach(BENCH.vfs[0], BENCH.wire)
+    return BENCH.vfs[0], BENCH.wire
+
+
+def identity(pair: str) -> None:
+    """ethtool names driver and device, and the link as it is."""
+    port, _ = setup(pair)
+    nic.identity(port, pair.split("+")[1])
+    nic.link_settings(port)
+
+
+def shared(function):
+    """A case of rigbtest.nic on the VF."""
+
+    def run_it(pair: str) -> None:
+        function(*setup(pair))
+
+    run_it.__name__ = function.__name__
+    run_it.__doc__ = function.__doc__
+    return run_it
+
+
+CASES = [
+    identity,
+    *map(shared, (nic.raw_frames, nic.counters, nic.carrier, nic.multicast, nic.own_address,
+                  nic.vlans, nic.rings, nic.offloads, nic.bad_checksums, nic.many_fragments,
+                  nic.mtu, nic.jumbo_streams)),
+]
+
+
+def main() -> None:
+    """All cases of a pair before the next."""
+    ksft_run([case(p, BENCH.case(function), function.__name__, p) for p in PAIRS
+              for function in CASES])
+    finish(BENCH)
+
+
+if __name__ == "__main__":
+    main()
