@@ -56,3 +56,43 @@ pub fn total_vfs(pdev: &pci::Device<Bound>) -> u16 {
     let count = unsafe { bindings::pci_sriov_get_totalvfs(raw(pdev)) };
     u16::try_from(count).unwrap_or(0)
 }
+
+/// Calls `f` with each VF of `pdev` that exists.
+fn for_each_vf(pdev: &pci::Device<Core<'_>>, mut f: impl FnMut(*mut bindings::pci_dev)) {
+    let mut vf: *mut bindings::pci_dev = core::ptr::null_mut();
+    loop {
+        // SAFETY: `vf` is null or referenced by the call before, which passes on to this call.
+        vf = unsafe {
+            bindings::pci_get_device(
+                u32::from(pdev.vendor_id().as_raw()),
+                bindings::PCI_ANY_ID as u32,
+                vf,
+            )
+        };
+        if vf.is_null() {
+            return;
+        }
+        // SAFETY: `vf` is referenced; what is read does not change while the device exists, and
+        // `physfn` is the member of the union that a VF has.
+        let ours = unsafe { (*vf).is_virtfn() != 0 && (*vf).__bindgen_anon_1.physfn == raw(pdev) };
+        if ours {
+            f(vf);
+        }
+    }
+}
+
+/// Saves the configuration space of all VFs. A function level reset of the PF wipes it, and nobody
+/// tells their drivers. For [`Driver::reset_prepare`](super::Driver::reset_prepare).
+pub fn save_vfs(pdev: &pci::Device<Core<'_>>) {
+    for_each_vf(pdev, |vf| {
+        // SAFETY: Referenced. What fails to be saved is not restored.
+        let _ = unsafe { bindings::pci_save_state(vf) };
+    });
+}
+
+/// Restores what [`save_vfs`] saved: memory access, bus mastering, interrupts. For
+/// [`Driver::reset_done`](super::Driver::reset_done).
+pub fn restore_vfs(pdev: &pci::Device<Core<'_>>) {
+    // SAFETY: Referenced. Without a saved state it does nothing.
+    for_each_vf(pdev, |vf| unsafe { bindings::pci_restore_state(vf) });
+}
