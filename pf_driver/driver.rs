@@ -89,10 +89,11 @@ struct Quiet(Arc<Adapter>);
 impl Drop for Quiet {
     fn drop(&mut self) {
         self.0.control.lock().resetting = true;
+        // The work first: it could wake the hardware again.
+        self.0.end_works();
         if !is_gone(&self.0.bar) {
             reset::release(&self.0.bar);
         }
-        self.0.end_works();
     }
 }
 
@@ -145,7 +146,11 @@ fn inherit_vfs(pdev: &pci::Device<Core<'_>>, adapter: &Arc<Adapter>) -> Result {
         return Ok(());
     }
     if sriov::vfs_assigned(pdev) != 0 {
-        dev_warn!(pdev, "{} VFs of a driver before are in use by guests: taken over\n", count);
+        dev_warn!(
+            pdev,
+            "{} VFs of a driver before are in use by guests: taken over\n",
+            count
+        );
         return iov::enable::prepare(adapter, count);
     }
     dev_warn!(pdev, "{} VFs of a driver before are removed\n", count);
@@ -190,7 +195,8 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
     })?;
     inherit_vfs(pdev, &adapter)?;
     let name = CString::try_from_fmt(fmt!("rigb-{}", kpci::name(pdev)))?;
-    let other_irq = IrqRegistration::request(&vectors, OTHER_VECTOR, name, OtherIrq(adapter.clone()))?;
+    let other_irq =
+        IrqRegistration::request(&vectors, OTHER_VECTOR, name, OtherIrq(adapter.clone()))?;
     irq::enable_other(&adapter.bar);
     let registration = net::Registration::new(ndev, adapter.clone())?;
     adapter.works.watchdog.queue();
@@ -228,6 +234,10 @@ impl PfData {
     fn attach(&self) -> Result {
         let rtnl = rtnl_lock();
         let dev = rtnl.device(&self.adapter.ndev);
+        if dev.present() {
+            // An error that did not stop anything.
+            return Ok(());
+        }
         self.adapter.revive(dev).inspect_err(|err| {
             netdev_err!(
                 self.adapter.ndev,
@@ -300,7 +310,11 @@ impl Driver for PfDriver {
 
     fn slot_reset(pdev: &pci::Device<Core<'_>>, _this: Pin<&Self::Data>) -> Recovery {
         if let Err(err) = kpci::reenable(pdev) {
-            dev_err!(pdev, "cannot be enabled after the reset (error {})\n", err.to_errno());
+            dev_err!(
+                pdev,
+                "cannot be enabled after the reset (error {})\n",
+                err.to_errno()
+            );
             return Recovery::Disconnect;
         }
         kpci::restore_state(pdev);
@@ -312,11 +326,13 @@ impl Driver for PfDriver {
         let _ = this.attach();
     }
 
-    fn reset_prepare(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
+    fn reset_prepare(pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
         this.detach();
+        sriov::save_vfs(pdev);
     }
 
-    fn reset_done(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
+    fn reset_done(pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
+        sriov::restore_vfs(pdev);
         // What can be said has been said there.
         let _ = this.attach();
     }

@@ -153,11 +153,7 @@ impl net::Driver for Adapter {
         control.commit(&this.bar)
     }
 
-    fn set_mac_address(
-        this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
-        addr: MacAddress,
-    ) -> Result {
+    fn set_mac_address(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, addr: MacAddress) -> Result {
         let mac = MacAddr::new(addr).ok_or(EINVAL)?;
         let mut guard = this.control.lock();
         let control = &mut *guard;
@@ -208,11 +204,7 @@ impl net::Driver for Adapter {
         this.set_vlan(vid, false)
     }
 
-    fn set_features(
-        this: ArcBorrow<'_, Self>,
-        dev: &Device<Rtnl>,
-        features: Features,
-    ) -> Result {
+    fn set_features(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, features: Features) -> Result {
         fn set(control: &mut Control, features: Features) {
             let pf = &mut control.switch.state.pf;
             pf.filter_vlans = features.contains(Features::HW_VLAN_CTAG_FILTER);
@@ -220,7 +212,10 @@ impl net::Driver for Adapter {
             pf.keep_bad = features.contains(Features::RXALL);
         }
         let old = dev.features();
-        this.change_pf(|control| set(control, features), |control| set(control, old))
+        this.change_pf(
+            |control| set(control, features),
+            |control| set(control, old),
+        )
     }
 
     fn set_vf_mac(
@@ -302,7 +297,11 @@ impl net::QueueStats for Adapter {
                 *total += more;
             }
         };
-        let live = if dev.running() { dev.real_num_rx_queues() } else { 0 };
+        let live = if dev.running() {
+            dev.real_num_rx_queues()
+        } else {
+            0
+        };
         for queue in live..MAX_QUEUES {
             let stats = this.queue_stats(queue);
             let (more_rx, more_tx) = (stats.rx_queue(), stats.tx_queue());

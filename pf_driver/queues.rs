@@ -18,6 +18,7 @@ use crate::{
     hw::{
         irq,
         queue::{
+            self,
             Layout,
             QueueRegs, //
         },
@@ -124,12 +125,13 @@ impl Queues {
 
 impl Adapter {
     /// Makes rings for `plan`; nothing runs yet.
-    fn make_pairs(&self, dev: &Device<Rtnl>, plan: &Plan) -> Result<(Running<QueueRegs>, Arc<QueueRegs>)> {
+    fn make_pairs(
+        &self,
+        dev: &Device<Rtnl>,
+        plan: &Plan,
+    ) -> Result<(Running<QueueRegs>, Arc<QueueRegs>)> {
         let parent = dev.bound_parent()?;
-        let regs = Arc::new(
-            QueueRegs::new(self.bar.clone(), plan.layout),
-            GFP_KERNEL,
-        )?;
+        let regs = Arc::new(QueueRegs::new(self.bar.clone(), plan.layout), GFP_KERNEL)?;
         let config = Config {
             queues: u16::try_from(plan.pairs())?,
             tx_desc: plan.tx_desc,
@@ -257,9 +259,6 @@ impl Adapter {
         let pairs = self.make_pairs(dev, &plan)?;
         self.stop_pairs(dev, &mut queues);
         let old = queues.plan;
-        if old.layout != plan.layout {
-            irq::clear_queue_vectors(&self.bar);
-        }
         let changed = between().and_then(|()| {
             self.commit_plan(&plan)?;
             queues.plan = plan;
@@ -297,8 +296,9 @@ impl Adapter {
             ..self.queues.lock().plan
         };
         let changed = self.replan(dev, plan, || {
-            // Vectors that a VF of before had set would stay.
+            // What VFs of before had set would stay.
             irq::clear_queue_vectors(&self.bar);
+            queue::disable_all(&self.bar);
             self.control.lock().set_vfs(&self.perm_mac, count)
         });
         if changed.is_err() {

@@ -88,7 +88,7 @@ impl Adapter {
             self.up(dev)?;
         }
         self.works.mailbox.queue();
-        self.works.link.queue();
+        self.works.watchdog.queue();
         Ok(())
     }
 

@@ -106,9 +106,7 @@ pub(crate) fn start(bar: &Bar0, media: Media) -> Result {
     match media {
         Media::Copper => {
             bar.update(CTRL, |ctrl| {
-                ctrl.with_slu(true)
-                    .with_frcspd(false)
-                    .with_frcdplx(false)
+                ctrl.with_slu(true).with_frcspd(false).with_frcdplx(false)
             });
             Phy::acquire(bar)?.start(PAUSE_OFFER)
         }
@@ -137,7 +135,8 @@ fn start_serdes(bar: &Bar0) {
     });
     bar.update(PCS_CFG, |cfg| cfg.with_pcs_en(true));
     bar.update(PCS_ANADV, |adv| {
-        adv.with_pause(PAUSE_OFFER.sym).with_asm_dir(PAUSE_OFFER.asym)
+        adv.with_pause(PAUSE_OFFER.sym)
+            .with_asm_dir(PAUSE_OFFER.asym)
     });
     bar.update(PCS_LCTL, |lctl| {
         lctl.with_flv(false)

@@ -187,6 +187,15 @@ impl QueueRegs {
     }
 }
 
+/// Disables all queues of all pools.
+pub(crate) fn disable_all(bar: &Bar0) {
+    for queue in 0..2 * POOLS {
+        put::<RXDCTL>(bar, queue, 0);
+        put::<TXDCTL>(bar, queue, 0);
+    }
+    super::flush(bar);
+}
+
 /// Lets the transmit engine run. The queue that a reset enables by default is stopped before.
 pub(crate) fn start_transmit(bar: &Bar0) {
     const COLLISION_THRESHOLD: u32 = 15;

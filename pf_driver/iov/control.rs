@@ -118,7 +118,13 @@ impl Adapter {
         entry.config.port_vlan = port_vlan.map(|port| port.vid);
         drop(guard);
         match port_vlan {
-            Some(_) => netdev_info!(self.ndev, "VF {} is in VLAN {}, priority {}\n", vf, vlan, qos),
+            Some(_) => netdev_info!(
+                self.ndev,
+                "VF {} is in VLAN {}, priority {}\n",
+                vf,
+                vlan,
+                qos
+            ),
             None => netdev_info!(self.ndev, "VF {} is in no VLAN of the host's\n", vf),
         }
         Ok(())
@@ -158,10 +164,13 @@ impl Adapter {
     /// [`EINVAL`] without such a VF.
     pub(crate) fn set_vf_spoofchk(&self, vf: u32, on: bool) -> Result {
         let index = usize::try_from(vf)?;
-        self.control.lock().switch.change_vf(&self.bar, index, |pool| {
-            pool.spoof_check = on;
-            Ok(())
-        })
+        self.control
+            .lock()
+            .switch
+            .change_vf(&self.bar, index, |pool| {
+                pool.spoof_check = on;
+                Ok(())
+            })
     }
 
     /// How a VF is set up: what the hardware has.

@@ -86,7 +86,11 @@ pub(crate) fn configure(
 /// Divides the card into pools for `count` VFs.
 pub(crate) fn prepare(adapter: &Arc<Adapter>, count: u16) -> Result {
     let rtnl = rtnl_lock();
-    adapter.relayout(rtnl.device(&adapter.ndev), Layout::Pools, usize::from(count))
+    adapter.relayout(
+        rtnl.device(&adapter.ndev),
+        Layout::Pools,
+        usize::from(count),
+    )
 }
 
 /// Gives the whole card back to the PF.

@@ -133,7 +133,9 @@ pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
         } else {
             let millis = wait.div_ceil(1000);
             let millis = i64::try_from(millis).unwrap_or(i64::from(i32::MAX));
-            this.works.mailbox_timer.queue_after(Delta::from_millis(millis));
+            this.works
+                .mailbox_timer
+                .queue_after(Delta::from_millis(millis));
         }
     }
 }

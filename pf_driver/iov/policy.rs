@@ -75,7 +75,12 @@ pub(crate) fn mac_in_use(switch: &Switch, vfs: &[Vf], but: usize, mac: MacAddr) 
     }
     let reserved = |vf: &Vf| vf.config.mac == Some(mac) || vf.default_mac == Some(mac);
     let others = |(vf, _): &(usize, &Vf)| *vf != but;
-    if vfs.iter().enumerate().filter(others).any(|(_, vf)| reserved(vf)) {
+    if vfs
+        .iter()
+        .enumerate()
+        .filter(others)
+        .any(|(_, vf)| reserved(vf))
+    {
         return true;
     }
     switch

@@ -2,14 +2,9 @@
 
 //! The switch's registers as they are to be: computed as a whole from the wanted state, so that a
 //! reset of the device, a message from a VF and the administrator cannot disagree about them.
-//!
-//! The hardware gets what differs from what it has. A change narrows before it widens: what a pool
-//! loses is taken away first, and a pool is opened when everything else of it is in place.
+//! [`super::write`] gives them to the hardware.
 
-use kernel::{
-    io::Io,
-    prelude::*, //
-};
+use kernel::prelude::*;
 
 use super::state::{
     add_hash,
@@ -20,46 +15,27 @@ use super::state::{
     VlanBits, //
 };
 use crate::{
-    hw::{
-        put,
-        queue::{
-            Layout,
-            PF_POOL, //
-        }, //
+    hw::queue::{
+        Layout,
+        PF_POOL, //
     },
     kapi::net::MacAddress,
     mbox::types::MaxFrame,
     regs::{
         filter::{
             mrqe,
-            MRQC,
-            MTA,
             MTA_REGS,
-            RAH,
-            RAH2,
-            RAL,
-            RAL2,
             RAR_ENTRIES,
             RCTL,
-            RLPML,
-            VFTA,
             VFTA_REGS, //
         },
-        general::CTRL,
         iov::{
             DTXSWC,
             POOLS,
-            RPLOLR,
-            VFRE,
-            VFTE,
-            VLVF,
             VLVF_ENTRIES,
             VMOLR,
-            VMVIR,
             VT_CTL, //
-        },
-        queue::QDE,
-        Bar0, //
+        }, //
     }, //
 };
 
@@ -69,20 +45,21 @@ const PF_BIT: u32 = 1 << PF_POOL;
 /// An entry of the receive address table: an address and the pools that receive it. Free without
 /// pools.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct RarEntry {
-    mac: MacAddress,
-    pools: u32,
+pub(super) struct RarEntry {
+    pub(super) mac: MacAddress,
+    pub(super) pools: u32,
 }
 
 /// An entry of the VLAN to pool filter. Free without pools.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-struct VlvfEntry {
-    vid: u16,
-    pools: u32,
+pub(super) struct VlvfEntry {
+    pub(super) vid: u16,
+    pub(super) pools: u32,
 }
 
 impl VlvfEntry {
-    fn raw(self) -> u32 {
+    /// The register.
+    pub(super) fn raw(self) -> u32 {
         const VALID: u32 = 1 << 31;
         if self.pools == 0 {
             return 0;
@@ -93,22 +70,22 @@ impl VlvfEntry {
 
 /// The registers.
 pub(crate) struct Image {
-    rar: [RarEntry; RAR_ENTRIES],
-    vlvf: [VlvfEntry; VLVF_ENTRIES],
-    vfta: VlanBits,
-    mta: HashBits,
-    vmolr: [u32; POOLS],
-    vmvir: [u32; POOLS],
+    pub(super) rar: [RarEntry; RAR_ENTRIES],
+    pub(super) vlvf: [VlvfEntry; VLVF_ENTRIES],
+    pub(super) vfta: VlanBits,
+    pub(super) mta: HashBits,
+    pub(super) vmolr: [u32; POOLS],
+    pub(super) vmvir: [u32; POOLS],
     /// Pools that may send and receive: VFTE and VFRE.
-    open: u32,
-    mrqc: u32,
-    vt_ctl: u32,
-    dtxswc: u32,
-    qde: u32,
-    rlpml: u32,
-    rctl: u32,
+    pub(super) open: u32,
+    pub(super) mrqc: u32,
+    pub(super) vt_ctl: u32,
+    pub(super) dtxswc: u32,
+    pub(super) qde: u32,
+    pub(super) rlpml: u32,
+    pub(super) rctl: u32,
     /// CTRL.VME, for the PF without pools.
-    strip_vlans: bool,
+    pub(super) strip_vlans: bool,
 }
 
 impl Image {
@@ -198,12 +175,18 @@ impl Image {
     }
 
     fn place_mac(&mut self, old: &Self, mac: &MacAddress, pools: u32) -> Result {
-        let known = self.rar.iter_mut().find(|slot| slot.pools != 0 && slot.mac == *mac);
+        let known = self
+            .rar
+            .iter_mut()
+            .find(|slot| slot.pools != 0 && slot.mac == *mac);
         if let Some(slot) = known {
             slot.pools |= pools;
             return Ok(());
         }
-        let before = old.rar.iter().position(|slot| slot.pools != 0 && slot.mac == *mac);
+        let before = old
+            .rar
+            .iter()
+            .position(|slot| slot.pools != 0 && slot.mac == *mac);
         let slot = match before {
             Some(index) if self.rar.get(index).is_some_and(|slot| slot.pools == 0) => index,
             _ => self.free_rar(old).ok_or(ENOSPC)?,
@@ -268,11 +251,18 @@ impl Image {
             *word |= 1 << (vid & 31);
         }
         let taken = |entry: &VlvfEntry| entry.pools != 0;
-        if let Some(entry) = self.vlvf.iter_mut().find(|entry| taken(entry) && entry.vid == vid) {
+        if let Some(entry) = self
+            .vlvf
+            .iter_mut()
+            .find(|entry| taken(entry) && entry.vid == vid)
+        {
             entry.pools |= pools;
             return Ok(());
         }
-        let before = old.vlvf.iter().position(|entry| taken(entry) && entry.vid == vid);
+        let before = old
+            .vlvf
+            .iter()
+            .position(|entry| taken(entry) && entry.vid == vid);
         let free = |index: &usize| self.vlvf.get(*index).is_some_and(|entry| !taken(entry));
         let unused = |index: &usize| old.vlvf.get(*index).is_some_and(|entry| !taken(entry));
         let index = before
@@ -339,124 +329,6 @@ impl Image {
             .with_mpe(pf.promiscuous || pf.all_multicast || vf_all)
             .with_vfe(filter_vlans)
             .into_raw();
-    }
-
-    /// Brings the hardware from `old` to this; without `old`, from whatever it is in.
-    pub(crate) fn write(&self, bar: &Bar0, old: Option<&Self>) {
-        let opened = old.map_or(0, |old| old.open);
-        if old.is_none() || self.open & opened != opened {
-            bar.write_reg(VFTE::from(self.open & opened));
-            bar.write_reg(VFRE::from(self.open & opened));
-        }
-        // What may be sent comes before the pools that send.
-        let differs = |field: fn(&Self) -> u32| old.is_none_or(|old| field(old) != field(self));
-        if differs(|image| image.dtxswc) {
-            bar.write_reg(DTXSWC::from(self.dtxswc));
-        }
-        for pool in 0..POOLS {
-            write_one::<VMVIR>(bar, pool, &self.vmvir, old.map(|old| &old.vmvir));
-        }
-        if differs(|image| image.qde) {
-            bar.write_reg(QDE::from(self.qde));
-        }
-        if differs(|image| image.mrqc) {
-            bar.write_reg(MRQC::from(self.mrqc));
-        }
-        if differs(|image| image.vt_ctl) {
-            bar.write_reg(VT_CTL::from(self.vt_ctl));
-        }
-        if differs(|image| image.rlpml) {
-            bar.write_reg(RLPML::from(self.rlpml));
-        }
-        if differs(|image| image.strip_vlans.into()) {
-            bar.update(CTRL, |ctrl| ctrl.with_vme(self.strip_vlans));
-        }
-        if old.is_none() {
-            // Replicated frames lose their tag in all pools alike.
-            bar.write_reg(RPLOLR::zeroed().with_strvlan(true).with_strcrc(true));
-        }
-        self.write_tables(bar, old);
-        if differs(|image| image.open) {
-            bar.write_reg(VFRE::from(self.open));
-            bar.write_reg(VFTE::from(self.open));
-        }
-        if differs(|image| image.rctl) {
-            bar.write_reg(RCTL::from(self.rctl));
-        }
-    }
-
-    fn write_tables(&self, bar: &Bar0, old: Option<&Self>) {
-        self.write_rars(bar, old);
-        // Entries that narrow before entries that widen: a VLAN may have moved.
-        for widen in [false, true] {
-            for index in 0..VLVF_ENTRIES {
-                let new = self.vlvf.get(index).copied().unwrap_or_default();
-                let now = old.and_then(|old| old.vlvf.get(index)).copied();
-                if now != Some(new) && (new.pools != 0) == widen {
-                    put::<VLVF>(bar, index, new.raw());
-                }
-            }
-        }
-        for register in 0..VFTA_REGS {
-            write_one::<VFTA>(bar, register, &self.vfta, old.map(|old| &old.vfta));
-        }
-        for register in 0..MTA_REGS {
-            write_one::<MTA>(bar, register, &self.mta, old.map(|old| &old.mta));
-        }
-        for pool in 0..POOLS {
-            write_one::<VMOLR>(bar, pool, &self.vmolr, old.map(|old| &old.vmolr));
-        }
-    }
-
-    fn write_rars(&self, bar: &Bar0, old: Option<&Self>) {
-        for (index, new) in self.rar.iter().enumerate() {
-            let now = old.and_then(|old| old.rar.get(index));
-            if now == Some(new) {
-                continue;
-            }
-            let same_mac = now.is_some_and(|now| now.mac == new.mac);
-            let [a, b, c, d, e, f] = new.mac;
-            let low = u32::from_le_bytes([a, b, c, d]);
-            let high = u32::from_le_bytes([e, f, 0, 0])
-                | new.pools << 18
-                | u32::from(new.pools != 0) << 31;
-            // An address that is half the old and half the new one must not be valid.
-            if !same_mac {
-                write_rar(bar, index, None, 0);
-            }
-            write_rar(bar, index, Some(low), high);
-        }
-    }
-}
-
-fn write_rar(bar: &Bar0, index: usize, low: Option<u32>, high: u32) {
-    match index.checked_sub(16) {
-        None => {
-            if let Some(low) = low {
-                put::<RAL>(bar, index, low);
-            }
-            put::<RAH>(bar, index, high);
-        }
-        Some(index) => {
-            if let Some(low) = low {
-                put::<RAL2>(bar, index, low);
-            }
-            put::<RAH2>(bar, index, high);
-        }
-    }
-}
-
-/// Writes one register of an array if it differs.
-fn write_one<T>(bar: &Bar0, index: usize, new: &[u32], old: Option<&impl AsRef<[u32]>>)
-where
-    T: kernel::io::register::RegisterArray<Storage = u32> + From<u32>,
-    u32: From<T>,
-{
-    let Some(&value) = new.get(index) else {
-        return;
-    };
-    if old.and_then(|old| old.as_ref().get(index)) != Some(&value) {
-        put::<T>(bar, index, value);
     }
 }
 

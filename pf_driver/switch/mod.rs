@@ -7,6 +7,7 @@
 
 pub(crate) mod image;
 pub(crate) mod state;
+mod write;
 
 use kernel::prelude::*;
 

@@ -216,7 +216,9 @@ impl VfPool {
 
     /// The VLAN that the VF cannot leave. VLAN 0 with a priority confines nothing.
     pub(crate) fn confining_vlan(&self) -> Option<VlanId> {
-        self.port_vlan.map(|port| port.vid).filter(|vid| !vid.is_zero())
+        self.port_vlan
+            .map(|port| port.vid)
+            .filter(|vid| !vid.is_zero())
     }
 
     /// The device was reset: back to what the mailbox server kept.
