@@ -79,7 +79,7 @@ check: modules ## Every test; prints its totals
 
 # The stages of `make check`, in this order. Each is a target check-STAGE here, which prints
 # TAP or what cargo test prints; scripts/check.sh adds up.
-CHECK_STAGES := tools lint mbox datapath fuzz vm
+CHECK_STAGES := tools lint mbox datapath kapi fuzz vm
 
 .PHONY: check-tools
 check-tools:
@@ -97,6 +97,10 @@ check-mbox:
 .PHONY: check-datapath
 check-datapath:
 	@$(IN_TREE) $(MAKE) -C datapath test
+
+.PHONY: check-kapi
+check-kapi:
+	@$(IN_TREE) $(MAKE) -C kapi test
 
 .PHONY: check-fuzz
 check-fuzz:
