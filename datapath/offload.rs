@@ -210,7 +210,7 @@ impl Frame {
 /// Bytes that a frame puts on the wire, without FCS and preamble: headers count once per segment.
 #[inline]
 pub const fn wire_bytes(len: u32, segments: u32, header_len: u32) -> u32 {
-    len + segments.saturating_sub(1) * header_len
+    len.wrapping_add(segments.saturating_sub(1).wrapping_mul(header_len))
 }
 
 /// What the headers of a frame leave of the offloads.

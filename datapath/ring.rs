@@ -49,7 +49,7 @@ impl RingSize {
     /// The index after `index`.
     #[inline]
     pub const fn next(self, index: u16) -> u16 {
-        let next = index + 1;
+        let next = index.wrapping_add(1);
         if next >= self.0 {
             0
         } else {
@@ -57,12 +57,12 @@ impl RingSize {
         }
     }
 
-    /// The index `distance` behind `index`, both smaller than the ring.
+    /// The index `distance` behind `index`, both smaller than the ring: nothing can wrap.
     #[inline]
     pub const fn add(self, index: u16, distance: u16) -> u16 {
-        let sum = index + distance;
+        let sum = index.wrapping_add(distance);
         if sum >= self.0 {
-            sum - self.0
+            sum.wrapping_sub(self.0)
         } else {
             sum
         }
@@ -115,8 +115,8 @@ impl Iterator for Chunks {
             return None;
         }
         let piece = (self.offset, self.len.min(MAX_DATA_PER_DESC));
-        self.offset += piece.1;
-        self.len -= piece.1;
+        self.offset = self.offset.wrapping_add(piece.1);
+        self.len = self.len.wrapping_sub(piece.1);
         Some(piece)
     }
 }

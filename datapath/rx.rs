@@ -170,7 +170,7 @@ impl<H: Hw> RxQueue<H> {
             self.ring.write(index * DESC_WORDS + 1, high);
             *place = Some(page);
             self.next_fill = self.size.next(self.next_fill);
-            self.empty -= 1;
+            self.empty = self.empty.wrapping_sub(1);
         }
         if failed {
             self.counters.rx.alloc_failed.add(1);
@@ -211,12 +211,12 @@ impl<H: Hw> RxQueue<H> {
             let Some(page) = self.take_page() else {
                 break;
             };
-            descs -= 1;
+            descs = descs.wrapping_sub(1);
             self.append(page, status);
             if !status.end_of_packet() {
                 continue;
             }
-            frames += 1;
+            frames = usize::wrapping_add(frames, 1);
             if let Some(skb) = self.finish(status, features) {
                 self.deliver(skb, status, at, dev, features, &mut batch, ctx);
             }
@@ -238,7 +238,7 @@ impl<H: Hw> RxQueue<H> {
     fn take_page(&mut self) -> Option<PoolPage> {
         let page = self.pages.get_mut(usize::from(self.next_clean))?.take()?;
         self.next_clean = self.size.next(self.next_clean);
-        self.empty += 1;
+        self.empty = self.empty.wrapping_add(1);
         Some(page)
     }
 
@@ -305,8 +305,8 @@ impl<H: Hw> RxQueue<H> {
         ctx: &mut PollContext<'_>,
     ) {
         let len = skb.len();
-        batch.packets += 1;
-        batch.bytes += len;
+        batch.packets = batch.packets.wrapping_add(1);
+        batch.bytes = batch.bytes.wrapping_add(len);
         let mut meta = RxMeta::default();
         match status.checksum(len) {
             _ if !features.contains(Features::RXCSUM) => batch.csum_none += 1,

@@ -74,24 +74,37 @@ pub(super) const WAKE_AT: usize = 2 * FRAME_DESCS;
 // The smallest ring can hold what a woken queue needs, so that a stopped queue is always woken.
 const _: () = assert!(WAKE_AT + GAP <= RingSize::MIN as usize);
 
-/// A frame on the ring. It lies in the slot of its last descriptor.
-pub(super) struct Sent {
-    /// The frame.
-    pub(super) skb: SkBuff,
-    /// Bytes on the wire.
-    pub(super) bytes: u32,
-    /// Frames on the wire.
-    pub(super) segments: u16,
-}
-
-/// What belongs to one descriptor.
+/// What belongs to one descriptor. 32 bytes, so that two share a cache line.
 pub(super) struct Slot {
     /// What the device reads there; for a buffer of several descriptors, in the first of them.
     pub(super) mapping: Option<Mapping>,
+    /// In the last slot of a frame: the frame.
+    pub(super) skb: Option<SkBuff>,
+    /// In the last slot of a frame: its bytes on the wire.
+    pub(super) bytes: u32,
+    /// In the last slot of a frame: the frames on the wire that it becomes.
+    pub(super) segments: u16,
     /// In the first slot of a frame: the frame's descriptors.
     pub(super) descs: u16,
-    /// In the last slot of a frame: the frame.
-    pub(super) sent: Option<Sent>,
+}
+
+const _: () = assert!(core::mem::size_of::<Slot>() == 32);
+
+/// What is accounted for a frame.
+#[derive(Clone, Copy)]
+struct Tally {
+    /// Bytes on the wire.
+    bytes: u32,
+    /// Frames on the wire.
+    segments: u16,
+}
+
+impl Tally {
+    /// For the slots before the last one of a frame.
+    const NONE: Self = Self {
+        bytes: 0,
+        segments: 0,
+    };
 }
 
 /// Why a frame was dropped. The counters tell; nobody waits for an answer.
@@ -148,7 +161,7 @@ impl<H: Hw> TxProducer<H> {
             // No header, or so scattered that it would wait for ever: not a frame of the stack's.
             return self.drop_one();
         }
-        if queue.maybe_stop(|| self.room(), needed, needed) {
+        if self.short_of(needed) && queue.maybe_stop(|| self.room(), needed, needed) {
             self.counters.xmit.busy.add(1);
             self.flush();
             return TxVerdict::Busy(skb);
@@ -157,7 +170,7 @@ impl<H: Hw> TxProducer<H> {
             return self.drop_one();
         };
         self.unkicked = true;
-        if queue.maybe_stop(|| self.room(), STOP_BELOW, WAKE_AT) {
+        if self.short_of(STOP_BELOW) && queue.maybe_stop(|| self.room(), STOP_BELOW, WAKE_AT) {
             self.counters.xmit.stop.add(1);
         }
         // BQL must know of the frame before the hardware does.
@@ -174,6 +187,17 @@ impl<H: Hw> TxProducer<H> {
         self.counters.xmit.dropped.add(1);
         self.flush();
         TxVerdict::Ok
+    }
+
+    /// Whether fewer than `descs` descriptors can be filled. Looks at what the consumer writes only
+    /// if it must, so that its cache line stays where it is.
+    #[inline]
+    fn short_of(&mut self, descs: usize) -> bool {
+        if self.slots.known_free() >= descs + GAP {
+            return false;
+        }
+        self.slots.refresh();
+        self.room() < descs
     }
 
     /// Descriptors that can be filled.
@@ -216,11 +240,14 @@ impl<H: Hw> TxProducer<H> {
     #[inline]
     fn post(&mut self, mut skb: SkBuff, info: &TxInfo, data: usize) -> Result<u32, Dropped> {
         let (plan, segments) = self.plan(&mut skb, info)?;
-        let bytes = wire_bytes(info.len(), u32::from(segments), plan.header_len);
+        let tally = Tally {
+            bytes: wire_bytes(info.len(), u32::from(segments), plan.header_len),
+            segments,
+        };
         let mut posting = Posting::new(self, &plan, data);
         let done = posting
             .context(&plan)
-            .and_then(|()| posting.data(skb, info, bytes, segments));
+            .and_then(|()| posting.data(skb, info, tally));
         match done {
             Ok(()) => self.slots.commit(),
             Err(Dropped) => {
@@ -228,7 +255,7 @@ impl<H: Hw> TxProducer<H> {
                 return Err(Dropped);
             }
         }
-        Ok(bytes)
+        Ok(tally.bytes)
     }
 
     /// Takes back what was staged of a frame.
@@ -324,20 +351,23 @@ impl<'a, H: Hw> Posting<'a, H> {
     }
 
     /// Writes one descriptor and stages its slot.
-    #[inline]
+    #[inline(always)]
     fn put(
         &mut self,
         [low, high]: [u64; DESC_WORDS],
         mapping: Option<Mapping>,
-        sent: Option<Sent>,
+        skb: Option<SkBuff>,
+        tally: Tally,
     ) -> Result<(), Dropped> {
-        let at = self.to.slots.next_index() * DESC_WORDS;
+        let at = self.to.slots.next_index().wrapping_mul(DESC_WORDS);
         self.to.ring.write(at, low);
-        self.to.ring.write(at + 1, high);
+        self.to.ring.write(at | 1, high);
         let slot = Slot {
             mapping,
+            skb,
+            bytes: tally.bytes,
+            segments: tally.segments,
             descs: mem::take(&mut self.head),
-            sent,
         };
         self.to.slots.stage(slot).map_err(|slot| {
             // There was room for all; the mapping must not be lost all the same.
@@ -352,50 +382,45 @@ impl<'a, H: Hw> Posting<'a, H> {
     #[inline]
     fn context(&mut self, plan: &Plan) -> Result<(), Dropped> {
         match (self.load, plan.context) {
-            (Some(index), Some(context)) => self.put(context.words(index), None, None),
+            (Some(index), Some(context)) => self.put(context.words(index), None, None, Tally::NONE),
             _ => Ok(()),
         }
     }
 
     /// Maps the frame's buffers and writes their descriptors.
     #[inline]
-    fn data(
-        &mut self,
-        skb: SkBuff,
-        info: &TxInfo,
-        bytes: u32,
-        segments: u16,
-    ) -> Result<(), Dropped> {
-        let mut mapping = skb.map_head(&self.to.mapper, info).map_err(|_| Dropped)?;
+    fn data(&mut self, skb: SkBuff, info: &TxInfo, tally: Tally) -> Result<(), Dropped> {
+        let mut mapping = skb.map_head(&self.to.mapper).map_err(|_| Dropped)?;
         for index in 0..info.nr_frags() {
-            self.buffer(mapping, None)?;
+            self.buffer(mapping, None, Tally::NONE)?;
             mapping = skb.map_frag(&self.to.mapper, index).map_err(|_| Dropped)?;
         }
         skb.tx_timestamp();
-        let sent = Sent {
-            skb,
-            bytes,
-            segments,
-        };
-        self.buffer(mapping, Some(sent))
+        self.buffer(mapping, Some(skb), tally)
     }
 
     /// Writes the descriptors of one buffer. With the last buffer comes the frame itself.
-    #[inline]
-    fn buffer(&mut self, mapping: Mapping, mut sent: Option<Sent>) -> Result<(), Dropped> {
+    #[inline(always)]
+    fn buffer(
+        &mut self,
+        mapping: Mapping,
+        mut skb: Option<SkBuff>,
+        tally: Tally,
+    ) -> Result<(), Dropped> {
         let addr = mapping.addr();
         let mut pieces = Chunks::new(mapping.len());
         let mut mapping = Some(mapping);
         while let Some((offset, len)) = pieces.next() {
-            self.left -= 1;
+            self.left = self.left.wrapping_sub(1);
             let mut cmd = self.cmd;
             if self.left == 0 {
                 cmd = cmd.last();
             }
-            let words = data_desc(addr + u64::from(offset), len, cmd, self.olinfo);
+            let from = addr.wrapping_add(u64::from(offset));
+            let words = data_desc(from, len, cmd, self.olinfo);
             self.olinfo = Olinfo::NONE;
-            let sent = if pieces.is_empty() { sent.take() } else { None };
-            self.put(words, mapping.take(), sent)?;
+            let skb = if pieces.is_empty() { skb.take() } else { None };
+            self.put(words, mapping.take(), skb, tally)?;
         }
         Ok(())
     }

@@ -95,10 +95,10 @@ impl TxConsumer {
                 if let Some(mapping) = slot.mapping {
                     self.mapper.unmap(mapping);
                 }
-                if let Some(sent) = slot.sent {
-                    packets += u32::from(sent.segments);
-                    bytes += sent.bytes;
-                    sent.skb.consume(ctx);
+                if let Some(skb) = slot.skb {
+                    packets = u32::wrapping_add(packets, u32::from(slot.segments));
+                    bytes = u32::wrapping_add(bytes, slot.bytes);
+                    skb.consume(ctx);
                 }
             }
         }
@@ -131,9 +131,8 @@ impl TxConsumer {
             if let Some(mapping) = slot.mapping {
                 self.mapper.unmap(mapping);
             }
-            if let Some(sent) = slot.sent {
+            if slot.skb.is_some() {
                 self.counters.xmit.dropped.add(1);
-                drop(sent.skb);
             }
         }
         self.slots.release();

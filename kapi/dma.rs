@@ -4,6 +4,8 @@
 //!
 //! C header: [`include/linux/dma-mapping.h`](srctree/include/linux/dma-mapping.h)
 
+use core::num::NonZero;
+
 use kernel::{
     device::{
         self,
@@ -11,18 +13,18 @@ use kernel::{
     },
     dma::Coherent,
     prelude::*,
-    sync::{
-        aref::ARef,
-        barrier::{
-            dma_mb,
-            Read,
-            Write, //
-        },
-    },
+    sync::aref::ARef,
     transmute::{
         AsBytes,
         FromBytes, //
     }, //
+};
+
+#[cfg(not(CONFIG_X86_64))]
+use kernel::sync::barrier::{
+    dma_mb,
+    Read,
+    Write, //
 };
 
 use super::bindings;
@@ -31,6 +33,10 @@ use super::bindings;
 /// after.
 #[inline]
 pub fn dma_rmb() {
+    // The helper that `dma_mb` calls is but a compiler barrier there; loads are ordered anyway.
+    #[cfg(CONFIG_X86_64)]
+    core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+    #[cfg(not(CONFIG_X86_64))]
     dma_mb(Read)
 }
 
@@ -38,6 +44,10 @@ pub fn dma_rmb() {
 /// is written after.
 #[inline]
 pub fn dma_wmb() {
+    // As above: stores to cacheable memory are ordered.
+    #[cfg(CONFIG_X86_64)]
+    core::sync::atomic::compiler_fence(core::sync::atomic::Ordering::SeqCst);
+    #[cfg(not(CONFIG_X86_64))]
     dma_mb(Write)
 }
 
@@ -129,7 +139,7 @@ impl Mapper {
     #[inline]
     pub fn unmap(&self, mapping: Mapping) {
         // SAFETY: The device is referenced, the mapping is live and consumed here.
-        unsafe { bindings::kapi_dma_unmap_to_device(self.as_raw(), mapping.addr, mapping.len) };
+        unsafe { bindings::kapi_dma_unmap_to_device(self.as_raw(), mapping.addr, mapping.len()) };
     }
 }
 
@@ -137,7 +147,7 @@ impl Mapper {
 #[must_use = "a mapping that is dropped is leaked"]
 pub struct Mapping {
     addr: u64,
-    len: u32,
+    len: NonZero<u32>,
 }
 
 impl Mapping {
@@ -148,7 +158,7 @@ impl Mapping {
     /// `addr` was returned by a mapping of `len` bytes with `DMA_TO_DEVICE`, and is not described
     /// by another value.
     #[inline]
-    pub(in crate::kapi) unsafe fn to_device(addr: u64, len: u32) -> Self {
+    pub(in crate::kapi) unsafe fn to_device(addr: u64, len: NonZero<u32>) -> Self {
         Self { addr, len }
     }
 
@@ -162,6 +172,6 @@ impl Mapping {
     #[inline]
     #[expect(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> u32 {
-        self.len
+        self.len.get()
     }
 }

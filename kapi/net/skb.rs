@@ -7,7 +7,11 @@
 
 use core::{
     mem::ManuallyDrop,
-    ptr::NonNull, //
+    num::NonZero,
+    ptr::{
+        addr_of,
+        NonNull, //
+    }, //
 };
 
 use kernel::{
@@ -51,6 +55,9 @@ unsafe impl Send for SkBuff {}
 /// Page fragments that an skb has at most.
 pub const MAX_FRAGS: u32 = bindings::KAPI_MAX_SKB_FRAGS;
 
+/// Where an SCTP header has its CRC32c.
+const SCTP_CSUM_OFFSET: u16 = 8;
+
 /// A request to compute a checksum.
 #[derive(Clone, Copy)]
 pub struct TxChecksum {
@@ -65,86 +72,84 @@ pub struct TxChecksum {
 /// What the transmit path wants to know of a frame.
 #[derive(Clone, Copy)]
 pub struct TxInfo {
-    raw: bindings::kapi_tx_info,
+    len: u32,
+    headlen: u32,
+    nr_frags: u32,
+    max_frag: u32,
+    protocol: u16,
+    l3_offset: u16,
+    vlan: Option<u16>,
+    checksum: Option<TxChecksum>,
+    gso: Option<(u16, u16)>,
+    has_fcs: bool,
+    tx_flags: u8,
 }
 
 impl TxInfo {
-    const fn flag(&self, flag: u32) -> bool {
-        // CAST: The flags fill a byte.
-        self.raw.flags & flag as u8 != 0
-    }
-
     /// Bytes of the frame.
     #[inline]
-    #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
     pub fn len(&self) -> u32 {
-        self.raw.len
+        self.len
     }
 
     /// Bytes of it in the linear part.
     #[inline]
     pub fn headlen(&self) -> u32 {
-        self.raw.headlen
+        self.headlen
     }
 
     /// Page fragments that follow the linear part.
     #[inline]
     pub fn nr_frags(&self) -> u32 {
-        u32::from(self.raw.nr_frags)
+        self.nr_frags
     }
 
     /// Bytes of the largest page fragment.
     #[inline]
     pub fn max_frag(&self) -> u32 {
-        self.raw.max_frag
+        self.max_frag
     }
 
     /// EtherType, host byte order.
     #[inline]
     pub fn protocol(&self) -> u16 {
-        self.raw.protocol
+        self.protocol
     }
 
     /// Offset of the network header.
     #[inline]
     pub fn l3_offset(&self) -> u16 {
-        self.raw.l3_offset
+        self.l3_offset
     }
 
     /// The VLAN tag (TCI) to insert.
     #[inline]
     pub fn vlan(&self) -> Option<u16> {
-        self.flag(bindings::KAPI_TX_VLAN)
-            .then_some(self.raw.vlan_tci)
+        self.vlan
     }
 
     /// The checksum to compute.
     #[inline]
     pub fn checksum(&self) -> Option<TxChecksum> {
-        self.flag(bindings::KAPI_TX_CSUM).then_some(TxChecksum {
-            start: self.raw.csum_start,
-            offset: self.raw.csum_offset,
-            sctp: self.flag(bindings::KAPI_TX_SCTP_CRC),
-        })
+        self.checksum
     }
 
     /// Payload bytes a segment and number of segments, of a frame to be segmented.
     #[inline]
     pub fn gso(&self) -> Option<(u16, u16)> {
-        self.flag(bindings::KAPI_TX_GSO)
-            .then_some((self.raw.gso_size, self.raw.gso_segs))
+        self.gso
     }
 
     /// The last four bytes of the frame are the sender's own FCS.
     #[inline]
     pub fn has_fcs(&self) -> bool {
-        self.flag(bindings::KAPI_TX_NO_FCS)
+        self.has_fcs
     }
 
     /// The sender wants the hardware's time of transmission.
     #[inline]
     pub fn wants_hw_timestamp(&self) -> bool {
-        self.flag(bindings::KAPI_TX_HWTSTAMP)
+        u32::from(self.tx_flags) & bindings::KAPI_HW_TSTAMP != 0
     }
 }
 
@@ -222,37 +227,92 @@ impl SkBuff {
         self.len() == 0
     }
 
-    /// Gathers what the transmit path needs.
+    /// The part of the data that describes fragments and segmentation.
+    #[inline]
+    fn shared_info(&self) -> *const bindings::skb_shared_info {
+        let skb = self.as_raw();
+        // SAFETY: By the type invariant; `end` is an offset on 64-bit machines, and there it lies.
+        unsafe { (*skb).head.add((*skb).end as usize) }
+            .cast_const()
+            .cast()
+    }
+
+    /// Number of page fragments.
+    #[inline]
+    fn nr_frags(&self) -> u32 {
+        // SAFETY: Valid as long as the skb.
+        u32::from(unsafe { (*self.shared_info()).nr_frags })
+    }
+
+    /// Gathers what the transmit path needs. Reads the fields in place, as C's inlines do.
     #[inline]
     pub fn tx_info(&self) -> TxInfo {
-        let mut raw = bindings::kapi_tx_info::default();
-        // SAFETY: By the type invariant; `raw` is writable.
-        unsafe { bindings::kapi_skb_tx_info(self.as_raw(), &mut raw) };
-        TxInfo { raw }
+        let skb = self.as_raw();
+        let shinfo = self.shared_info();
+        let nr_frags = self.nr_frags();
+        let max_frag = (0..nr_frags).fold(0, |max, index| self.frag_len(index).max(max));
+        // SAFETY: By the type invariant. Nobody writes these fields while the frame is being sent;
+        // `dataref` and others that clones change are not touched.
+        unsafe {
+            let fields = (*skb).__bindgen_anon_4.__bindgen_anon_1.as_ref();
+            // CAST: Offsets into the linear part, which has less than 64 KiB before the headers.
+            let data = (*skb).data.offset_from((*skb).head) as u16;
+            let sum = fields.__bindgen_anon_1.__bindgen_anon_1;
+            let vlan = fields.__bindgen_anon_2;
+            let partial = u32::from(fields.ip_summed()) == bindings::KAPI_CSUM_PARTIAL;
+            let gso_size = (*shinfo).gso_size;
+            TxInfo {
+                len: (*skb).len,
+                headlen: (*skb).len.wrapping_sub((*skb).data_len),
+                nr_frags,
+                max_frag,
+                protocol: u16::from_be(fields.protocol),
+                l3_offset: fields.network_header.wrapping_sub(data),
+                vlan: (vlan.vlan_all != 0).then_some(vlan.__bindgen_anon_1.vlan_tci),
+                checksum: partial.then(|| TxChecksum {
+                    start: sum.csum_start.wrapping_sub(data),
+                    offset: sum.csum_offset,
+                    sctp: sum.csum_offset == SCTP_CSUM_OFFSET && bindings::kapi_skb_is_sctp(skb),
+                }),
+                gso: (gso_size != 0).then(|| (gso_size, (*shinfo).gso_segs)),
+                has_fcs: fields.no_fcs() != 0,
+                tx_flags: (*shinfo).tx_flags,
+            }
+        }
     }
 
     /// Tells where the headers lie.
     #[inline]
     pub fn tx_headers(&self) -> TxHeaders {
-        let mut raw = bindings::kapi_tx_headers::default();
-        // SAFETY: By the type invariant; `raw` is writable.
-        unsafe { bindings::kapi_skb_tx_headers(self.as_raw(), &mut raw) };
-        TxHeaders {
-            l3_offset: raw.l3_offset,
-            l4_offset: raw.l4_offset,
-            encapsulated: raw.encapsulated,
+        let skb = self.as_raw();
+        // SAFETY: By the type invariant.
+        unsafe {
+            let fields = (*skb).__bindgen_anon_4.__bindgen_anon_1.as_ref();
+            // CAST: As in `tx_info()`.
+            let data = (*skb).data.offset_from((*skb).head) as u16;
+            let sum = fields.__bindgen_anon_1.__bindgen_anon_1;
+            TxHeaders {
+                l3_offset: u32::from(fields.network_header.wrapping_sub(data)),
+                l4_offset: u32::from(sum.csum_start.wrapping_sub(data)),
+                encapsulated: fields.encapsulation() != 0,
+            }
         }
     }
 
     /// Bytes of page fragment `index`; zero if there is no such fragment.
     #[inline]
     pub fn frag_len(&self, index: u32) -> u32 {
-        // SAFETY: By the type invariant.
-        if index >= unsafe { bindings::kapi_skb_frags(self.as_raw()) } {
+        if index >= self.nr_frags().min(MAX_FRAGS) {
             return 0;
         }
-        // SAFETY: By the type invariant, and the index was checked.
-        unsafe { bindings::kapi_skb_frag_len(self.as_raw(), index) }
+        let shinfo = self.shared_info();
+        // SAFETY: Valid as long as the skb, and the index was checked.
+        unsafe {
+            (*addr_of!((*shinfo).frags)
+                .cast::<bindings::skb_frag_t>()
+                .add(index as usize))
+            .len
+        }
     }
 
     /// Turns the headers into the template that the hardware wants; for a frame with
@@ -327,34 +387,32 @@ impl SkBuff {
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`] if there is no room in the IOMMU or the bounce buffer.
+    /// [`EINVAL`] if it is empty, [`ENOMEM`] if there is no room in the IOMMU or the bounce buffer.
     #[inline]
-    pub fn map_head(&self, mapper: &Mapper, info: &TxInfo) -> Result<Mapping> {
+    pub fn map_head(&self, mapper: &Mapper) -> Result<Mapping> {
+        // SAFETY: By the type invariant.
+        let headlen = unsafe { (*self.as_raw()).len.wrapping_sub((*self.as_raw()).data_len) };
+        let len = NonZero::new(headlen).ok_or(EINVAL)?;
         // SAFETY: `mapper`'s device and the skb are live.
         let addr = unsafe { bindings::kapi_skb_map_head(mapper.as_raw(), self.as_raw()) };
-        Self::mapping(addr, info.headlen())
+        Self::mapping(addr, len)
     }
 
     /// Maps page fragment `index` for the device to read.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if there is no such fragment, [`ENOMEM`] as above.
+    /// [`EINVAL`] if there is no such fragment, or nothing in it; [`ENOMEM`] as above.
     #[inline]
     pub fn map_frag(&self, mapper: &Mapper, index: u32) -> Result<Mapping> {
-        let mut len = 0;
-        // SAFETY: By the type invariant.
-        if index >= unsafe { bindings::kapi_skb_frags(self.as_raw()) } {
-            return Err(EINVAL);
-        }
-        // SAFETY: `mapper`'s device and the skb are live, and the index was checked.
-        let addr =
-            unsafe { bindings::kapi_skb_map_frag(mapper.as_raw(), self.as_raw(), index, &mut len) };
+        let len = NonZero::new(self.frag_len(index)).ok_or(EINVAL)?;
+        // SAFETY: `mapper`'s device and the skb are live, and there is such a fragment.
+        let addr = unsafe { bindings::kapi_skb_map_frag(mapper.as_raw(), self.as_raw(), index) };
         Self::mapping(addr, len)
     }
 
     #[inline]
-    fn mapping(addr: u64, len: u32) -> Result<Mapping> {
+    fn mapping(addr: u64, len: NonZero<u32>) -> Result<Mapping> {
         if addr == u64::MAX {
             return Err(ENOMEM);
         }
@@ -398,9 +456,7 @@ impl SkBuff {
     /// Gives the page back if the frame has no free fragment slot, or `len` is more than the room.
     #[inline]
     pub fn add_page(&mut self, page: PoolPage, len: u32) -> core::result::Result<(), PoolPage> {
-        // SAFETY: By the type invariant.
-        let frags = unsafe { bindings::kapi_skb_frags(self.as_raw()) };
-        if len > page.room() || frags >= bindings::KAPI_MAX_SKB_FRAGS {
+        if len > page.room() || self.nr_frags() >= MAX_FRAGS {
             return Err(page);
         }
         // SAFETY: The page is owned, the length and the slot were checked.

@@ -11,58 +11,10 @@
 
 #include "skb.h"
 
-/* Gathers in one call what the transmit path needs to know of @skb. */
-void kapi_skb_tx_info(const struct sk_buff *skb, struct kapi_tx_info *info)
+/* Whether the pending checksum of @skb is SCTP's CRC32c. */
+bool kapi_skb_is_sctp(struct sk_buff *skb)
 {
-	const struct skb_shared_info *shinfo = skb_shinfo(skb);
-	u32 max_frag = 0;
-	u8 flags = 0;
-	int i;
-
-	info->len = skb->len;
-	info->headlen = skb_headlen(skb);
-	info->nr_frags = shinfo->nr_frags;
-	for (i = 0; i < shinfo->nr_frags; i++)
-		max_frag = max(max_frag, skb_frag_size(&shinfo->frags[i]));
-	info->max_frag = max_frag;
-	info->protocol = ntohs(skb->protocol);
-	info->l3_offset = skb_network_offset(skb);
-	if (skb->ip_summed == CHECKSUM_PARTIAL) {
-		flags |= KAPI_TX_CSUM;
-		info->csum_start = skb_checksum_start_offset(skb);
-		info->csum_offset = skb->csum_offset;
-		if (skb_csum_is_sctp((struct sk_buff *)skb))
-			flags |= KAPI_TX_SCTP_CRC;
-	}
-	if (skb_is_gso(skb)) {
-		flags |= KAPI_TX_GSO;
-		info->gso_size = shinfo->gso_size;
-		info->gso_segs = shinfo->gso_segs;
-	}
-	if (skb_vlan_tag_present(skb)) {
-		flags |= KAPI_TX_VLAN;
-		info->vlan_tci = skb_vlan_tag_get(skb);
-	}
-	if (shinfo->tx_flags & SKBTX_HW_TSTAMP_NOBPF)
-		flags |= KAPI_TX_HWTSTAMP;
-	if (skb->no_fcs)
-		flags |= KAPI_TX_NO_FCS;
-	info->flags = flags;
-}
-
-/* Where the headers of @skb lie, whatever is set of it. */
-void kapi_skb_tx_headers(const struct sk_buff *skb,
-			 struct kapi_tx_headers *headers)
-{
-	headers->l3_offset = skb_network_offset(skb);
-	headers->l4_offset = skb_checksum_start_offset(skb);
-	headers->encapsulated = skb->encapsulation;
-}
-
-/* Bytes of fragment @index, below nr_frags. */
-unsigned int kapi_skb_frag_len(const struct sk_buff *skb, unsigned int index)
-{
-	return skb_frag_size(&skb_shinfo(skb)->frags[index]);
+	return skb_csum_is_sctp(skb);
 }
 
 /*
@@ -151,19 +103,13 @@ dma_addr_t kapi_skb_map_head(struct device *dev, const struct sk_buff *skb)
 
 /* Maps fragment @index, below nr_frags; DMA_MAPPING_ERROR on failure. */
 dma_addr_t kapi_skb_map_frag(struct device *dev, const struct sk_buff *skb,
-			     unsigned int index, u32 *len)
+			     unsigned int index)
 {
 	const skb_frag_t *frag = &skb_shinfo(skb)->frags[index];
-	dma_addr_t dma;
+	dma_addr_t dma = skb_frag_dma_map(dev, frag, 0, skb_frag_size(frag),
+					  DMA_TO_DEVICE);
 
-	*len = skb_frag_size(frag);
-	dma = skb_frag_dma_map(dev, frag, 0, *len, DMA_TO_DEVICE);
 	return dma_mapping_error(dev, dma) ? DMA_MAPPING_ERROR : dma;
-}
-
-unsigned int kapi_skb_frags(const struct sk_buff *skb)
-{
-	return skb_shinfo(skb)->nr_frags;
 }
 
 /* Fills in what the stack wants to know of a received frame. */
