@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Every allocation of a driver fails once: no crash, no leak, and all works afterwards.
+
+Each step is repeated with its first, second, ... allocation failing, until it has no more. It
+needs a kernel with failslab, fail_page_alloc and kmemleak: `make check-debug`.
+"""
+
+import fcntl
+import os
+import socket
+import struct
+from typing import Callable
+
+from rigbtest import fault, kselftest, traffic
+from rigbtest.bench import Bench, finish
+from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, Driver
+from rigbtest.kselftest import KsftSkipEx, ksft_eq, ksft_gt, ksft_pr, ksft_run, ksft_true
+from rigbtest.leaks import Leaks
+from rigbtest.pci import SYSFS, Function
+
+BENCH = Bench.find()
+LEAKS = Leaks()
+PF_DRIVER = os.environ.get("RIGB_FAULT_PF", "rigb")
+VF_DRIVER = os.environ.get("RIGB_FAULT_VF", "rigbvf")
+# No step of a driver has so many allocations: it would not come to an end.
+MOST = 5000
+
+SIOCSIFFLAGS = 0x8914
+SIOCSIFMTU = 0x8922
+IFF_UP = 1
+
+
+def setup(vfs: int = 0) -> Bench:
+    """The bench; VFs without their driver."""
+    if not (PF_DRIVERS[PF_DRIVER].available() and VF_DRIVERS[VF_DRIVER].available()):
+        raise KsftSkipEx("not built: run make")
+    BENCH.use(PF_DRIVER, "", vfs)
+    return BENCH
+
+
+def each_fault(name: str, action: Callable[[], None], undo: Callable[[], None]) -> None:
+    """Fails each allocation of `action` once; `undo` brings back what was before it."""
+    refused = 0
+    for nth in range(1, MOST):
+        injected, error = fault.inject(nth, action)
+        if not injected:
+            ksft_true(error is None, f"{name} without a fault: {error}")
+            ksft_pr(f"{name}: {nth - 1} allocations failed, {refused} made it fail")
+            ksft_gt(nth, 1, "nothing was allocated")
+            return
+        refused += error is not None
+        undo()
+    ksft_true(False, f"{name} has no end")
+
+
+def writer(path: os.PathLike, text: object) -> Callable[[], None]:
+    """One write(2) of a file, with nothing around it."""
+    data = str(text).encode()
+
+    def action() -> None:
+        file = os.open(path, os.O_WRONLY)
+        try:
+            os.write(file, data)
+        finally:
+            os.close(file)
+
+    return action
+
+
+def probe(function: Function, driver: Driver) -> None:
+    """The driver's probe of a function."""
+    driver.load()
+    function.unbind()
+    function.write("driver_override", driver.name)
+    bind = writer(SYSFS / "drivers" / driver.name / "bind", function.address)
+
+    def undo() -> None:
+        if function.driver:
+            function.write("driver/unbind", function.address)
+
+    each_fault(f"probe by {driver.name}", bind, undo)
+    ksft_eq(function.driver, driver.name)
+
+
+def interface(function: Function) -> tuple[Callable[[int], None], Callable[[int], None]]:
+    """Two ioctls on a function's interface: its flags and its MTU."""
+    name = function.wait_netdev().encode()
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def flags(value: int) -> None:
+        fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sH22x", name, value))
+
+    def mtu(value: int) -> None:
+        fcntl.ioctl(sock, SIOCSIFMTU, struct.pack("16si20x", name, value))
+
+    return flags, mtu
+
+
+def open_and_resize(function: Function) -> None:
+    """Open, and a change of the MTU while open."""
+    flags, mtu = interface(function)
+    each_fault("open", lambda: flags(IFF_UP), lambda: flags(0))
+    each_fault("change of MTU", lambda: mtu(9000), lambda: (flags(IFF_UP), mtu(1500)))
+    mtu(1500)
+    flags(0)
+
+
+# --- cases
+
+
+def pf_probe() -> None:
+    """The PF driver's probe."""
+    bench = setup()
+    probe(bench.pf.function, bench.pf_driver)
+    bench.pf.attach()
+    bench.pf.wait_running()
+    traffic.reach(bench.pf, bench.wire)
+
+
+def pf_open() -> None:
+    """The PF's interface."""
+    bench = setup()
+    bench.pf.detach()
+    open_and_resize(bench.pf.function)
+    bench.pf.attach()
+    bench.pf.wait_running()
+    traffic.reach(bench.pf, bench.wire)
+
+
+def enable_vfs() -> None:
+    """sriov_numvfs; the VFs stay without a driver."""
+    bench = setup()
+    function = bench.pf.function
+    function.write("sriov_drivers_autoprobe", 0)
+
+    def undo() -> None:
+        if function.numvfs:
+            function.set_numvfs(0)
+
+    each_fault("sriov_numvfs", writer(function.path / "sriov_numvfs", 2), undo)
+    ksft_eq(function.numvfs, 2)
+    function.set_numvfs(0)
+
+
+def vf_probe() -> None:
+    """The VF driver's probe."""
+    bench = setup(2)
+    for vf in bench.vfs:
+        probe(vf.function, VF_DRIVERS[VF_DRIVER])
+        vf.attach()
+        vf.wait_running()
+        traffic.reach(vf, bench.pf, bench.wire)
+    bench.dirty = True
+
+
+def vf_open() -> None:
+    """A VF's interface."""
+    bench = setup(1)
+    VF_DRIVERS[VF_DRIVER].load()
+    vf = bench.vfs[0]
+    vf.function.bind(VF_DRIVER)
+    open_and_resize(vf.function)
+    vf.attach()
+    vf.wait_running()
+    traffic.reach(vf, bench.pf, bench.wire)
+    bench.dirty = True
+
+
+def no_leak() -> None:
+    """With all drivers gone, nothing of what they allocated is left."""
+    BENCH.down()
+    ksft_eq(LEAKS.memory(), "", "kmemleak")
+    ksft_eq(LEAKS.dma_errors(), 0, "errors in the use of the DMA API")
+
+
+def main() -> None:
+    """The cases in their order; the search for leaks comes last."""
+    if not (fault.available() and Leaks.available()):
+        kselftest.skip_all("needs failslab, fail_page_alloc, kmemleak, DMA_API_DEBUG: the debug kernel")
+    fault.prepare()
+    cases = [pf_probe, pf_open, enable_vfs, vf_probe, vf_open]
+    ksft_run([*(BENCH.case(function) for function in cases), no_leak])
+    finish(BENCH)
+
+
+if __name__ == "__main__":
+    main()
