@@ -65,7 +65,12 @@ class Sniffer:
         self.socket.send(head + payload)
 
     def receive(self, seconds: float = ARRIVAL) -> bytes | None:
-        """The next frame that came from outside, whole; None if there is none in time."""
+        """The next frame that came from outside, whole; None if there is none in time.
+
+        QEMU's card does no source pruning: what a VF broadcasts comes back to it. Such a frame
+        has the port's own address as its source, and is none from outside.
+        """
+        own = mac_bytes(self.port.mac)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.socket.settimeout(left)
@@ -73,15 +78,12 @@ class Sniffer:
                 frame, address = self.socket.recvfrom(65536)
             except TimeoutError:
                 return None
-            if address[2] != PACKET_OUTGOING:
+            if address[2] != PACKET_OUTGOING and frame[6:12] != own:
                 return frame
         return None
 
     def mark(self) -> bytes:
-        """Sends a broadcast that ends a row of frames; give what it returns to `until`.
-
-        No two marks are alike: QEMU's card also hands a VF's broadcast back to that VF.
-        """
+        """Sends a broadcast that ends a row of frames; give what it returns to `until`."""
         mark = os.urandom(MARK_SIZE)
         self.send(BROADCAST, mark)
         return mark
