@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Instructions and interrupts per packet, our drivers beside the C ones.
+
+Meant for a machine whose clock counts instructions: QEMU's -icount shift=0,sleep=off with one
+processor, as `make bench` starts it. There a nanosecond is an instruction, and two runs agree
+within a percent whatever else the host does. Elsewhere the figures are nanoseconds.
+
+Prints a table; nothing here passes or fails.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Iterator
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+# pylint: disable=wrong-import-position
+from rigbtest import traffic  # noqa: E402
+from rigbtest.bench import Bench  # noqa: E402
+from rigbtest.driver import run  # noqa: E402
+from rigbtest.port import Port  # noqa: E402
+
+PACKETS = 20000
+LARGE_PACKETS = 5000
+# iperf3 looks at a limit of bytes once a second, so the limit is a time.
+STREAM_SECONDS = 1
+SEGMENT = 1448
+# Not counted: caches, page pools and neighbours come to rest in it.
+WARM_UP = 2000
+PKTGEN = "/proc/net/pktgen"
+# Nobody has it, so a stack drops what is sent there without an answer.
+NOBODY = "10.82.0.250"
+RESULT = re.compile(r"Result: OK: (\d+)\(")
+
+
+@dataclass
+class Figures:
+    """What one measurement gives."""
+
+    instructions: float
+    interrupts: float
+
+
+def interrupts(*ports: Port) -> int:
+    """All interrupts of the functions so far."""
+    numbers = {
+        path.name for port in ports for path in (port.function.path / "msi_irqs").iterdir()
+    }
+    total = 0
+    for line in Path("/proc/interrupts").read_text(encoding="ascii").splitlines():
+        words = line.split()
+        if words and words[0].rstrip(":") in numbers:
+            total += sum(int(word) for word in words[1:] if word.isdigit())
+    return total
+
+
+def pktgen(source: Port, target: Port, size: int, burst: int, count: int) -> float:
+    """Sends `count` UDP packets by pktgen(8); returns nanoseconds, from first to last."""
+
+    def write(file: str, *lines: str) -> None:
+        for line in lines:
+            with open(f"{PKTGEN}/{file}", "w", encoding="ascii") as control:
+                control.write(line + "\n")
+
+    with source.inside():
+        write("kpktgend_0", "rem_device_all", f"add_device {source.name}")
+        write(
+            source.name, f"count {count}", f"pkt_size {size}", f"burst {burst}", "delay 0",
+            f"dst {NOBODY}", f"src_min {source.v4}", f"src_max {source.v4}",
+            f"dst_mac {target.mac}", "udp_dst_min 9", "udp_dst_max 9",
+        )
+        write("pgctrl", "start")
+        said = Path(f"{PKTGEN}/{source.name}").read_text(encoding="ascii")
+        write("kpktgend_0", "rem_device_all")
+    if not (found := RESULT.search(said)):
+        raise RuntimeError(f"pktgen: {said}")
+    return int(found[1]) * 1000.0
+
+
+@contextmanager
+def deaf(port: Port) -> Iterator[None]:
+    """The port's interface is down, so that packets for it cost nothing there."""
+    port.ip("link set {dev} down")
+    try:
+        yield
+    finally:
+        port.ip("link set {dev} up")
+        port.wait_running()
+
+
+def send(port: Port, peer: Port, size: int, burst: int, count: int) -> Figures:
+    """Transmission of `port`, pktgen's own part included."""
+    with deaf(peer):
+        pktgen(port, peer, size, burst, WARM_UP)
+        before = interrupts(port)
+        taken = pktgen(port, peer, size, burst, count)
+        return Figures(taken / count, (interrupts(port) - before) / count)
+
+
+def receive(port: Port, peer: Port, size: int, count: int) -> Figures:
+    """From the card to the stack above `port`, without what `peer` needs to send."""
+    with deaf(port):
+        pktgen(peer, port, size, 1, WARM_UP)
+        alone = pktgen(peer, port, size, 1, count) / count
+    pktgen(peer, port, size, 1, WARM_UP)
+    before, heard = interrupts(port), port.stats()["rx"]["packets"]
+    taken = pktgen(peer, port, size, 1, count) / count
+    got = port.stats()["rx"]["packets"] - heard
+    if got < count:
+        print(f"# {port.label}: {count - got} of {count} packets were not received")
+    return Figures(taken - alone, (interrupts(port) - before) / count)
+
+
+def stream(source: Port, target: Port, port: Port) -> Figures:
+    """One TCP stream of iperf3(1), both ends, per segment of 1448 bytes; interrupts of `port`."""
+    with target.inside():
+        server = subprocess.Popen(
+            ["iperf3", "-s", "-1", "--forceflush"], stdout=subprocess.PIPE, text=True
+        )
+    try:
+        # It prints a frame of dashes around this line when it listens.
+        while "listening" not in server.stdout.readline():
+            pass
+        before = interrupts(port)
+        seconds = str(STREAM_SECONDS)
+        said = source.run("iperf3", "-J", "-c", target.v4, "-t", seconds, "-l", "128K")
+        summary = json.loads(said)["end"]["sum_received"]
+        segments = summary["bytes"] / SEGMENT
+        taken = summary["seconds"] * 1e9
+        return Figures(taken / segments, (interrupts(port) - before) / segments)
+    finally:
+        server.kill()
+        server.wait()
+
+
+def measure_pf(bench: Bench) -> dict[str, Figures]:
+    """The PF alone, with C igb on the wire."""
+    pf, wire = bench.pf, bench.wire
+    traffic.reach(pf, wire)
+    return {
+        "PF sends 60 B": send(pf, wire, 60, 1, PACKETS),
+        "PF sends 60 B, burst 16": send(pf, wire, 60, 16, PACKETS),
+        "PF sends 1514 B": send(pf, wire, 1514, 1, LARGE_PACKETS),
+        "PF receives 60 B": receive(pf, wire, 60, PACKETS),
+        "PF -> wire, TCP": stream(pf, wire, pf),
+        "wire -> PF, TCP": stream(wire, pf, pf),
+    }
+
+
+def measure_vf(bench: Bench) -> dict[str, Figures]:
+    """Two VFs."""
+    one, two, pf = *bench.vfs, bench.pf
+    traffic.reach(one, two, pf, bench.wire)
+    return {
+        "VF sends 60 B": send(one, bench.wire, 60, 1, PACKETS),
+        "VF sends 60 B, burst 16": send(one, bench.wire, 60, 16, PACKETS),
+        "PF -> VF 60 B": receive(one, pf, 60, PACKETS),
+        "VF -> PF, TCP": stream(one, pf, one),
+        "PF -> VF, TCP": stream(pf, one, one),
+        "VF -> VF, TCP": stream(one, two, one),
+    }
+
+
+def compare(
+    bench: Bench, measure: Callable[[Bench], dict[str, Figures]], *drivers: tuple[str, str]
+) -> None:
+    """Measures with each set of drivers and prints a line per measurement."""
+    results = []
+    for pf_driver, vf_driver in drivers:
+        bench.use(pf_driver, vf_driver, 2 if vf_driver else 0)
+        results.append(measure(bench))
+    theirs, ours = results
+    names = ["+".join(filter(None, pair)) for pair in drivers]
+    print(f"\n{'per packet':26}{names[0]:>12}{names[1]:>14}{'ratio':>8}{'interrupts':>22}")
+    for name, reference in theirs.items():
+        mine = ours[name]
+        print(
+            f"{name:26}{reference.instructions:12.0f}{mine.instructions:14.0f}"
+            f"{mine.instructions / reference.instructions:8.2f}"
+            f"{reference.interrupts:12.3f} ->{mine.interrupts:7.3f}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """PF against PF, then both drivers against both."""
+    bench = Bench.find()
+    run("modprobe", "pktgen")
+    counted = "hypervisor" in Path("/proc/cpuinfo").read_text(encoding="ascii")
+    unit = "instructions, if the VM counts them (-icount)" if counted else "nanoseconds"
+    print(f"unit: {unit}; drivers: C, then ours; interrupts of the function under test")
+    compare(bench, measure_pf, ("igb", ""), ("rigb", ""))
+    compare(bench, measure_vf, ("igb", "igbvf"), ("rigb", "rigbvf"))
+    bench.close()
+
+
+if __name__ == "__main__":
+    main()
