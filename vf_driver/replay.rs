@@ -50,14 +50,17 @@ impl Adapter {
             );
         }
         self.settle_mac(dev, &mut wanted)?;
+        let mut refused = 0;
         for vid in wanted.vlans.iter() {
             if !self.ask(&Request::SetVlan { vid, join: true })? {
-                netdev_warn!(
-                    dev,
-                    "the PF refused VLAN {}; it may have put this VF into another\n",
-                    vid.get()
-                );
+                refused += 1;
             }
+        }
+        if refused != 0 {
+            netdev_warn!(
+                dev,
+                "the PF refused {refused} VLANs; it may have put this VF into one, or have no room\n"
+            );
         }
         self.sync_filters(dev, &mut wanted)
     }

@@ -24,6 +24,7 @@ use crate::{
         Patience, //
     },
     kapi::net::{
+        net_ratelimit,
         netdev_info,
         netdev_warn,
         rtnl_lock,
@@ -67,10 +68,13 @@ impl Adapter {
     /// Takes in what the PF has said.
     pub(crate) fn listen(&self) {
         if self.control.poll().lost && self.ready() {
-            netdev_info!(
-                self.ndev,
-                "the PF was reset or has forgotten this VF, starting over\n"
-            );
+            // A PF that is out of its mind can say so at any rate.
+            if net_ratelimit() {
+                netdev_info!(
+                    self.ndev,
+                    "the PF was reset or has forgotten this VF, starting over\n"
+                );
+            }
             self.start_over();
         }
     }
