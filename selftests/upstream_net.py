@@ -4,8 +4,8 @@
 
 What passes on the C driver of the same function must not fail on ours. How the C drivers do
 is in upstream_net.expected, as measured on this bench; `upstream_net.py --measure [PROGRAM...]`
-measures again, with igb and igbvf, and prints the lines of that file. `--build` only compiles the helpers of the
-programs into build/upstream, which is slow in an emulated machine.
+measures again, with igb and igbvf, and prints the lines of that file. `--build` only compiles
+the helpers of the programs into build/upstream, which is slow in an emulated machine.
 """
 
 import os

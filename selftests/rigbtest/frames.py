@@ -13,6 +13,7 @@ from .port import Port
 # For local experiments, by IEEE 802.
 EXPERIMENT = 0x88B5
 ETH_P_ALL = 3
+ETH_P_8021Q = 0x8100
 SOL_PACKET = 263
 PACKET_AUXDATA = 8
 PACKET_ADD_MEMBERSHIP = 1

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a debug kernel knows of lost memory and of wrong DMA mappings."""
 
+import time
 from pathlib import Path
 
 DEBUGFS = Path("/sys/kernel/debug")
 KMEMLEAK = DEBUGFS / "kmemleak"
 DMA_ERRORS = DEBUGFS / "dma-api/error_count"
-# kmemleak reports a block from the second scan on that finds no pointer to it, and holds
-# back what is younger than five seconds; a third scan settles what moved meanwhile.
+# kmemleak reports a block from the second scan on that finds no pointer to it; a third scan
+# settles what moved meanwhile. It leaves out what is younger than this.
 SCANS = 3
+MIN_AGE = 5.0
 
 
 class Leaks:
@@ -26,6 +28,8 @@ class Leaks:
 
     def memory(self) -> str:
         """kmemleak's report, empty if nothing is lost."""
+        # The age is all that is waited for, and no event tells it.
+        time.sleep(MIN_AGE + 1)
         for _ in range(SCANS):
             KMEMLEAK.write_text("scan", encoding="ascii")
         return KMEMLEAK.read_text(encoding="ascii").strip()

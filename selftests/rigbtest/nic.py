@@ -140,7 +140,8 @@ def rings(port: Port, peer: Port) -> None:
     start = re.findall(r"^RX:\s+(\d+)|^TX:\s+(\d+)", shown, re.M)
     rx, tx = (max(pair) for pair in start[-2:])
     ksft_eq({max(pair) for pair in start[:2]}, {str(RING_MAX)})
-    for sizes in (("rx", "64"), ("tx", "64"), ("rx", "4096", "tx", "4096"), ("rx", "96", "tx", "1000")):
+    small, large, odd = ("rx", "64"), ("rx", "4096", "tx", "4096"), ("rx", "96", "tx", "1000")
+    for sizes in (small, ("tx", "64"), large, odd):
         port.ethtool("-G", *sizes)
         port.wait_running()
         traffic.reach(port, peer)
