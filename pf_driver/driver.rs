@@ -60,7 +60,8 @@ use crate::{
         self,
         MAX_QUEUES, //
     },
-    regs::Bar0, //
+    regs::Bar0,
+    switch::state::MAX_VFS, //
 };
 
 pub(crate) struct PfDriver;
@@ -194,6 +195,10 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         );
     })?;
     inherit_vfs(pdev, &adapter)?;
+    if let Err(err) = sriov::set_total_vfs(pdev, MAX_VFS_U16) {
+        // Without the capability there is nothing to limit, and VFs that were taken over are few.
+        dev_dbg!(pdev, "no limit on VFs (error {})\n", err.to_errno());
+    }
     let name = CString::try_from_fmt(fmt!("rigb-{}", kpci::name(pdev)))?;
     let other_irq =
         IrqRegistration::request(&vectors, OTHER_VECTOR, name, OtherIrq(adapter.clone()))?;
@@ -205,7 +210,7 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         "Intel 82576 at {}, {} queue pairs, up to {} VFs\n",
         kpci::name(pdev),
         max_pairs,
-        crate::switch::state::MAX_VFS
+        MAX_VFS
     );
     Ok(PfData {
         _registration: registration,
@@ -215,6 +220,10 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         _enabled: enabled,
     })
 }
+
+/// Most VFs, as the bus counts them.
+// CAST: 7.
+const MAX_VFS_U16: u16 = MAX_VFS as u16;
 
 /// CPUs that can take an interrupt of their own.
 fn online_cpus() -> u32 {

@@ -96,3 +96,14 @@ pub fn restore_vfs(pdev: &pci::Device<Core<'_>>) {
     // SAFETY: Referenced. Without a saved state it does nothing.
     for_each_vf(pdev, |vf| unsafe { bindings::pci_restore_state(vf) });
 }
+
+/// Limits `sriov_totalvfs`: the core refuses more with [`ERANGE`]. The limit ends with the binding.
+///
+/// # Errors
+///
+/// What `pci_sriov_set_totalvfs()` says: [`ENOSYS`] without the capability, [`EINVAL`] for more
+/// than the device has, [`EBUSY`] with VFs.
+pub fn set_total_vfs(pdev: &pci::Device<Core<'_>>, count: u16) -> Result {
+    // SAFETY: A bound device, with the device lock held.
+    to_result(unsafe { bindings::pci_sriov_set_totalvfs(raw(pdev), count) })
+}
