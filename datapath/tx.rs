@@ -241,7 +241,7 @@ impl<H: Hw> TxProducer<H> {
     fn post(&mut self, mut skb: SkBuff, info: &TxInfo, data: usize) -> Result<u32, Dropped> {
         let (plan, segments) = self.plan(&mut skb, info)?;
         let tally = Tally {
-            bytes: wire_bytes(info.len(), u32::from(segments), plan.header_len),
+            bytes: wire_bytes(info.frame_len(), u32::from(segments), plan.header_len),
             segments,
         };
         let mut posting = Posting::new(self, &plan, data);
@@ -292,7 +292,7 @@ impl<H: Hw> TxProducer<H> {
             }
         };
         let frame = Frame {
-            len: info.len(),
+            len: info.frame_len(),
             mac_len: u32::from(info.l3_offset()),
             vlan: info.vlan(),
             work,

@@ -88,7 +88,7 @@ pub struct TxInfo {
 impl TxInfo {
     /// Bytes of the frame.
     #[inline]
-    pub fn len(&self) -> u32 {
+    pub fn frame_len(&self) -> u32 {
         self.len
     }
 
