@@ -99,7 +99,7 @@ pub(crate) struct Patience {
 impl Patience {
     /// For probe, which somebody waits for.
     pub(crate) const SHORT: Self = Self {
-        limit: Some(Span::from_millis(250)),
+        limit: Some(Span::from_millis(500)),
         pace: Span::from_micros(0),
     };
     /// For the first try after the PF has answered before.

@@ -31,7 +31,10 @@ use crate::{
         Device,
         Rtnl, //
     },
-    mbox::types::MacAddr, //
+    mbox::{
+        types::MacAddr,
+        vf, //
+    },
 };
 
 /// How often to look at link and mailbox while the interface is up.
@@ -190,7 +193,12 @@ impl Adapter {
 
     /// At probe: meets the PF if it answers soon. Otherwise the service work goes on trying.
     pub(crate) fn first_contact(&self) {
-        match self.handshake(Patience::SHORT) {
+        let contact = if self.control.pf_in_reset() {
+            Err(Failure::Mailbox(vf::Error::PfInReset))
+        } else {
+            self.handshake(Patience::SHORT)
+        };
+        match contact {
             Ok(mac) => {
                 let rtnl = rtnl_lock();
                 let dev = rtnl.device(&self.ndev);
