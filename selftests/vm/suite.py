@@ -52,9 +52,32 @@ def run_all(settings: Settings) -> int:
     return 1 if failed else 0
 
 
+class _Progress(io.BytesIO):
+    """Keeps a program's output, and shows its results to a person as they come.
+
+    Programs run side by side; their documents come out one after the other, at the end.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self._line = b""
+
+    def write(self, data: bytes) -> int:
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            text = line.decode(errors="replace").lstrip("# ")
+            if text.startswith(("ok ", "not ok ")):
+                # Not at the start of the line: these are no results for who counts them.
+                print(f"  {self._name}: {text}", file=sys.stderr, flush=True)
+        return super().write(data)
+
+
 def _run_one(name: str, settings: Settings) -> tuple[runner.Result, str]:
-    out = io.BytesIO()
-    command = f"make -s -C selftests KSRC=$KSRC TEST_PROGS={shlex.quote(name)} run_tests"
+    out = _Progress(name)
+    # Python holds back what it writes to a pipe.
+    command = "PYTHONUNBUFFERED=1 make -s -C selftests KSRC=$KSRC "
+    command += f"TEST_PROGS={shlex.quote(name)} run_tests"
     result = runner.run(WIRE, settings, command, out)
     return result, out.getvalue().decode(errors="replace")
 
