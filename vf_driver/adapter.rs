@@ -37,10 +37,7 @@ use crate::{
         Failure, //
     },
     counters::HwCounters,
-    datapath::{
-        Datapath,
-        RingSize, //
-    },
+    datapath::Datapath,
     hw::Hw,
     kapi::{
         irq::Vectors,
@@ -67,8 +64,10 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            tx_desc: RingSize::DEFAULT.get(),
-            rx_desc: RingSize::DEFAULT.get(),
+            // One queue has to hold what the wire carries between two interrupts: 186 of the
+            // shortest frames in 125 microseconds, and other VFs deliver faster than the wire.
+            tx_desc: 1024,
+            rx_desc: 1024,
             rx_usecs: 50,
             // A receive interrupt cleans the transmit ring too; this one is for those who only
             // send.
