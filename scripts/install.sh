@@ -10,11 +10,16 @@
 release=${KREL:-$(uname -r)}
 dest=${INSTALL_MOD_PATH:-}/lib/modules/$release/updates
 for module in pf_driver/rigb.ko vf_driver/rigbvf.ko; do
-	built_for=$(modinfo -F vermagic "$ROOT/$module" | cut -d' ' -f1)
+	built_for=$("$ROOT/scripts/in-tree" modinfo -F vermagic "$ROOT/$module" | cut -d' ' -f1)
 	[ "$built_for" = "$release" ] ||
 		die "$module is for Linux $built_for, to be installed for $release" \
 		    "Remedy: make modules_install KREL=$built_for, or boot that kernel."
 	install -D -m 644 "$ROOT/$module" "$dest/${module##*/}"
 	echo "  INSTALL $dest/${module##*/}"
 done
-depmod ${INSTALL_MOD_PATH:+-b "$INSTALL_MOD_PATH"} "$release"
+# A machine that only builds may lack kmod; one that loads modules has it.
+if PATH=$PATH:/usr/sbin:/sbin command -v depmod > /dev/null; then
+	PATH=$PATH:/usr/sbin:/sbin depmod ${INSTALL_MOD_PATH:+-b "$INSTALL_MOD_PATH"} "$release"
+else
+	echo "rigb: no depmod here; run 'depmod $release' where the modules are to be loaded" >&2
+fi
