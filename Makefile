@@ -116,10 +116,12 @@ check-fuzz:
 check-vm: vm-modules ## The kselftests in the test VM, on the stock kernel
 	@$(VM) selftests
 
-# That kernel is several times slower: `make check` makes the fifty rounds of each kind.
+# That kernel is several times slower: fifty rounds of each kind, and the C drivers alone as a
+# control, are for `make check`.
 .PHONY: check-debug
 check-debug: debug-modules ## The tests of selftests/ that look for bugs, on the debug kernel
-	@RIGB_ROUNDS=$${RIGB_ROUNDS:-15} VM_KERNEL=$$(scripts/debug-kernel.sh) scripts/check.sh debug-vm
+	@RIGB_ROUNDS=$${RIGB_ROUNDS:-15} RIGB_CONTROL=$${RIGB_CONTROL:-no} \
+		VM_KERNEL=$$(scripts/debug-kernel.sh) scripts/check.sh debug-vm
 
 .PHONY: check-debug-vm
 check-debug-vm:

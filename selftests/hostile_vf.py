@@ -7,7 +7,6 @@ case demands that it does: otherwise the case would prove nothing about rigb, on
 steps must fail. $RIGB_PF_DRIVERS takes the place of the list of PF drivers.
 """
 
-import os
 import random
 import re
 import threading
@@ -15,7 +14,7 @@ import threading
 from rigbtest import mailbox as mb
 from rigbtest import regs, wait
 from rigbtest.bench import Bench, finish
-from rigbtest.driver import PF_DRIVERS
+from rigbtest.driver import PF_DRIVERS, chosen
 from rigbtest.irqtrace import InterruptTrace
 from rigbtest.kmsg import KernelLog
 from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_ge, ksft_lt, ksft_pr
@@ -23,7 +22,7 @@ from rigbtest.kselftest import ksft_run, ksft_true
 from rigbtest.mailbox import Mailbox
 from rigbtest.regs import Registers
 
-DRIVERS = os.environ.get("RIGB_PF_DRIVERS", "rigb igb").split()
+DRIVERS = chosen("RIGB_PF_DRIVERS", "rigb igb")
 BENCH = Bench.find()
 
 PORT_VLAN = 82

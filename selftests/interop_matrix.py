@@ -6,15 +6,14 @@ Pairs are PF+VF. The last, of C drivers alone, is the control: it shows that a c
 what the C drivers do. $RIGB_PAIRS takes the place of the list.
 """
 
-import os
 
 from rigbtest import traffic
 from rigbtest.bench import Bench, finish
-from rigbtest.driver import PF_DRIVERS, VF_DRIVERS
+from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, chosen
 from rigbtest.echo import first_answer
 from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_pr, ksft_run
 
-PAIRS = os.environ.get("RIGB_PAIRS", "rigb+rigbvf rigb+igbvf igb+rigbvf igb+igbvf").split()
+PAIRS = chosen("RIGB_PAIRS", "rigb+rigbvf rigb+igbvf igb+rigbvf igb+igbvf")
 BENCH = Bench.find()
 
 LOCAL_MAC = "02:82:57:60:00:{:02x}"

@@ -11,13 +11,13 @@ import os
 
 from rigbtest import traffic
 from rigbtest.bench import Bench, finish
-from rigbtest.driver import PF_DRIVERS, VF_DRIVERS
+from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, chosen
 from rigbtest.flood import Flood
 from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_gt, ksft_ne
 from rigbtest.kselftest import ksft_run, ksft_true
 from rigbtest.pci import Function
 
-PAIRS = os.environ.get("RIGB_PAIRS", "rigb+rigbvf igb+igbvf").split()
+PAIRS = chosen("RIGB_PAIRS", "rigb+rigbvf igb+igbvf")
 ROUNDS = int(os.environ.get("RIGB_ROUNDS", "50"))
 CONTROL_ROUNDS = 3
 MAX_VFS = 7

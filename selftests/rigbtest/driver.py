@@ -81,3 +81,18 @@ def run(*command: str, stdin: str | None = None, check: bool = True) -> str:
         said = (result.stderr + result.stdout).strip()
         raise CommandError(f"{' '.join(command)}: status {result.returncode}: {said}")
     return result.stdout
+
+
+def chosen(variable: str, default: str) -> list[str]:
+    """Drivers, or pairs PF+VF, to test: those that the environment names, else the default.
+
+    With RIGB_CONTROL=no the default comes without those that are not ours in any part: they only
+    show that a test can fail, or how the C drivers do.
+    """
+    if names := os.environ.get(variable):
+        return names.split()
+    names = default.split()
+    if os.environ.get("RIGB_CONTROL") != "no":
+        return names
+    ours = [driver.name for driver in (*PF_DRIVERS.values(), *VF_DRIVERS.values()) if driver.ours]
+    return [name for name in names if set(name.split("+")) & set(ours)]

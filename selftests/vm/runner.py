@@ -49,7 +49,7 @@ def shell(topology: Topology, settings: Settings) -> Result:
 
 def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None) -> Result:
     root = project_root()
-    folder = _new_folder(root / "build/vm")
+    folder = new_folder(root / "build/vm")
     kernel = kernels.selected()
     shares = _shares(root, kernel, settings)
     (folder / "cmd").write_text(cmd)
@@ -93,16 +93,18 @@ def _shares(root: Path, kernel: kernels.Kernel, settings: Settings) -> list[Shar
     return shares
 
 
-def _new_folder(parent: Path) -> Path:
+def new_folder(parent: Path) -> Path:
+    """Makes a folder for a run's files, and removes those of the oldest runs."""
     parent.mkdir(parents=True, exist_ok=True)
     old = sorted(path for path in parent.iterdir() if path.name[:2].isdigit())
     for path in old[:-KEPT_RUNS]:
         shutil.rmtree(path, ignore_errors=True)
     folder = parent / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
     folder.mkdir()
-    latest = parent / "latest"
-    latest.unlink(missing_ok=True)
-    latest.symlink_to(folder.name)
+    # Several runs may begin at once, so the link is replaced in one step.
+    link = folder / "latest"
+    link.symlink_to(folder.name)
+    link.replace(parent / "latest")
     return folder
 
 

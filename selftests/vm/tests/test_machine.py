@@ -4,9 +4,10 @@
 import subprocess
 import tempfile
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from vm import qemu
+from vm import qemu, runner
 from vm.cpio import Cpio
 from vm.initrd import Share
 from vm.kernels import Kernel
@@ -68,3 +69,15 @@ class QemuCommand(unittest.TestCase):
     def test_a_shell_has_a_console(self) -> None:
         self.assertIn("virtconsole", command(Settings(), shell=True))
         self.assertNotIn("virtconsole", command(Settings()))
+
+
+class FolderTest(unittest.TestCase):
+    """runner.new_folder"""
+
+    def test_runs_that_begin_at_once_have_their_own(self) -> None:
+        runs = runner.KEPT_RUNS
+        with tempfile.TemporaryDirectory() as parent, ThreadPoolExecutor(runs) as pool:
+            made = list(pool.map(runner.new_folder, [Path(parent, "vm")] * runs))
+            self.assertEqual(len(set(made)), runs)
+            self.assertTrue(all(folder.is_dir() for folder in made))
+            self.assertIn(Path(parent, "vm/latest").resolve(), [f.resolve() for f in made])
