@@ -204,6 +204,16 @@ pub trait Driver: Sized + Send + Sync + 'static {
         kernel::build_error!(VTABLE_DEFAULT_ERROR)
     }
 
+    /// Whether a VF may ask how flows are spread over queues, and by what key.
+    fn set_vf_rss_query(
+        _this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        _vf: u32,
+        _on: bool,
+    ) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// How a VF is set up. Needed for every display of VFs.
     fn get_vf_config(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, _vf: u32) -> Result<VfInfo> {
         kernel::build_error!(VTABLE_DEFAULT_ERROR)

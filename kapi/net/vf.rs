@@ -67,6 +67,8 @@ pub struct VfInfo {
     pub spoofchk: Option<bool>,
     /// Whether it is trusted; [`None`] where that is unknown.
     pub trusted: Option<bool>,
+    /// Whether it may ask for the spreading of flows and its key; [`None`] where that is unknown.
+    pub rss_query: Option<bool>,
     /// Its link.
     pub link_state: LinkState,
     /// Guaranteed rate in Mbit/s, 0 for none.
@@ -84,6 +86,7 @@ impl Default for VfInfo {
             vlan_proto: bindings::ETH_P_8021Q as u16,
             spoofchk: None,
             trusted: None,
+            rss_query: None,
             link_state: LinkState::Auto,
             min_tx_rate: 0,
             max_tx_rate: 0,
@@ -103,7 +106,7 @@ impl VfInfo {
             linkstate: self.link_state.into_raw(),
             min_tx_rate: self.min_tx_rate,
             max_tx_rate: self.max_tx_rate,
-            rss_query_en: u32::MAX,
+            rss_query_en: or_unknown(self.rss_query),
             trusted: or_unknown(self.trusted),
             vlan_proto: self.vlan_proto.to_be(),
             ..Default::default()
@@ -149,6 +152,7 @@ impl<T: Driver> VfOps<T> {
             ndo_set_vf_spoofchk: optional!(T::HAS_SET_VF_SPOOFCHK, Self::set_vf_spoofchk),
             ndo_set_vf_trust: optional!(T::HAS_SET_VF_TRUST, Self::set_vf_trust),
             ndo_set_vf_link_state: optional!(T::HAS_SET_VF_LINK_STATE, Self::set_vf_link_state),
+            ndo_set_vf_rss_query_en: optional!(T::HAS_SET_VF_RSS_QUERY, Self::set_vf_rss_query),
             ndo_get_vf_config: optional!(T::HAS_GET_VF_CONFIG, Self::get_vf_config),
             ndo_get_vf_stats: optional!(T::HAS_GET_VF_STATS, Self::get_vf_stats),
             ..ops
@@ -242,6 +246,19 @@ impl<T: Driver> VfOps<T> {
         unsafe { RtnlCall::<T>::new(dev) }.run_vf(vf, |this, dev, vf| {
             T::set_vf_link_state(this, dev, vf, LinkState::from_raw(state)?)
         })
+    }
+
+    /// # Safety
+    ///
+    /// Called by the core for a device registered with a `T`, under the RTNL.
+    unsafe extern "C" fn set_vf_rss_query(
+        dev: *mut bindings::net_device,
+        vf: c_int,
+        on: bool,
+    ) -> c_int {
+        // SAFETY: By the requirements of this function.
+        unsafe { RtnlCall::<T>::new(dev) }
+            .run_vf(vf, |this, dev, vf| T::set_vf_rss_query(this, dev, vf, on))
     }
 
     /// # Safety
