@@ -26,6 +26,7 @@ use crate::{
         Device,
         FeatureSet,
         Features,
+        LinkState,
         MacAddress,
         PrivFlag,
         QueueStatsRx,
@@ -249,6 +250,34 @@ impl net::Driver for Adapter {
 
     fn set_vf_trust(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
         Self::set_vf_trust(&this, vf, on)
+    }
+
+    fn set_vf_rate(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        vf: u32,
+        min: u32,
+        max: u32,
+    ) -> Result {
+        Self::set_vf_rate(&this, vf, min, max)
+    }
+
+    fn set_vf_link_state(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        vf: u32,
+        state: LinkState,
+    ) -> Result {
+        Self::set_vf_link_state(&this, vf, state)
+    }
+
+    fn set_vf_rss_query(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        vf: u32,
+        on: bool,
+    ) -> Result {
+        Self::set_vf_rss_query(&this, vf, on)
     }
 
     fn get_vf_config(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vf: u32) -> Result<VfInfo> {

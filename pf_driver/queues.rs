@@ -299,10 +299,15 @@ impl Adapter {
             // What VFs of before had set would stay.
             irq::clear_queue_vectors(&self.bar);
             queue::disable_all(&self.bar);
-            self.control.lock().set_vfs(&self.perm_mac, count)
+            self.control
+                .lock()
+                .set_vfs(&self.ndev, &self.bar, &self.perm_mac, count)
         });
         if changed.is_err() {
-            let _ = self.control.lock().set_vfs(&self.perm_mac, 0);
+            let _ = self
+                .control
+                .lock()
+                .set_vfs(&self.ndev, &self.bar, &self.perm_mac, 0);
         }
         changed
     }

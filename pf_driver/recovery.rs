@@ -59,6 +59,9 @@ impl Adapter {
     /// Closes all pools and stops serving mailboxes until [`Adapter::setup_hardware`].
     fn suspend_control(&self) {
         let mut control = self.control.lock();
+        if !is_gone(&self.bar) {
+            control.collect_traffic(&self.bar);
+        }
         control.resetting = true;
         control.switch.suspend();
     }

@@ -104,7 +104,14 @@ impl Adapter {
             self.ndev.carrier_off();
         }
         drop(link);
-        self.control.lock().notify_all();
+        let mut control = self.control.lock();
+        if let Some(status) = now {
+            // Rate limits are fractions of the link's speed. Tables do not grow by that.
+            control.switch.state.speed = status.speed;
+            let _ = control.commit(&self.bar);
+        }
+        control.notify_all();
+        drop(control);
         self.works.mailbox.queue();
     }
 
@@ -146,6 +153,7 @@ pub(crate) fn watchdog(this: ArcBorrow<'_, Adapter>) {
     }
     this.check_link();
     this.update_stats();
+    this.control.lock().collect_traffic(&this.bar);
     this.report_spoofing();
     this.works.watchdog.queue_after(INTERVAL);
 }

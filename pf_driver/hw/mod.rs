@@ -23,6 +23,7 @@ pub(crate) mod link;
 pub(crate) mod nvm;
 pub(crate) mod phy;
 pub(crate) mod queue;
+pub(crate) mod rate;
 pub(crate) mod reset;
 pub(crate) mod rss;
 pub(crate) mod sync;

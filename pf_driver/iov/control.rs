@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The administrator's operations on VFs: `ip link set DEV vf N mac|vlan|trust|spoofchk`.
+//! The administrator's operations on VFs: `ip link set DEV vf N mac|vlan|trust|spoofchk`, and in
+//! [`super::limit`] those that limit what a VF sends. The core has no way to hand back a sentence
+//! from them, so a refusal is explained in the log.
 //!
 //! Each is checked, written to the hardware and kept, or refused as a whole. It is in force at once,
 //! whatever the VF's driver does. Only an address has to be told to that driver: the VF is closed
@@ -8,28 +10,21 @@
 
 use kernel::prelude::*;
 
-use super::policy::mac_in_use;
+use super::{
+    policy::mac_in_use,
+    vf::Control, //
+};
 use crate::{
     adapter::Adapter,
     kapi::net::{
         is_zero_ether_addr,
+        netdev_err,
         netdev_info,
-        netdev_warn,
-        LinkState,
-        MacAddress,
-        VfInfo,
-        VfStats, //
+        MacAddress, //
     },
     mbox::types::{
         MacAddr,
         VlanId, //
-    },
-    regs::stats::{
-        PVFGORC,
-        PVFGOTC,
-        PVFGPRC,
-        PVFGPTC,
-        PVFMPRC, //
     },
     switch::state::PortVlan, //
 };
@@ -37,6 +32,26 @@ use crate::{
 const ETH_P_8021Q: u16 = 0x8100;
 
 impl Adapter {
+    /// The index of VF `vf`.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if there is no such VF.
+    pub(super) fn find_vf(&self, control: &Control, vf: u32) -> Result<usize> {
+        let count = control.vfs.len();
+        let index = usize::try_from(vf)?;
+        if index < count {
+            return Ok(index);
+        }
+        netdev_err!(
+            self.ndev,
+            "there is no VF {}: {} are enabled, counted from 0; enable more by 'sriov_numvfs'\n",
+            vf,
+            count
+        );
+        Err(EINVAL)
+    }
+
     /// Gives a VF an address that it may not change unless it is trusted; all zero gives it back
     /// its default and its freedom.
     ///
@@ -45,20 +60,27 @@ impl Adapter {
     /// [`EINVAL`] without such a VF and for a multicast address, [`EEXIST`] if the PF or another VF
     /// has it.
     pub(crate) fn set_vf_mac(&self, vf: u32, mac: MacAddress) -> Result {
-        let index = usize::try_from(vf)?;
         let mut guard = self.control.lock();
         let control = &mut *guard;
+        let index = self.find_vf(control, vf)?;
         let default_mac = control.vf(vf)?.default_mac;
         let (mac, locked) = if is_zero_ether_addr(&mac) {
             (default_mac, false)
         } else {
-            (Some(MacAddr::new(mac).ok_or(EINVAL)?), true)
+            let unicast = MacAddr::new(mac).ok_or(EINVAL).inspect_err(|_| {
+                netdev_err!(
+                    self.ndev,
+                    "VF {} cannot have a multicast address: give it a unicast one, or all zero for its default\n",
+                    vf
+                );
+            })?;
+            (Some(unicast), true)
         };
         if let Some(mac) = mac {
             if mac_in_use(&control.switch, &control.vfs, index, mac) {
-                netdev_warn!(
+                netdev_err!(
                     self.ndev,
-                    "VF {} cannot have {}: the PF or another VF uses it\n",
+                    "VF {} cannot have {}: the PF or another VF uses it; choose another one\n",
                     vf,
                     mac
                 );
@@ -98,22 +120,34 @@ impl Adapter {
     /// [`EINVAL`] without such a VF and out of range, [`EPROTONOSUPPORT`] for other tags than
     /// 802.1Q, [`ENOSPC`] if the card's VLAN table is full.
     pub(crate) fn set_vf_vlan(&self, vf: u32, vlan: u16, qos: u8, proto: u16) -> Result {
-        let index = usize::try_from(vf)?;
-        if proto != ETH_P_8021Q {
-            return Err(EPROTONOSUPPORT);
-        }
-        if qos > 7 {
-            return Err(EINVAL);
-        }
-        let vid = VlanId::new(vlan).ok_or(EINVAL)?;
-        let port_vlan = (vlan != 0 || qos != 0).then_some(PortVlan { vid, qos });
+        let port_vlan = self.check_port_vlan(vf, vlan, qos, proto)?;
         let mut guard = self.control.lock();
         let control = &mut *guard;
+        let index = self.find_vf(control, vf)?;
+        if control
+            .switch
+            .state
+            .vfs
+            .get(index)
+            .is_some_and(|pool| pool.port_vlan == port_vlan)
+        {
+            return Ok(());
+        }
         let entry = control.vfs.get_mut(index).ok_or(EINVAL)?;
         let granted = entry.server.state();
-        control.switch.change_vf(&self.bar, index, |pool| {
+        control
+            .switch
+            .change_vf(&self.bar, index, |pool| {
             pool.set_port_vlan(port_vlan, granted.vlans());
             Ok::<(), Error>(())
+        })
+        .inspect_err(|_| {
+            netdev_err!(
+                self.ndev,
+                "VF {} cannot be put into VLAN {}: the card's table of 32 VLANs is full; remove VLANs from the PF or from other VFs\n",
+                vf,
+                vlan
+            );
         })?;
         entry.config.port_vlan = port_vlan.map(|port| port.vid);
         drop(guard);
@@ -130,6 +164,29 @@ impl Adapter {
         Ok(())
     }
 
+    fn check_port_vlan(&self, vf: u32, vlan: u16, qos: u8, proto: u16) -> Result<Option<PortVlan>> {
+        if proto != ETH_P_8021Q {
+            netdev_err!(
+                self.ndev,
+                "VF {} cannot have tags of type {:#06x}: the card inserts 802.1Q only; leave out 'proto'\n",
+                vf,
+                proto
+            );
+            return Err(EPROTONOSUPPORT);
+        }
+        let Some(vid) = VlanId::new(vlan).filter(|_| qos <= 7) else {
+            netdev_err!(
+                self.ndev,
+                "VF {} cannot have VLAN {} with priority {}: VLANs are 0 to 4094, priorities 0 to 7\n",
+                vf,
+                vlan,
+                qos
+            );
+            return Err(EINVAL);
+        };
+        Ok((vlan != 0 || qos != 0).then_some(PortVlan { vid, qos }))
+    }
+
     /// Lets a VF change what the administrator would otherwise decide: its address, and whether it
     /// receives all multicast frames.
     ///
@@ -137,8 +194,8 @@ impl Adapter {
     ///
     /// [`EINVAL`] without such a VF.
     pub(crate) fn set_vf_trust(&self, vf: u32, on: bool) -> Result {
-        let index = usize::try_from(vf)?;
         let mut control = self.control.lock();
+        let index = self.find_vf(&control, vf)?;
         let entry = control.vf(vf)?;
         if entry.config.trusted == on {
             return Ok(());
@@ -163,55 +220,29 @@ impl Adapter {
     ///
     /// [`EINVAL`] without such a VF.
     pub(crate) fn set_vf_spoofchk(&self, vf: u32, on: bool) -> Result {
-        let index = usize::try_from(vf)?;
-        self.control
-            .lock()
-            .switch
-            .change_vf(&self.bar, index, |pool| {
-                pool.spoof_check = on;
-                Ok(())
-            })
-    }
-
-    /// How a VF is set up: what the hardware has.
-    ///
-    /// # Errors
-    ///
-    /// [`EINVAL`] without such a VF.
-    pub(crate) fn vf_config(&self, vf: u32) -> Result<VfInfo> {
-        let index = usize::try_from(vf)?;
         let mut control = self.control.lock();
-        let trusted = control.vf(vf)?.config.trusted;
-        let pool = control.switch.state.vfs.get(index).ok_or(EINVAL)?;
-        Ok(VfInfo {
-            mac: pool.mac.map_or([0; 6], |mac| *mac.bytes()),
-            vlan: pool.port_vlan.map_or(0, |port| port.vid.get()),
-            qos: pool.port_vlan.map_or(0, |port| port.qos),
-            vlan_proto: ETH_P_8021Q,
-            spoofchk: Some(pool.spoof_check),
-            trusted: Some(trusted),
-            link_state: LinkState::Auto,
-            min_tx_rate: 0,
-            max_tx_rate: 0,
-        })
-    }
-
-    /// What a VF has sent and received, as the hardware counts: 32 bits, since its last reset.
-    ///
-    /// # Errors
-    ///
-    /// [`EINVAL`] without such a VF.
-    pub(crate) fn vf_stats(&self, vf: u32) -> Result<VfStats> {
-        let index = usize::try_from(vf)?;
-        let _ = self.control.lock().vf(vf)?;
-        let bar = &self.bar;
-        Ok(VfStats {
-            rx_packets: crate::hw::get::<PVFGPRC>(bar, index).into(),
-            tx_packets: crate::hw::get::<PVFGPTC>(bar, index).into(),
-            rx_bytes: crate::hw::get::<PVFGORC>(bar, index).into(),
-            tx_bytes: crate::hw::get::<PVFGOTC>(bar, index).into(),
-            multicast: crate::hw::get::<PVFMPRC>(bar, index).into(),
-            ..VfStats::default()
-        })
+        let index = self.find_vf(&control, vf)?;
+        if control
+            .switch
+            .state
+            .vfs
+            .get(index)
+            .is_some_and(|pool| pool.spoof_check == on)
+        {
+            return Ok(());
+        }
+        control.switch.change_vf(&self.bar, index, |pool| {
+            pool.spoof_check = on;
+            Ok::<(), Error>(())
+        })?;
+        drop(control);
+        let check = if on { "are" } else { "are not" };
+        netdev_info!(
+            self.ndev,
+            "the addresses that VF {} sends with {} checked\n",
+            vf,
+            check
+        );
+        Ok(())
     }
 }

@@ -6,10 +6,14 @@
 //! - [`mailbox`]: the mailbox registers, and the work item that serves them.
 //! - [`policy`]: what the mailbox server may do to the switch.
 //! - [`control`]: the administrator's operations, `ip link set DEV vf N ...`.
+//! - [`limit`]: those that limit a VF.
+//! - [`traffic`]: how a VF is set up, and what it has sent and received.
 //! - [`enable`]: how many VFs there are, `sriov_numvfs`.
 
 pub(crate) mod control;
 pub(crate) mod enable;
+mod limit;
 pub(crate) mod mailbox;
 pub(crate) mod policy;
+pub(crate) mod traffic;
 pub(crate) mod vf;

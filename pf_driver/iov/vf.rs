@@ -4,8 +4,16 @@
 
 use kernel::prelude::*;
 
+use super::{
+    policy::mac_in_use,
+    traffic::Traffic, //
+};
 use crate::{
-    kapi::net::MacAddress,
+    kapi::net::{
+        netdev_warn,
+        Device,
+        MacAddress, //
+    },
     mbox::{
         pf_state::VfConfig,
         server::Server,
@@ -40,10 +48,29 @@ pub(crate) struct Vf {
     pub(crate) config: VfConfig,
     /// Its address unless the administrator gives another one.
     pub(crate) default_mac: Option<MacAddr>,
+    /// What it has sent and received.
+    pub(crate) traffic: Traffic,
+}
+
+/// What the administrator has set of a VF. Kept while there is no such VF.
+#[derive(Clone, Copy)]
+struct Kept {
+    /// Its address, if it was set.
+    mac: Option<MacAddr>,
+    trusted: bool,
+    pool: VfPool,
+}
+
+impl Kept {
+    const NONE: Self = Self {
+        mac: None,
+        trusted: false,
+        pool: VfPool::new(None),
+    };
 }
 
 impl Vf {
-    fn new(pf_mac: &MacAddress, vf: usize, count: usize) -> Self {
+    fn new(bar: &Bar0, pf_mac: &MacAddress, vf: usize, count: usize) -> Self {
         let default_mac = default_mac(pf_mac, vf);
         let config = VfConfig {
             mac: default_mac,
@@ -55,6 +82,7 @@ impl Vf {
             server: Server::new(&config),
             config,
             default_mac,
+            traffic: Traffic::start(bar, vf),
         }
     }
 }
@@ -85,6 +113,7 @@ pub(crate) struct Control {
     pub(crate) vfs: KVec<Vf>,
     /// The device is being reset: mailboxes are not served.
     pub(crate) resetting: bool,
+    kept: [Kept; MAX_VFS],
 }
 
 impl Control {
@@ -93,6 +122,7 @@ impl Control {
             switch,
             vfs: KVec::new(),
             resetting: false,
+            kept: [Kept::NONE; MAX_VFS],
         }
     }
 
@@ -105,27 +135,81 @@ impl Control {
         self.vfs.get_mut(usize::try_from(vf)?).ok_or(EINVAL)
     }
 
-    /// Makes the table for `count` VFs, all without a driver. The caller commits.
+    /// Makes the table for `count` VFs, all without a driver, and set up as the administrator left
+    /// them. The caller commits.
     ///
     /// # Errors
     ///
     /// [`ENOMEM`]; nothing is changed then.
-    pub(crate) fn set_vfs(&mut self, pf_mac: &MacAddress, count: usize) -> Result {
+    pub(crate) fn set_vfs(
+        &mut self,
+        dev: &Device,
+        bar: &Bar0,
+        pf_mac: &MacAddress,
+        count: usize,
+    ) -> Result {
         let count = count.min(MAX_VFS);
         let mut vfs = KVec::with_capacity(count, GFP_KERNEL)?;
         for vf in 0..count {
-            vfs.push(Vf::new(pf_mac, vf, count), GFP_KERNEL)?;
+            vfs.push(Vf::new(bar, pf_mac, vf, count), GFP_KERNEL)?;
         }
-        for (pool, vf) in self.switch.state.vfs.iter_mut().zip(vfs.iter()) {
-            *pool = VfPool::new(vf.config.mac);
+        self.keep();
+        self.vfs = vfs;
+        self.switch.state.num_vfs = 0;
+        for index in 0..count {
+            self.bring_back(dev, index);
         }
         self.switch.state.num_vfs = count;
-        self.vfs = vfs;
         Ok(())
+    }
+
+    /// Remembers what the administrator has set of the VFs that there are.
+    fn keep(&mut self) {
+        let vfs = self.vfs.iter().zip(self.switch.state.vfs.iter());
+        for (kept, (vf, pool)) in self.kept.iter_mut().zip(vfs) {
+            *kept = Kept {
+                mac: vf.config.mac.filter(|_| vf.config.mac_locked),
+                trusted: vf.config.trusted,
+                pool: *pool,
+            };
+        }
+    }
+
+    /// Sets up VF `index`, which is new, as the administrator had it.
+    fn bring_back(&mut self, dev: &Device, index: usize) {
+        let Some(kept) = self.kept.get(index).copied() else {
+            return;
+        };
+        // The PF may have taken the address meanwhile.
+        let taken = |mac: &MacAddr| mac_in_use(&self.switch, &self.vfs, index, *mac);
+        let locked = kept.mac.filter(|mac| !taken(mac));
+        if locked != kept.mac {
+            netdev_warn!(
+                dev,
+                "the address that VF {} had is in use: it has its default; give it another with 'ip link set {} vf {} mac ADDRESS'\n",
+                index,
+                *dev,
+                index
+            );
+        }
+        let Some(vf) = self.vfs.get_mut(index) else {
+            return;
+        };
+        let mut pool = kept.pool;
+        vf.config.mac = locked.or(vf.default_mac);
+        vf.config.mac_locked = locked.is_some();
+        vf.config.trusted = kept.trusted;
+        vf.config.port_vlan = pool.port_vlan.map(|port| port.vid);
+        vf.server = Server::new(&vf.config);
+        pool.device_reset(vf.server.state(), &vf.config);
+        if let Some(slot) = self.switch.state.vfs.get_mut(index) {
+            *slot = pool;
+        }
     }
 
     /// The device was reset: no VF has a driver that knows of it.
     pub(crate) fn device_reset(&mut self) {
+        self.restart_traffic();
         for (vf, pool) in self.vfs.iter_mut().zip(self.switch.state.vfs.iter_mut()) {
             vf.server.device_reset(&vf.config);
             pool.device_reset(vf.server.state(), &vf.config);

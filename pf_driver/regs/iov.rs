@@ -101,6 +101,17 @@ register! {
         /// The entry is valid.
         31:31 vi_en => bool;
     }
+    /// Transmit queue that RTTBCNRC is about.
+    pub(crate) RTTDQSEL(u32) @ 0x0_3604 { 3:0 queue; }
+    /// Window of the rate limiter's memory.
+    pub(crate) RTTBCNRM(u32) @ 0x0_3690 { 9:0 window; }
+    /// Rate limit of the chosen queue: the link's speed divided by a factor.
+    pub(crate) RTTBCNRC(u32) @ 0x0_36b0 {
+        /// The factor, in units of 1/16384.
+        27:0 factor;
+        /// The limit is in force.
+        31:31 enable => bool;
+    }
     /// Unicast table. Not used: it has no pools, so what one VF puts there all get.
     pub(crate) UTA(u32)[128] @ 0x0_a000 { 31:0 bits; }
 }

@@ -15,9 +15,12 @@ use super::state::{
     VlanBits, //
 };
 use crate::{
-    hw::queue::{
-        Layout,
-        PF_POOL, //
+    hw::{
+        queue::{
+            Layout,
+            PF_POOL, //
+        },
+        rate::Limit, //
     },
     kapi::net::MacAddress,
     mbox::types::MaxFrame,
@@ -76,6 +79,7 @@ pub(crate) struct Image {
     pub(super) mta: HashBits,
     pub(super) vmolr: [u32; POOLS],
     pub(super) vmvir: [u32; POOLS],
+    pub(super) limits: [Limit; POOLS],
     /// Pools that may send and receive: VFTE and VFRE.
     pub(super) open: u32,
     pub(super) mrqc: u32,
@@ -98,6 +102,7 @@ impl Image {
             mta: [0; MTA_REGS],
             vmolr: [0; POOLS],
             vmvir: [0; POOLS],
+            limits: [Limit::default(); POOLS],
             open: 0,
             mrqc: 0,
             vt_ctl: 0,
@@ -122,6 +127,7 @@ impl Image {
         self.hash_multicast(state);
         self.vmolr = [VMOLR::zeroed().with_strcrc(true).into_raw(); POOLS];
         self.vmvir = [0; POOLS];
+        self.limits = [Limit::default(); POOLS];
         let see_all = state.pf.promiscuous || !fits;
         if pools {
             self.set_pools(state, see_all);
@@ -278,7 +284,7 @@ impl Image {
 
     fn hash_multicast(&mut self, state: &State) {
         self.mta = state.pf.hashes;
-        for (_, pool) in state.live_vfs().filter(|(_, pool)| pool.open) {
+        for (_, pool) in state.live_vfs().filter(|(_, pool)| pool.passes()) {
             for &hash in pool.multicast.hashes.as_slice() {
                 add_hash(&mut self.mta, hash);
             }
@@ -295,7 +301,10 @@ impl Image {
             if let Some(vmvir) = self.vmvir.get_mut(vf) {
                 *vmvir = vf_vmvir(pool);
             }
-            self.open |= u32::from(pool.open) << vf;
+            if let Some(limit) = self.limits.get_mut(vf) {
+                *limit = Limit::new(pool.max_rate, state.speed);
+            }
+            self.open |= u32::from(pool.passes()) << vf;
             spoof |= u32::from(pool.spoof_check) << vf;
         }
         self.vmolr[PF_POOL] = pf_vmolr(&state.pf, state.pf.pairs > 1).into_raw();
@@ -316,7 +325,7 @@ impl Image {
         let pf = &state.pf;
         let vf_all = state
             .live_vfs()
-            .any(|(_, pool)| pool.open && pool.multicast.all);
+            .any(|(_, pool)| pool.passes() && pool.multicast.all);
         let filter_vlans = pools || pf.filter_vlans && !pf.promiscuous;
         self.rctl = RCTL::zeroed()
             .with_rxen(true)

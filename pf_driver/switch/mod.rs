@@ -17,6 +17,7 @@ use self::{
         PfPool,
         State,
         VfPool,
+        MAX_SPEED,
         MAX_VFS, //
     }, //
 };
@@ -50,6 +51,7 @@ impl Switch {
                 pf,
                 vfs: [const { VfPool::new(None) }; MAX_VFS],
                 num_vfs: 0,
+                speed: MAX_SPEED,
             },
             current: KBox::init(Image::closed(), GFP_KERNEL)?,
             next: KBox::init(Image::closed(), GFP_KERNEL)?,

@@ -8,6 +8,7 @@ use kernel::prelude::*;
 use crate::{
     hw::queue::Layout,
     kapi::net::{
+        LinkState,
         MacAddress,
         RxMode, //
     },
@@ -35,6 +36,8 @@ use crate::{
 
 /// Most VFs. The eighth pool is the PF's.
 pub(crate) const MAX_VFS: usize = 7;
+/// The speed of the card in Mbit/s.
+pub(crate) const MAX_SPEED: u32 = 1000;
 /// MAC filters of a VF beside its own address, at most.
 pub(crate) const VF_FILTERS: usize = 3;
 /// VLANs of a VF, at most.
@@ -168,6 +171,10 @@ pub(crate) struct VfPool {
     pub(crate) port_vlan: Option<PortVlan>,
     /// Whether its source addresses and VLANs are checked.
     pub(crate) spoof_check: bool,
+    /// What it may send in Mbit/s, 0 for no limit.
+    pub(crate) max_rate: u32,
+    /// The link that the administrator lets it have.
+    pub(crate) link_state: LinkState,
 }
 
 impl VfPool {
@@ -185,6 +192,8 @@ impl VfPool {
             max_frame: MaxFrame::STANDARD,
             port_vlan: None,
             spoof_check: true,
+            max_rate: 0,
+            link_state: LinkState::Auto,
         }
     }
 
@@ -194,6 +203,8 @@ impl VfPool {
             open,
             port_vlan: self.port_vlan,
             spoof_check: self.spoof_check,
+            max_rate: self.max_rate,
+            link_state: self.link_state,
             ..Self::new(mac)
         };
     }
@@ -212,6 +223,11 @@ impl VfPool {
                 *slot = Some(vid);
             }
         }
+    }
+
+    /// Whether it sends and receives.
+    pub(crate) fn passes(&self) -> bool {
+        self.open && self.link_state != LinkState::Disable
     }
 
     /// The VLAN that the VF cannot leave. VLAN 0 with a priority confines nothing.
@@ -273,6 +289,8 @@ pub(crate) struct State {
     pub(crate) vfs: [VfPool; MAX_VFS],
     /// How many VFs there are.
     pub(crate) num_vfs: usize,
+    /// The speed of the link in Mbit/s, the last one while it is down.
+    pub(crate) speed: u32,
 }
 
 impl State {

@@ -15,7 +15,10 @@ use kernel::{
 
 use super::image::Image;
 use crate::{
-    hw::put,
+    hw::{
+        put,
+        rate, //
+    },
     regs::{
         filter::{
             MRQC,
@@ -63,6 +66,11 @@ impl Image {
         }
         for pool in 0..POOLS {
             write_one::<VMVIR>(bar, pool, &self.vmvir, old.map(|old| &old.vmvir));
+        }
+        for (pool, limit) in self.limits.iter().enumerate() {
+            if old.and_then(|old| old.limits.get(pool)) != Some(limit) {
+                rate::set(bar, pool, *limit);
+            }
         }
         if differs(|image| image.qde) {
             bar.write_reg(QDE::from(self.qde));
