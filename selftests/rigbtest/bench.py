@@ -19,6 +19,10 @@ from .pci import PF_IDS, Function, functions
 from .port import Port
 
 WIRE_DRIVER = PF_DRIVERS["igb"]
+# How a VF is as long as nobody sets it up.
+VF_DEFAULTS = (
+    "mac 00:00:00:00:00:00", "vlan 0", "spoofchk on", "trust off", "state auto", "max_tx_rate 0",
+)
 # Lines of the kernel log that are shown with a failed case.
 LOG_LINES = 40
 
@@ -116,9 +120,17 @@ class Bench:
         self.pf.function.write("sriov_drivers_autoprobe", int(bool(driver)))
         self.pf.function.set_numvfs(count)
         self.find_vfs(count)
+        if self.pf_driver.ours:
+            self.forget_settings()
         if driver:
             for port in self.vfs:
                 port.attach()
+
+    def forget_settings(self) -> None:
+        """Makes the VFs as if new: rigb keeps what was set while there were none."""
+        for number in range(len(self.vfs)):
+            for words in VF_DEFAULTS:
+                self.pf.ip(f"link set {{dev}} vf {number} {words}")
 
     def find_vfs(self, count: int) -> None:
         """Makes ports of the VFs that are enabled."""

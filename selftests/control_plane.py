@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What an administrator sets of VFs: by the tools, and read back from the registers.
+
+Each setting has to be in the card, has to be what `ip link show` says, and has to survive
+whatever happens to the VF and to the PF.
+"""
+
+import re
+
+from rigbtest import mailbox as mb
+from rigbtest import regs, traffic
+from rigbtest.bench import Bench, finish
+from rigbtest.driver import CommandError
+from rigbtest.kmsg import KernelLog
+from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_ge, ksft_in, ksft_lt, ksft_pr
+from rigbtest.kselftest import ksft_raises, ksft_run, ksft_true
+from rigbtest.mailbox import Mailbox
+from rigbtest.mmio import WriteTrace
+from rigbtest.regs import Registers
+
+BENCH = Bench.find()
+
+MAC = "02:82:57:70:00:01"
+VLAN, QOS = 82, 5
+RATE = 250
+PINGS = 20
+POOL_QUEUES = 8
+RATE_ENABLE = 1 << 31
+SLOWEST = (1 << 28) - 1
+
+
+def raw_vfs() -> tuple[Mailbox, Mailbox, Registers]:
+    """Two VFs without a driver, as if new, and the PF's registers."""
+    BENCH.use("rigb", "", 2)
+    BENCH.stop_vfs()
+    BENCH.start_vfs(2)
+    one, two = (Mailbox(vf.function) for vf in BENCH.vfs)
+    return one, two, Registers(BENCH.pf.function)
+
+
+def setting(*words: str) -> None:
+    """`ip link set DEV vf ...`"""
+    BENCH.pf.ip("link set {dev} vf " + " ".join(words))
+
+
+def shown(vf: int) -> dict:
+    """What `ip link show` says of a VF."""
+    return BENCH.pf.link()["vfinfo_list"][vf]
+
+
+def configure() -> None:
+    """Gives VF 0 something of everything."""
+    setting("0", "mac", MAC)
+    setting("0", "vlan", str(VLAN), "qos", str(QOS))
+    setting("0", "spoofchk", "off")
+    setting("0", "trust", "on")
+    setting("0", "max_tx_rate", str(RATE))
+
+
+def check(registers: Registers, when: str) -> None:
+    """VF 0 is as `configure` wants it, in the tool and in the card; VF 1 is as new."""
+    info = shown(0)
+    ksft_eq(info["address"], MAC, when)
+    ksft_eq(info["vlan_list"][0], {"vlan": VLAN, "qos": QOS}, when)
+    ksft_eq((info["spoofchk"], info["trust"]), (False, True), when)
+    ksft_eq((info["rate"]["max_tx"], info["link_state"]), (RATE, "auto"), when)
+    ksft_eq(registers.addresses(0), {MAC}, when)
+    ksft_eq(registers.vlans(0), {VLAN}, when)
+    ksft_eq(registers.read(regs.vmvir(0)), 1 << 30 | QOS << 13 | VLAN, when)
+    ksft_eq(registers.read(regs.vmolr(0)) & regs.VMOLR_AUPE, 0, when)
+    ksft_eq(registers.read(regs.DTXSWC) & 0x0303, 0x0202, when)
+    other = shown(1)
+    ksft_eq((other["vlan_list"], other["spoofchk"], other["trust"]), ([{}], True, False), when)
+    ksft_eq(registers.addresses(1), {other["address"]}, when)
+    ksft_eq(registers.read(regs.vmvir(1)), 0, when)
+
+
+def shown_is_held() -> None:
+    """Every setting is in the registers as soon as the tool returns, and taken back as well."""
+    one, _, registers = raw_vfs()
+    before = shown(0), registers.addresses(0), registers.vlans(0)
+    configure()
+    check(registers, "at once")
+    ksft_eq(one.reset(), MAC, "the address that the VF is told")
+    check(registers, "after the VF's handshake")
+    ksft_true(one.granted(mb.PROMISC_MULTICAST), "what trust is for")
+    ksft_true(registers.read(regs.vmolr(0)) & regs.VMOLR_MPME)
+    setting("0", "trust", "off")
+    ksft_eq(registers.read(regs.vmolr(0)) & regs.VMOLR_MPME, 0, "trust taken back")
+    for words in (("mac", "00:00:00:00:00:00"), ("vlan", "0"), ("spoofchk", "on"), ("rate", "0")):
+        setting("0", *words)
+    ksft_eq((shown(0), registers.addresses(0), registers.vlans(0)), before)
+
+
+def survives() -> None:
+    """Nothing that happens to VF or PF changes what the administrator set."""
+    one, two, registers = raw_vfs()
+    pf = BENCH.pf
+    configure()
+    one.reset()
+    two.reset()
+    check(registers, "at first")
+    BENCH.vfs[0].function.reset()
+    check(registers, "after a function level reset of the VF")
+    pf.ip("link set {dev} down", "link set {dev} up")
+    pf.wait_running()
+    check(registers, "after down and up of the PF")
+    pf.ethtool("-r")
+    pf.wait_running()
+    check(registers, "after the link was negotiated anew")
+    pf.ethtool("-t", "offline", check=False)
+    pf.wait_running()
+    check(registers, "after a reset of the PF")
+    ksft_eq(registers.read(regs.VFTE) & 3, 0, "no VF sends before its driver has come back")
+    pf.function.reset()
+    pf.wait_running()
+    registers = Registers(pf.function)
+    check(registers, "after a function level reset of the PF")
+    changes = pf.carrier_changes()
+    pf.function.set_numvfs(0)
+    ksft_eq(registers.read(regs.vmvir(0)), 0, "without VFs")
+    ksft_true(MAC not in registers.addresses(0), "without VFs")
+    pf.function.set_numvfs(2)
+    check(registers, "after all VFs went and came")
+    ksft_eq(pf.carrier_changes(), changes, "changes of the PF's carrier")
+    with Mailbox(pf.function.vf(0)) as again:
+        ksft_eq(again.reset(), MAC)
+        check(registers, "after the new VF's handshake")
+
+
+def address_taken_meanwhile() -> None:
+    """A VF whose address the PF took while there were no VFs gets its default, and a line."""
+    raw_vfs()
+    pf = BENCH.pf
+    default, own = shown(0)["address"], pf.mac
+    setting("0", "mac", MAC)
+    pf.function.set_numvfs(0)
+    pf.ip(f"link set {{dev}} address {MAC}")
+    with KernelLog() as log:
+        pf.function.set_numvfs(2)
+        ksft_true(any("VF 0" in line and "is in use" in line for line in log.lines()))
+    ksft_eq(shown(0)["address"], default)
+    pf.ip(f"link set {{dev}} address {own}")
+
+
+def refusals() -> None:
+    """What cannot be is refused, changes nothing, and the log says what and what to do."""
+    _, _, registers = raw_vfs()
+    pf, before = BENCH.pf, (shown(0), shown(1))
+    wrong = {
+        f"0 mac {pf.mac}": "choose another",
+        f"0 mac {shown(1)['address']}": "choose another",
+        "0 mac 01:00:5e:00:00:01": "unicast",
+        "0 mac ff:ff:ff:ff:ff:ff": "unicast",
+        "0 vlan 4095": "0 to 4094",
+        "0 vlan 5 qos 8": "0 to 7",
+        "0 vlan 5 proto 802.1ad": "802.1Q only",
+        "0 min_tx_rate 10": "upper limits only",
+        "0 max_tx_rate 1001": "has 1000",
+        "0 query_rss on": "query_rss off",
+        "2 trust on": "sriov_numvfs",
+        "2 state disable": "sriov_numvfs",
+        "7 mac 02:82:57:70:00:09": "sriov_numvfs",
+    }
+    for words, remedy in wrong.items():
+        with KernelLog() as log:
+            with ksft_raises(CommandError):
+                setting(*words.split())
+            said = [line for line in log.lines() if re.search(rf"VF {words[0]}\b", line)]
+        # iproute2 itself refuses some of them.
+        if said or "vlan 4095" not in words and "qos 8" not in words:
+            ksft_true(any(remedy in line for line in said), f"{words}: {said}")
+    setting("0", "query_rss", "off")
+    ksft_eq((shown(0), shown(1)), before)
+    ksft_eq(registers.vlans(0), {0})
+
+
+def link_state() -> None:
+    """`state disable` closes a VF under its running driver, `enable` and `auto` open it."""
+    BENCH.use("rigb", "rigbvf", 2)
+    registers, (one, two) = Registers(BENCH.pf.function), BENCH.vfs
+    traffic.reach(one, two)
+    for state in ("auto", "enable", "auto"):
+        setting("0", "state", "disable")
+        ksft_eq(shown(0)["link_state"], "disable")
+        for register in (regs.VFTE, regs.VFRE):
+            ksft_eq(registers.read(register) & 3, 2, "pools that run")
+        traffic.silent(two, one.v4)
+        setting("0", "state", state)
+        ksft_eq(shown(0)["link_state"], state)
+        traffic.reach(two, one)
+    setting("0", "state", "disable")
+    BENCH.pf.ethtool("-t", "offline", check=False)
+    BENCH.pf.wait_running()
+    traffic.reach(two, BENCH.pf)
+    ksft_eq(registers.read(regs.VFTE) & 1, 0, "still closed after a reset of the PF")
+    ksft_eq(shown(0)["link_state"], "disable")
+    setting("0", "state", "auto")
+    traffic.reach(two, one)
+
+
+def counted(vf: int) -> dict[str, int]:
+    """The statistics that `ip -s` shows of a VF."""
+    stats = shown(vf)["stats"]
+    return {
+        "rx": stats["rx"]["packets"],
+        "rx_bytes": stats["rx"]["bytes"],
+        "tx": stats["tx"]["tx_packets"],
+        "tx_bytes": stats["tx"]["tx_bytes"],
+    }
+
+
+def statistics() -> None:
+    """The PF counts what the VF's own driver counts, and never less than before."""
+    BENCH.use("rigb", "rigbvf", 2)
+    pf, (one, _) = BENCH.pf, BENCH.vfs
+    traffic.reach(one, pf)
+    start, own_start = counted(0), one.stats()
+    traffic.ping(one, pf, 1000, PINGS)
+    end, own_end = counted(0), one.stats()
+    ksft_ge(end["tx"] - start["tx"], 2 * PINGS)
+    ksft_ge(end["rx"] - start["rx"], 2 * PINGS)
+    for way in ("rx", "tx"):
+        own = own_end[way]["packets"] - own_start[way]["packets"]
+        seen = end[way] - start[way]
+        # The stack may have said something between the four readings.
+        ksft_true(abs(own - seen) <= 8, f"{way}: the PF counts {seen}, the VF {own}")
+        volume = end[f"{way}_bytes"] - start[f"{way}_bytes"]
+        ksft_true(2 * PINGS * 1000 <= volume <= seen * 1100, f"{way}: {volume} bytes")
+    last = counted(0)
+    pf.ethtool("-t", "offline", check=False)
+    pf.wait_running()
+    traffic.reach(one, pf)
+    now = counted(0)
+    ksft_true(all(now[name] >= last[name] for name in now), f"{last}, then {now}")
+    BENCH.stop_vfs()
+    BENCH.start_vfs(2)
+    ksft_lt(counted(0)["tx"], last["tx"], "a new VF begins at zero")
+
+
+def stable_addresses() -> None:
+    """A VF has the same address whatever the number of VFs; it is local and nobody else's."""
+    BENCH.use("rigb", "", 2)
+    BENCH.stop_vfs()
+    found = []
+    for count in (1, 7, 2):
+        BENCH.start_vfs(count)
+        found.append([shown(vf)["address"] for vf in range(count)])
+        BENCH.stop_vfs()
+    one, seven, two = found
+    ksft_eq((one, two), (seven[:1], seven[:2]))
+    ksft_eq(len({*seven, BENCH.pf.mac}), 8)
+    ksft_true(all(int(mac[:2], 16) & 3 == 2 for mac in seven), f"{seven}")
+    BENCH.start_vfs(2)
+
+
+def autoprobe() -> None:
+    """sriov_drivers_autoprobe decides whether VFs get a driver by themselves."""
+    BENCH.use("rigb", "rigbvf", 1)
+    function = BENCH.pf.function
+    BENCH.stop_vfs()
+    for wanted in (0, 1):
+        function.write("sriov_drivers_autoprobe", wanted)
+        function.set_numvfs(1)
+        ksft_eq(function.vf(0).driver, "rigbvf" if wanted else "")
+        function.set_numvfs(0)
+    BENCH.dirty = True
+
+
+def rate_registers() -> None:
+    """A rate limit is a factor of the link's speed, on both transmit queues of the VF.
+
+    QEMU has no such registers, so the writes are traced on their way to it.
+    """
+    if not WriteTrace.available():
+        raise KsftSkipEx("this kernel has no mmiotrace")
+    BENCH.down()
+    with WriteTrace(BENCH.pf.function) as trace:
+        BENCH.use("rigb", "", 2)
+        for vf, rate in ((0, RATE), (1, 3), (0, 1000), (1, 0)):
+            trace.clear()
+            setting(str(vf), "max_tx_rate", str(rate))
+            chosen, limits = None, {}
+            for register, value in trace.writes():
+                if register == regs.RTTDQSEL:
+                    chosen = value
+                elif register == regs.RTTBCNRC:
+                    limits[chosen] = value
+            first = RATE_ENABLE | -(-1000 * 16384 // rate) if 0 < rate < 1000 else 0
+            second = RATE_ENABLE | SLOWEST if first else 0
+            ksft_pr(f"VF {vf}, {rate} Mbit/s: {limits}")
+            ksft_eq(limits, {vf: first, vf + POOL_QUEUES: second})
+        setting("0", "max_tx_rate", str(RATE))
+        trace.clear()
+        BENCH.pf.ethtool("-t", "offline", check=False)
+        BENCH.pf.wait_running()
+        values = [value for register, value in trace.writes() if register == regs.RTTBCNRC]
+        ksft_in(RATE_ENABLE | 1000 * 16384 // RATE, values, "after a reset of the PF")
+    BENCH.dirty = True
+
+
+CASES = [
+    shown_is_held, survives, address_taken_meanwhile, refusals, link_state, statistics,
+    stable_addresses, autoprobe, rate_registers,
+]
+
+
+def main() -> None:
+    """All cases."""
+    ksft_run([case(f.__name__, BENCH.case(f), "rigb") for f in CASES])
+    finish(BENCH)
+
+
+if __name__ == "__main__":
+    main()
