@@ -35,7 +35,8 @@ use crate::{
 impl Adapter {
     /// Makes a request. True if it was granted, false if it was refused.
     pub(crate) fn ask(&self, request: &Request) -> Result<bool, Failure> {
-        Ok(self.control.request(request)? == Reply::Granted)
+        let reply = self.control.request(request)?;
+        Ok(matches!(reply, Reply::Granted | Reply::GrantedInPart(_)))
     }
 
     /// After a handshake in which the PF assigned `mac`: tells it everything.

@@ -11,6 +11,7 @@ use mbox::port::{
     VfPort, //
 };
 use mbox::reason::Reason;
+use mbox::refusal::Refusal;
 use mbox::server::{
     Backend,
     Server, //
@@ -18,8 +19,10 @@ use mbox::server::{
 use mbox::time::Time;
 use mbox::vf::{
     Client,
-    Progress, //
+    Progress,
+    StartError, //
 };
+use mbox::vf_to_pf::Request;
 
 /// The whole of the PF's end.
 pub fn serve(
@@ -35,6 +38,22 @@ pub fn serve(
 /// The whole of the VF's end.
 pub fn poll(client: &mut Client, port: &mut dyn VfPort, now: Time) -> Progress {
     client.poll(port, now)
+}
+
+/// What the PF says before its reset.
+pub fn warn(server: &mut Server, port: &mut dyn PfPort, now: Time) {
+    server.warn_of_reset(port, now);
+}
+
+/// How the VF asks.
+pub fn ask(client: &mut Client, request: &Request, now: Time) -> Result<(), StartError> {
+    let offer = client.offer();
+    client.start(offer.as_ref().unwrap_or(request), now)
+}
+
+/// The words for the guest.
+pub fn explain(refusal: &Refusal, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
+    write!(out, "{refusal}")
 }
 
 /// The words for the operator.

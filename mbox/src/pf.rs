@@ -7,6 +7,11 @@
 //! [`Plan::finish`] is given the driver's result, updates the [`VfState`] and says what to reply.
 //! A request that is refused, or that the driver fails to carry out, leaves the state as it was.
 
+use super::caps::{
+    Caps,
+    Version, //
+};
+use super::event::State;
 use super::pf_state::{
     Multicast,
     VfConfig,
@@ -19,6 +24,7 @@ use super::reason::{
     Failure,
     Reason, //
 };
+use super::refusal::Refusal;
 use super::types::{
     MacAddr,
     MaxFrame,
@@ -30,9 +36,11 @@ use super::vf_to_pf::{
     Request, //
 };
 use super::wire::{
+    op,
     Header,
     Message,
-    Words, //
+    Words,
+    TAG, //
 };
 
 /// What only the driver knows: the other functions of the device.
@@ -95,6 +103,17 @@ pub struct Plan {
     effect: Option<Effect>,
     next: VfState,
     verdict: Verdict,
+    grant: Grant,
+    agreed: Caps,
+    told: State,
+}
+
+/// What a reply that grants has in its words.
+#[derive(Clone, Copy, Debug)]
+enum Grant {
+    Plain,
+    Agreement(Version),
+    State,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -118,12 +137,15 @@ pub struct Outcome {
 
 /// Looks at a request: what to do, and what would follow.
 ///
+/// `told` is what the PF would tell with an event.
+///
 /// `unready_nack` says whether a VF that is not clear to send may be told so now; see
 /// [`super::server::UNREADY_NACK_INTERVAL`].
 pub fn service(
     state: &VfState,
     config: &VfConfig,
     policy: &(impl Policy + ?Sized),
+    told: &State,
     words: &Words,
     unready_nack: bool,
 ) -> Plan {
@@ -133,8 +155,11 @@ pub fn service(
         effect: None,
         next: *state,
         verdict: Verdict::Ignore(None),
+        grant: Grant::Plain,
+        agreed: state.agreed,
+        told: *told,
     };
-    let decoded = Request::decode(words);
+    let decoded = Request::decode(&without_tag(words, state.agreed));
     plan.verdict = match decoded {
         Err(Reject::NotARequest) => Verdict::Ignore(None),
         Ok(Request::Reset) => plan.reset(config),
@@ -149,6 +174,18 @@ pub fn service(
     plan
 }
 
+/// The words without their sequence tag, if there may be one.
+fn without_tag(words: &Words, agreed: Caps) -> Words {
+    let mut words = *words;
+    let header = Header::from_raw(words[0]);
+    // These two are equal bit for bit whatever was agreed on before, as they end that.
+    let base = matches!(header.opcode(), op::RESET | op::NEGOTIATE);
+    if agreed.has(Caps::SEQUENCE) && !base {
+        words[0] = header.without(TAG).raw();
+    }
+    words
+}
+
 impl Plan {
     /// What the driver has to do before [`Self::finish`].
     pub const fn effect(&self) -> Option<&Effect> {
@@ -161,7 +198,7 @@ impl Plan {
             let answer = match effect {
                 // NACK would mean "no MAC address assigned". The bare one means "not now".
                 Effect::Reset { .. } | Effect::FunctionReset { .. } => pf_to_vf::lost(),
-                _ => pf_to_vf::simple_reply(self.header, false, self.clear_to_send),
+                _ => self.reply(false, Some(Reason::Failed(failure))),
             };
             return Outcome {
                 answer: Answer::Reply(answer),
@@ -186,12 +223,27 @@ impl Plan {
         }
         let reply = match self.effect {
             Some(Effect::Reset { mac }) => pf_to_vf::reset_reply(mac),
-            _ => pf_to_vf::simple_reply(self.header, granted, self.clear_to_send),
+            _ => self.reply(granted, reason),
         };
         Outcome {
             answer: Answer::Reply(reply),
             granted,
             reason,
+        }
+    }
+
+    /// The reply to anything but RESET.
+    fn reply(&self, granted: bool, reason: Option<Reason>) -> Message {
+        match self.grant {
+            Grant::Agreement(version) if granted => {
+                pf_to_vf::agreement(self.header, version, self.next.agreed)
+            }
+            Grant::State if granted => pf_to_vf::state_reply(self.header, self.told),
+            _ => {
+                let reply = pf_to_vf::simple_reply(self.header, granted, self.clear_to_send);
+                let refusal = reason.map_or(Refusal::Undisclosed, Refusal::from);
+                pf_to_vf::full_reply(reply, self.agreed, refusal, self.told.generation)
+            }
         }
     }
 
@@ -229,6 +281,8 @@ impl Plan {
                 Ok(Verdict::Grant)
             }
             Request::SetPromisc(modes) => self.set_promisc(modes, config),
+            Request::Negotiate { version, caps } => self.negotiate(version, caps),
+            Request::GetState => self.get_state(),
         }
     }
 
@@ -318,6 +372,22 @@ impl Plan {
             return Err(Reason::VlanQuota(config.vlan_quota));
         }
         self.effect = Some(Effect::JoinVlan(vid));
+        Ok(Verdict::Grant)
+    }
+
+    fn negotiate(&mut self, version: Version, caps: Caps) -> Result<Verdict, Reason> {
+        // A decoded version can be agreed on.
+        let bad = Reason::Invalid(Reject::BadVersion(version.to_word()));
+        self.grant = Grant::Agreement(version.agree().ok_or(bad)?);
+        self.next.agreed = caps.and(Caps::OURS);
+        Ok(Verdict::Grant)
+    }
+
+    fn get_state(&mut self) -> Result<Verdict, Reason> {
+        if !self.agreed.has(Caps::EVENTS) {
+            return Err(Reason::Invalid(Reject::UnknownOpcode(op::GET_STATE)));
+        }
+        self.grant = Grant::State;
         Ok(Verdict::Grant)
     }
 

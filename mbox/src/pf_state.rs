@@ -3,6 +3,8 @@
 //! What the PF knows of a VF: what the administrator wants ([`VfConfig`]), and what the VF has
 //! been granted ([`VfState`]).
 
+use super::caps::Caps;
+use super::event::Link;
 use super::types::{
     HashList,
     MacAddr,
@@ -15,7 +17,7 @@ pub const MAX_FILTERS: usize = 16;
 /// VLANs that a [`VfState`] can hold: the size of the VLVF table.
 pub const MAX_VLANS: usize = 32;
 
-/// What the administrator wants of a VF.
+/// What the administrator wants of a VF, and what it is told of the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VfConfig {
     /// The assigned MAC address: the administrator's, or the driver's default. Without one the VF
@@ -32,6 +34,10 @@ pub struct VfConfig {
     pub filter_quota: u8,
     /// How many VLANs the VF may join; at most [`MAX_VLANS`] count.
     pub vlan_quota: u8,
+    /// The link that the VF is to show.
+    pub link: Link,
+    /// The MTU of the PF.
+    pub mtu: u16,
 }
 
 impl VfConfig {
@@ -53,6 +59,8 @@ impl Default for VfConfig {
             port_vlan: None,
             filter_quota: Self::DEFAULT_FILTER_QUOTA,
             vlan_quota: 4,
+            link: Link::default(),
+            mtu: 1500,
         }
     }
 }
@@ -127,6 +135,7 @@ pub struct VfState {
     pub(super) hashes: HashList,
     pub(super) all_multicast: bool,
     pub(super) max_frame: MaxFrame,
+    pub(super) agreed: Caps,
 }
 
 impl VfState {
@@ -140,12 +149,18 @@ impl VfState {
             hashes: HashList::EMPTY,
             all_multicast: false,
             max_frame: MaxFrame::STANDARD,
+            agreed: Caps::NONE,
         }
     }
 
     /// Whether the VF has completed its reset handshake.
     pub const fn clear_to_send(&self) -> bool {
         self.clear_to_send
+    }
+
+    /// What was agreed on beyond the base protocol. Only while the VF is clear to send.
+    pub const fn agreed(&self) -> Caps {
+        self.agreed
     }
 
     /// The MAC address in use.

@@ -5,7 +5,20 @@
 //! A reply repeats the header of its request with ACK or NACK, and with CTS while the VF is clear
 //! to send. Only the reply to RESET has more than one word: it carries the MAC address, or NACK
 //! when none is assigned, which is no failure. It never carries CTS.
+//!
+//! To a VF with which more was agreed on, each other reply has four words ([`full_reply`]), but for
+//! what is granted to NEGOTIATE and GET_STATE.
 
+use super::caps::{
+    Caps,
+    Version,
+    OFFER, //
+};
+use super::event::{
+    Event,
+    State, //
+};
+use super::refusal::Refusal;
 use super::types::{
     mac_bytes,
     MacAddr, //
@@ -28,10 +41,46 @@ pub fn reset_reply(mac: Option<MacAddr>) -> Message {
     match mac {
         Some(mac) => {
             let (word1, word2) = mac.to_words();
-            Message::three(header.with(ACK), word1, word2)
+            Message::three(header.with(ACK), word1, word2 | OFFER_BITS)
         }
-        None => Message::three(header.with(NACK), 0, 0),
+        None => Message::three(header.with(NACK), 0, OFFER_BITS),
     }
+}
+
+// CAST: widens.
+const OFFER_BITS: u32 = (OFFER as u32) << 16;
+
+/// `reply`, of one word, for a VF with which `agreed` was agreed on.
+pub fn full_reply(reply: Message, agreed: Caps, refusal: Refusal, generation: u32) -> Message {
+    if agreed.is_none() {
+        return reply;
+    }
+    let (code, detail) = if agreed.has(Caps::REASONS) {
+        refusal.to_words()
+    } else {
+        (0, 0)
+    };
+    let generation = if agreed.has(Caps::EVENTS) {
+        generation
+    } else {
+        0
+    };
+    Message::four(reply.first(), code, detail, generation)
+}
+
+/// What is granted to NEGOTIATE.
+pub fn agreement(request: Header, version: Version, caps: Caps) -> Message {
+    let header = simple_reply(request, true, true).first();
+    Message::three(header, version.to_word(), caps.to_word())
+}
+
+/// What is granted to GET_STATE.
+pub fn state_reply(request: Header, state: State) -> Message {
+    let event = Event {
+        state,
+        ..Event::default()
+    };
+    event.encode(simple_reply(request, true, true).first())
 }
 
 /// The reply to any other request, given its header.
@@ -52,6 +101,11 @@ pub fn simple_reply(request: Header, granted: bool, clear_to_send: bool) -> Mess
 pub fn control(clear_to_send: bool) -> Message {
     let cts = if clear_to_send { CTS } else { 0 };
     Message::header(Header::new(op::PF_CONTROL, 0).with(cts))
+}
+
+/// The control message to a VF that is clear to send and has agreed on events.
+pub fn event(event: &Event) -> Message {
+    event.encode(control(true).first())
 }
 
 /// The bare NACK: the PF does not know this VF, or cannot serve it now; it has to start with a
@@ -80,8 +134,7 @@ pub enum FromPf {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawReply {
     header: Header,
-    word1: u32,
-    word2: u32,
+    words: Words,
 }
 
 /// A reply that belongs to the request at hand, checked.
@@ -91,16 +144,26 @@ pub enum Reply {
     Reset {
         /// The address that the PF assigned; without one the VF chooses its own.
         mac: Option<MacAddr>,
-        /// Bits 31:16 of word 2. C igb leaves them zero. They are kept for a PF that offers
-        /// more than the base protocol, and are nothing but a hint.
-        hint: u16,
+        /// Whether the PF offers more than the base protocol ([`OFFER`]): nothing but a hint.
+        offer: bool,
     },
     /// Carried out.
     Granted,
+    /// Carried out in part, for the reason given.
+    GrantedInPart(Refusal),
     /// Refused; the VF remains clear to send.
-    Refused,
+    Refused(Refusal),
     /// Refused because the PF waits for a reset of this VF.
     NotReady,
+    /// What the PF agrees on.
+    Agreed {
+        /// The version.
+        version: Version,
+        /// The capabilities.
+        caps: Caps,
+    },
+    /// What an event would say.
+    State(State),
 }
 
 impl FromPf {
@@ -121,15 +184,15 @@ impl FromPf {
         }
         Self::Reply(RawReply {
             header,
-            word1: words[1],
-            word2: words[2],
+            words: *words,
         })
     }
 }
 
 impl RawReply {
-    /// The reply, if it belongs to the request that began with `request`.
-    pub fn to(&self, request: Header) -> Option<Reply> {
+    /// The reply, if it belongs to the request that began with `request`. `agreed` is what was
+    /// agreed on before that request.
+    pub fn to(&self, request: Header, agreed: Caps) -> Option<Reply> {
         let echo = self.header.without(PF_FLAGS);
         let changed = request.without(u32::from(info::PROMISC_MULTICAST) << 16);
         let promisc = request.opcode() == op::SET_PROMISC && echo == changed;
@@ -137,20 +200,55 @@ impl RawReply {
             return None;
         }
         if request.opcode() == op::RESET {
-            let (bytes, hint) = mac_bytes(self.word1, self.word2);
-            let mac = if self.header.has(ACK) {
-                MacAddr::new(bytes)
-            } else {
-                None
-            };
-            return Some(Reply::Reset { mac, hint });
+            return Some(self.reset());
         }
         Some(if self.header.has(ACK) {
-            Reply::Granted
+            self.granted(agreed)
         } else if self.header.has(CTS) {
-            Reply::Refused
+            Reply::Refused(self.refusal(agreed))
         } else {
             Reply::NotReady
         })
+    }
+
+    /// The generation that the PF had when it replied, if the reply tells that.
+    pub fn generation(&self, agreed: Caps) -> Option<u32> {
+        let told = agreed.has(Caps::EVENTS) && self.header.has(CTS);
+        let other =
+            self.header.has(ACK) && matches!(self.header.opcode(), op::NEGOTIATE | op::GET_STATE);
+        (told && !other).then_some(self.words[3])
+    }
+
+    fn reset(&self) -> Reply {
+        let (bytes, spare) = mac_bytes(self.words[1], self.words[2]);
+        let mac = if self.header.has(ACK) {
+            MacAddr::new(bytes)
+        } else {
+            None
+        };
+        let offer = spare == OFFER;
+        Reply::Reset { mac, offer }
+    }
+
+    fn granted(&self, agreed: Caps) -> Reply {
+        match self.header.opcode() {
+            op::NEGOTIATE => Reply::Agreed {
+                version: Version::from_word(self.words[1]),
+                caps: Caps::from_word(self.words[2]),
+            },
+            op::GET_STATE => Reply::State(Event::decode(&self.words).state),
+            _ => match self.refusal(agreed) {
+                Refusal::Undisclosed => Reply::Granted,
+                remark => Reply::GrantedInPart(remark),
+            },
+        }
+    }
+
+    fn refusal(&self, agreed: Caps) -> Refusal {
+        if agreed.has(Caps::REASONS) {
+            Refusal::from_words(self.words[1], self.words[2])
+        } else {
+            Refusal::Undisclosed
+        }
     }
 }

@@ -12,6 +12,7 @@
 //! - [`port`]: what carries the words, seen from either side.
 //! - [`pf`]: the decision about a request, a pure function. [`server`]: the PF end of one mailbox.
 //! - [`vf`]: the client state machine of the VF.
+//! - [`caps`], [`event`], [`refusal`]: the extension, for two sides that both have it.
 //! - [`limit`], [`time`], [`reason`]: rate limits, time as a number, and words for the operator.
 //!
 //! No kernel type, no allocation, no `unsafe`, no panic: the same files are compiled into both
@@ -19,12 +20,15 @@
 
 #![deny(unsafe_code)]
 
+pub mod caps;
+pub mod event;
 pub mod limit;
 pub mod pf;
 pub mod pf_state;
 pub mod pf_to_vf;
 pub mod port;
 pub mod reason;
+pub mod refusal;
 pub mod server;
 pub mod time;
 pub mod types;

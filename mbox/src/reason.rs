@@ -85,6 +85,9 @@ impl fmt::Display for Reject {
             ),
             Self::BadVlan(vid) => write!(f, "asked for VLAN {vid}, which does not exist"),
             Self::BadFrameSize(size) => write!(f, "asked for frames of {size} bytes"),
+            Self::BadVersion(word) => {
+                write!(f, "asked for version {word:#010x}, which does not exist")
+            }
         }
     }
 }

@@ -11,6 +11,13 @@
 //! The server writes a notice only while it owns the buffer, no request is pending, and the VF has
 //! read what came before. A notice that a request overwrote is sent again.
 
+mod notice;
+
+use super::caps::Caps;
+use super::event::{
+    Changes,
+    State, //
+};
 use super::limit::{
     LogLimit,
     TokenBucket, //
@@ -25,7 +32,6 @@ use super::pf_state::{
     VfConfig,
     VfState, //
 };
-use super::pf_to_vf;
 use super::port::{
     P2vMailbox,
     PfEvents,
@@ -45,6 +51,10 @@ use super::wire::Message;
 pub const UNREADY_NACK_INTERVAL: Span = Span::from_millis(2_000);
 /// How long a notice waits for the VF to read what came before, before it is sent all the same.
 pub const READ_TIMEOUT: Span = Span::from_millis(1_000);
+/// How soon an event that the VF has not acknowledged is sent again at first; it doubles.
+pub const EVENT_RETRY_FIRST: Span = READ_TIMEOUT;
+/// How soon an event that the VF has not acknowledged is sent again at last.
+pub const EVENT_RETRY_LAST: Span = Span::from_millis(8_000);
 /// How soon to try for the buffer again at first.
 pub const LOCK_RETRY_FIRST: Span = Span::from_millis(1);
 /// How soon to try for the buffer again at last.
@@ -85,6 +95,8 @@ enum Notice {
 struct Unread {
     since: Time,
     notice: Option<Notice>,
+    /// What an event told.
+    changes: Changes,
 }
 
 /// What has happened on a mailbox, for statistics.
@@ -110,6 +122,9 @@ pub struct Server {
     notice: Option<Notice>,
     tell_after_reset: bool,
     unread: Option<Unread>,
+    told: State,
+    changes: Changes,
+    event_retry: Span,
     last_nack: Option<Time>,
     held_since: Option<Time>,
     lock_retry: Span,
@@ -131,6 +146,9 @@ impl Server {
             notice: None,
             tell_after_reset: false,
             unread: None,
+            told: State::new(config, 0),
+            changes: Changes::NONE,
+            event_retry: EVENT_RETRY_FIRST,
             last_nack: None,
             held_since: None,
             lock_retry: LOCK_RETRY_FIRST,
@@ -156,6 +174,11 @@ impl Server {
         &self.counters
     }
 
+    /// What the VF is told, or would be if it had agreed on events.
+    pub const fn told(&self) -> &State {
+        &self.told
+    }
+
     /// Replaces the limit on requests.
     pub fn set_request_limit(&mut self, limit: TokenBucket) {
         self.requests = limit;
@@ -167,6 +190,20 @@ impl Server {
         if self.notice.is_none() {
             self.notice = Some(Notice::Control);
         }
+        self.event_retry = EVENT_RETRY_FIRST;
+    }
+
+    /// The administrator has changed the MAC address in the VF's configuration, and the driver has
+    /// programmed it.
+    /// Whether the VF goes on with it: one that has agreed on events is told by the next
+    /// [`Self::service`]. For any other this does nothing, and [`Self::reconfigure`] is due.
+    #[must_use]
+    pub fn assign_mac(&mut self, config: &VfConfig) -> bool {
+        let told = self.state.agreed.has(Caps::EVENTS) && config.mac.is_some();
+        if told {
+            self.state.mac = config.mac;
+        }
+        told
     }
 
     /// The administrator has changed what the VF was told at its reset (MAC address, port VLAN):
@@ -184,6 +221,7 @@ impl Server {
         self.events = PfEvents::default();
         self.tell_after_reset = false;
         self.unread = None;
+        self.changes = Changes::NONE;
         self.last_nack = None;
         self.held_since = None;
         self.lock_retry = LOCK_RETRY_FIRST;
@@ -191,7 +229,8 @@ impl Server {
     }
 
     /// Does all that can be done now, at most one request. To be called on each event of this
-    /// VF, after [`Self::notify`] and its like, and at the time that the last call returned.
+    /// VF, after [`Self::notify`] and its like, after each change of `config`, and at the time that
+    /// the last call returned.
     ///
     /// Returns when to call again if no event comes before.
     pub fn service<P, B>(
@@ -205,6 +244,7 @@ impl Server {
         P: PfPort + ?Sized,
         B: Backend + ?Sized,
     {
+        self.compare(config);
         self.collect(port, config, backend, now);
         if self.events.function_reset {
             return Some(now.after(FUNCTION_RESET_RETRY));
@@ -238,6 +278,7 @@ impl Server {
         }
         if core::mem::take(&mut self.events.ack) {
             self.unread = None;
+            self.event_retry = EVENT_RETRY_FIRST;
             // igbvf reads the mailbox to learn whether it is still served, and resets itself
             // when it finds NACK: that is how it recovers from a reset of the PF.
             if !self.state.clear_to_send && self.nack_due(now) {
@@ -256,11 +297,13 @@ impl Server {
     ) -> bool {
         self.notice = None;
         self.unread = None;
+        self.changes = Changes::NONE;
         self.last_nack = None;
         let next = VfState::new(config);
         let result = backend.apply(&self.state, &Effect::FunctionReset { mac: next.mac });
         if let Err(failure) = result {
             self.state.clear_to_send = false;
+            self.state.agreed = Caps::NONE;
             self.report(backend, Reason::Failed(failure), now);
             return false;
         }
@@ -290,7 +333,8 @@ impl Server {
         self.counters.requests = self.counters.requests.wrapping_add(1);
 
         let nack_due = self.nack_due(now);
-        let plan = service(&self.state, config, backend, &words, nack_due);
+        let told = self.told;
+        let plan = service(&self.state, config, backend, &told, &words, nack_due);
         let result = match plan.effect() {
             Some(effect) => backend.apply(&self.state, effect),
             None => Ok(()),
@@ -318,70 +362,6 @@ impl Server {
         }
     }
 
-    /// The VF has overwritten a notice it had not read: it will need it again, unless it has
-    /// just reset itself.
-    fn requeue_unread(&mut self) {
-        if let Some(Unread {
-            notice: Some(Notice::Control),
-            ..
-        }) = self.unread
-        {
-            self.notify();
-        }
-        if self.state.clear_to_send {
-            self.drop_lost_notice();
-        }
-    }
-
-    /// The VF has been told by a reply, or is lost no longer.
-    fn drop_lost_notice(&mut self) {
-        if self.notice == Some(Notice::Lost) {
-            self.notice = None;
-        }
-    }
-
-    fn deliver_notice<P, B>(
-        &mut self,
-        port: &mut P,
-        config: &VfConfig,
-        backend: &mut B,
-        now: Time,
-    ) -> Option<Time>
-    where
-        P: PfPort + ?Sized,
-        B: Backend + ?Sized,
-    {
-        self.notice?;
-        if let Some(unread) = self.unread {
-            if now.since(unread.since) < READ_TIMEOUT {
-                return Some(unread.since.after(READ_TIMEOUT));
-            }
-        }
-        if !self.lock(port, backend, now) {
-            return Some(now.after(self.lock_retry));
-        }
-        // Only now that the VF cannot write is it certain whether a request is in the buffer.
-        self.collect(port, config, backend, now);
-        if self.events.request || self.events.function_reset {
-            port.unlock();
-            return Some(now);
-        }
-        let Some(notice) = self.notice.take() else {
-            port.unlock();
-            return None;
-        };
-        let message = match notice {
-            Notice::Control => pf_to_vf::control(self.state.clear_to_send),
-            Notice::Lost => {
-                self.last_nack = Some(now);
-                pf_to_vf::lost()
-            }
-        };
-        self.counters.notices = self.counters.notices.wrapping_add(1);
-        self.send(port, &message, Some(notice), now);
-        None
-    }
-
     /// Writes a message into the buffer, which the PF owns, and gives it to the VF.
     fn send<P: PfPort + ?Sized>(
         &mut self,
@@ -392,7 +372,15 @@ impl Server {
     ) {
         port.write(message.words());
         port.set_control(P2vMailbox::STS);
-        self.unread = Some(Unread { since: now, notice });
+        let changes = match notice {
+            Some(Notice::Control) => core::mem::take(&mut self.changes),
+            _ => Changes::NONE,
+        };
+        self.unread = Some(Unread {
+            since: now,
+            notice,
+            changes,
+        });
     }
 
     /// Tries once for the buffer. Takes it away from a VF that has held it for too long.

@@ -13,10 +13,19 @@
 //! - drops what does not answer the request at hand;
 //! - notices when the PF has been reset or has forgotten the VF ([`Client::needs_reset`]).
 //!
+//! A PF that offers more than the base protocol is asked with [`Request::Negotiate`], as the first
+//! request after the reset ([`Client::offer`]), and then with [`Request::GetState`]. From a PF that
+//! does not, nothing of this is to be seen, and it is sent nothing of it.
+//!
 //! All requests are idempotent, so one that the PF sees twice does no harm.
 
 mod exchange;
 
+use super::caps::{
+    Caps,
+    Version, //
+};
+use super::event::State;
 use super::pf_to_vf::Reply;
 use super::port::{
     V2pCache,
@@ -48,6 +57,9 @@ pub const POLL_FIRST: Span = Span::from_micros(50);
 pub const POLL_LAST: Span = Span::from_millis(5);
 /// How often to poll an idle client, so that it learns of a PF reset without an interrupt.
 pub const IDLE_POLL: Span = Span::from_millis(250);
+
+/// The last sequence tag; zero is none.
+const LAST_TAG: u8 = 31;
 
 /// Why a request has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +108,12 @@ pub struct Events {
     pub link_check: bool,
     /// The VF has to start again with a reset.
     pub lost: bool,
+    /// What the PF tells, where it differs from what it told before.
+    pub news: Option<State>,
+    /// The PF has changed and did not say how: [`Request::GetState`] is due.
+    pub news_lost: bool,
+    /// The PF is about to be reset.
+    pub reset_impending: bool,
 }
 
 /// What has happened, for statistics.
@@ -111,6 +129,10 @@ pub struct Counters {
     pub notices: u64,
     /// Messages dropped because they answer nothing.
     pub dropped: u64,
+    /// Events that told something new.
+    pub events: u64,
+    /// Events that told nothing new.
+    pub repeats: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +165,10 @@ impl Current {
     fn is_reset(&self) -> bool {
         self.message.first().opcode() == op::RESET
     }
+
+    fn is_negotiation(&self) -> bool {
+        self.message.first().opcode() == op::NEGOTIATE
+    }
 }
 
 /// The VF's end of its mailbox.
@@ -153,6 +179,10 @@ pub struct Client {
     current: Option<Current>,
     events: Events,
     counters: Counters,
+    offered: bool,
+    agreed: Caps,
+    tag: u8,
+    generation: Option<u32>,
 }
 
 impl Default for Client {
@@ -171,6 +201,9 @@ impl Client {
             events: Events {
                 link_check: false,
                 lost: false,
+                news: None,
+                news_lost: false,
+                reset_impending: false,
             },
             counters: Counters {
                 requests: 0,
@@ -178,13 +211,33 @@ impl Client {
                 failures: 0,
                 notices: 0,
                 dropped: 0,
+                events: 0,
+                repeats: 0,
             },
+            offered: false,
+            agreed: Caps::NONE,
+            tag: 0,
+            generation: None,
         }
     }
 
     /// Whether the PF serves this VF only after a reset.
     pub const fn needs_reset(&self) -> bool {
         !self.ready
+    }
+
+    /// What to ask for before all else, if the PF offers it.
+    pub fn offer(&self) -> Option<Request> {
+        let due = self.ready && self.offered && self.agreed.is_none();
+        due.then_some(Request::Negotiate {
+            version: Version::OURS,
+            caps: Caps::OURS,
+        })
+    }
+
+    /// What was agreed on beyond the base protocol.
+    pub const fn agreed(&self) -> Caps {
+        self.agreed
     }
 
     /// Whether a request is under way.
@@ -218,7 +271,11 @@ impl Client {
         }
         let (step, extra) = if reset {
             self.ready = false;
-            self.events.lost = false;
+            self.events = Events {
+                link_check: self.events.link_check,
+                ..Events::default()
+            };
+            self.forget_agreement();
             let until = now.after(PF_RESET_TIMEOUT);
             (Step::PfReset { until }, PF_RESET_TIMEOUT)
         } else {
@@ -226,12 +283,29 @@ impl Client {
         };
         self.counters.requests = self.counters.requests.wrapping_add(1);
         self.current = Some(Current {
-            message: request.encode(),
+            message: self.encode(request),
             step,
             deadline: now.after(extra).after(REQUEST_TIMEOUT),
             interval: POLL_FIRST,
         });
         Ok(())
+    }
+
+    /// The request as it goes onto the wire.
+    fn encode(&mut self, request: &Request) -> Message {
+        let message = request.encode();
+        let base = matches!(request, Request::Reset | Request::Negotiate { .. });
+        if base || !self.agreed.has(Caps::SEQUENCE) {
+            return message;
+        }
+        self.tag = (self.tag % LAST_TAG).wrapping_add(1);
+        message.tagged(self.tag)
+    }
+
+    fn forget_agreement(&mut self) {
+        self.offered = false;
+        self.agreed = Caps::NONE;
+        self.generation = None;
     }
 
     /// Gives up the request under way. A reply that comes later is dropped.
@@ -243,6 +317,7 @@ impl Client {
     pub fn invalidate(&mut self) {
         self.current = None;
         self.ready = false;
+        self.forget_agreement();
     }
 
     /// Moves the request on as far as it goes now, and takes in what else the PF has said.
@@ -277,9 +352,29 @@ impl Client {
                 self.lose();
             }
             Progress::Done(Reply::NotReady) => self.lose(),
-            Progress::Done(Reply::Reset { .. }) if current.is_reset() => self.ready = true,
+            Progress::Done(Reply::Reset { offer, .. }) if current.is_reset() => {
+                self.ready = true;
+                self.offered = *offer;
+            }
+            Progress::Done(Reply::Agreed { version, caps }) => self.agree(*version, *caps),
+            Progress::Done(Reply::Refused(_)) if current.is_negotiation() => self.offered = false,
+            Progress::Done(Reply::State(state)) => self.heed_reply(state),
             _ => {}
         }
+    }
+
+    /// The PF has answered NEGOTIATE.
+    fn agree(&mut self, version: Version, granted: Caps) {
+        self.agreed = Caps::OURS.accept(version, granted);
+        // Without an agreement there is no use in asking again.
+        self.offered = !self.agreed.is_none();
+    }
+
+    /// The PF has answered GET_STATE. Nothing of what it said before counts any more.
+    fn heed_reply(&mut self, state: &State) {
+        self.generation = Some(state.generation);
+        self.events.news = None;
+        self.events.news_lost = false;
     }
 
     fn lose(&mut self) {

@@ -12,7 +12,16 @@
 //! | 0x04 | 1 = join, 0 = leave | 2: VLAN id | [`Request::SetVlan`] |
 //! | 0x05 | 0 | 2: bytes | [`Request::SetMaxFrame`] |
 //! | 0x06 | 1 = unicast, 2 = multicast | 1 | [`Request::SetPromisc`] |
+//! | 0x08 | 0 | 3: version, capabilities | [`Request::Negotiate`] |
+//! | 0x10 | 0 | 1 | [`Request::GetState`] |
+//!
+//! The last two are the extension's. A client sends NEGOTIATE to a PF that offers it, and the other
+//! one only after that.
 
+use super::caps::{
+    Caps,
+    Version, //
+};
 use super::types::{
     mac_bytes,
     HashList,
@@ -31,7 +40,7 @@ use super::wire::{
     Words,
     MAILBOX_WORDS,
     PF_FLAGS,
-    RESERVED, //
+    TAG, //
 };
 
 /// A request, checked.
@@ -62,6 +71,15 @@ pub enum Request {
     SetMaxFrame(MaxFrame),
     /// Set the promiscuous modes to exactly these.
     SetPromisc(Promisc),
+    /// Agree on what both speak beyond the base protocol.
+    Negotiate {
+        /// The latest version that the VF speaks.
+        version: Version,
+        /// What the VF wants. Bits that the PF does not know are not granted.
+        caps: Caps,
+    },
+    /// Say what an event would say.
+    GetState,
 }
 
 /// Why a buffer is not a request.
@@ -86,11 +104,13 @@ pub enum Reject {
     BadVlan(u32),
     /// A frame length that is out of range, in bytes.
     BadFrameSize(u32),
+    /// A version that does not exist.
+    BadVersion(u32),
 }
 
 impl Request {
     /// Reads a request from the buffer. Words beyond the message are not looked at: they hold
-    /// what earlier messages left there.
+    /// what earlier messages left there. A sequence tag that was agreed on is to be cleared before.
     ///
     /// # Errors
     ///
@@ -103,9 +123,10 @@ impl Request {
         match header.opcode() {
             op::RESET | op::SET_MAC_ADDR | op::SET_MULTICAST => {}
             op::SET_VLAN | op::SET_LPE | op::SET_PROMISC => {}
+            op::NEGOTIATE | op::GET_STATE => {}
             unknown => return Err(Reject::UnknownOpcode(unknown)),
         }
-        if header.has(RESERVED) {
+        if header.has(TAG) {
             return Err(Reject::ReservedBits(0));
         }
         match header.opcode() {
@@ -118,6 +139,8 @@ impl Request {
                 let size = MaxFrame::new(words[1]).ok_or(Reject::BadFrameSize(words[1]))?;
                 Ok(Self::SetMaxFrame(size))
             }
+            op::NEGOTIATE => decode_negotiate(header, words),
+            op::GET_STATE => no_info(header).map(|()| Self::GetState),
             _ => decode_promisc(header),
         }
     }
@@ -150,6 +173,11 @@ impl Request {
                 };
                 Message::header(Header::new(op::SET_PROMISC, unicast | multicast))
             }
+            Self::Negotiate { version, caps } => {
+                let header = Header::new(op::NEGOTIATE, 0);
+                Message::three(header, version.to_word(), caps.to_word())
+            }
+            Self::GetState => Message::header(Header::new(op::GET_STATE, 0)),
         }
     }
 }
@@ -223,6 +251,14 @@ fn decode_promisc(header: Header) -> Result<Request, Reject> {
         unicast: info & info::PROMISC_UNICAST != 0,
         multicast: info & info::PROMISC_MULTICAST != 0,
     }))
+}
+
+fn decode_negotiate(header: Header, words: &Words) -> Result<Request, Reject> {
+    no_info(header)?;
+    let version = Version::from_word(words[1]);
+    version.agree().ok_or(Reject::BadVersion(words[1]))?;
+    let caps = Caps::from_word(words[2]);
+    Ok(Request::Negotiate { version, caps })
 }
 
 fn mac_message(info: u8, mac: Option<MacAddr>) -> Message {

@@ -2,9 +2,9 @@
 
 //! The buffer, and the bits of its first word.
 //!
-//! Word 0 of each message is a header: flags in bits 31:29, bits 28:24 reserved, an information
-//! field in bits 23:16 whose meaning depends on the message, the opcode in bits 15:0. A reply is
-//! the header of its request with a flag added.
+//! Word 0 of each message is a header: flags in bits 31:29, a sequence tag or zero in bits 28:24,
+//! an information field in bits 23:16 whose meaning depends on the message, the opcode in bits
+//! 15:0. A reply is the header of its request with a flag added.
 
 /// Words of the mailbox buffer.
 pub const MAILBOX_WORDS: usize = 16;
@@ -20,8 +20,8 @@ pub const NACK: u32 = 1 << 30;
 pub const CTS: u32 = 1 << 29;
 /// The flags only a PF sets.
 pub const PF_FLAGS: u32 = ACK | NACK | CTS;
-/// Reserved header bits. They are to become a sequence tag, once both sides agreed on that.
-pub const RESERVED: u32 = 0x1f << 24;
+/// The sequence tag. Zero unless both sides agreed on tags.
+pub const TAG: u32 = 0x1f << 24;
 
 /// Opcodes, in bits 15:0 of word 0.
 pub mod op {
@@ -37,6 +37,10 @@ pub mod op {
     pub const SET_LPE: u16 = 0x05;
     /// Set or leave promiscuous modes.
     pub const SET_PROMISC: u16 = 0x06;
+    /// Agree on what both sides speak beyond the messages above.
+    pub const NEGOTIATE: u16 = 0x08;
+    /// Ask what the PF would tell with an event.
+    pub const GET_STATE: u16 = 0x10;
     /// From the PF without a request: link or PF state has changed, look.
     pub const PF_CONTROL: u16 = 0x0100;
 }
@@ -143,6 +147,32 @@ impl Message {
         message.words[2] = word2;
         message.len = 3;
         message
+    }
+
+    /// A message of four words.
+    pub const fn four(header: Header, word1: u32, word2: u32, word3: u32) -> Self {
+        let mut message = Self::three(header, word1, word2);
+        message.words[3] = word3;
+        message.len = 4;
+        message
+    }
+
+    /// A message of eight words.
+    pub fn eight(head: [u32; 8]) -> Self {
+        let mut words = [0; MAILBOX_WORDS];
+        for (to, from) in words.iter_mut().zip(head) {
+            *to = from;
+        }
+        Self { words, len: 8 }
+    }
+
+    /// The same message with a sequence tag, of which bits 4:0 count.
+    #[must_use]
+    pub const fn tagged(mut self, tag: u8) -> Self {
+        // CAST: widens.
+        let tag = (tag as u32) << 24 & TAG;
+        self.words[0] = self.first().without(TAG).with(tag).raw();
+        self
     }
 
     /// A message that fills the buffer.

@@ -2,6 +2,14 @@
 
 //! One function per target: each reads its input as a script, and checks what has to hold.
 
+use mbox::caps::{
+    Caps,
+    Version, //
+};
+use mbox::event::{
+    Event,
+    Link, //
+};
 use mbox::pf_state::VfConfig;
 use mbox::pf_to_vf::{
     FromPf,
@@ -69,7 +77,12 @@ impl Script<'_> {
     }
 }
 
-fn requests() -> [Request; 9] {
+const NEGOTIATE: Request = Request::Negotiate {
+    version: Version::OURS,
+    caps: Caps::OURS,
+};
+
+fn requests() -> [Request; 11] {
     let vid = vlan(5);
     let multicast = Promisc {
         multicast: true,
@@ -85,6 +98,8 @@ fn requests() -> [Request; 9] {
         Request::SetVlan { vid, join: false },
         Request::SetMaxFrame(MaxFrame::MAX),
         Request::SetPromisc(multicast),
+        NEGOTIATE,
+        Request::GetState,
     ]
 }
 
@@ -99,9 +114,15 @@ pub fn decode(data: &[u8]) {
         assert_eq!(Request::decode(message.padded()), Ok(request));
         assert!(matches!(FromPf::decode(&words), FromPf::Malformed(_)));
     }
+    let event = Event::decode(&words);
+    let message = event.encode(Header::from_raw(words[0]));
+    assert_eq!(Event::decode(message.padded()), event);
     if let FromPf::Reply(reply) = FromPf::decode(&words) {
+        let agreed = Caps::from_word(words[8]);
+        let _ = reply.generation(agreed);
         for request in requests() {
-            if let Some(Reply::Reset { mac: Some(mac), .. }) = reply.to(request.encode().first()) {
+            let header = request.encode().first();
+            if let Some(Reply::Reset { mac: Some(mac), .. }) = reply.to(header, agreed) {
                 assert_eq!(request, Request::Reset);
                 assert!(mac.bytes()[0] & 1 == 0 && mac.bytes() != &[0; 6]);
             }
@@ -117,6 +138,7 @@ fn config(bits: u8) -> VfConfig {
         port_vlan: (bits & 8 != 0).then(|| vlan(100)),
         filter_quota: bits >> 4 & 3,
         vlan_quota: bits >> 6,
+        ..VfConfig::default()
     }
 }
 
@@ -146,6 +168,28 @@ pub fn pf_server(data: &[u8]) {
     pair.device.fail = None;
     pair.sleep(Span::from_millis(2_000));
     assert!(pair.reset_vf().is_ok());
+    // And learns what is so by now.
+    let caps = Caps::OURS;
+    let version = Version::OURS;
+    assert_eq!(pair.run(&NEGOTIATE), Ok(Reply::Agreed { version, caps }));
+    let told = pair.run(&Request::GetState);
+    assert_eq!(told, Ok(Reply::State(*pair.server.told())));
+}
+
+/// Something changes that the VF is told of.
+fn tell(pair: &mut Pair, what: u8) {
+    match what & 3 {
+        0 => pair.server.notify(),
+        1 => pair.config.link = Link::from_word(u32::from(what) << 28),
+        2 => pair.config.mtu ^= u16::from(what),
+        // Without trust an address beside the administrator's would have to be taken back.
+        _ if pair.config.mac_locked => {}
+        _ => {
+            pair.config.trusted = !pair.config.trusted;
+            pair.device.multicast = pair.server.state().multicast(&pair.config);
+        }
+    }
+    pair.serve();
 }
 
 fn vf_deed(pair: &mut Pair, script: &mut Script<'_>) {
@@ -177,7 +221,7 @@ fn vf_deed(pair: &mut Pair, script: &mut Script<'_>) {
         8 => pair.mailbox.function_reset(),
         9 => pair.sleep(Span::from_micros(u64::from(script.word() >> 12))),
         10 => pair.sleep(Span::from_millis(u64::from(deed >> 4))),
-        11 => pair.server.notify(),
+        11 => tell(pair, deed >> 4),
         12 => pair.server.reconfigure(),
         13 => pair.device.fail = Some(mbox::reason::Failure::NoSpace),
         14 => pair.mailbox.ring(Doorbells::ALL),
@@ -194,49 +238,63 @@ fn vf_deed(pair: &mut Pair, script: &mut Script<'_>) {
 }
 
 /// A PF that shows what the script says.
-struct HostilePf<'a, 'b>(&'a mut Script<'b>);
+struct HostilePf<'a> {
+    script: Script<'a>,
+    /// The first word of the request that the VF wrote last, with its tag.
+    asked: u32,
+}
 
-impl VfPort for HostilePf<'_, '_> {
+impl VfPort for HostilePf<'_> {
     fn status(&mut self) -> V2pMailbox {
-        V2pMailbox::from_raw(u32::from(self.0.byte()))
+        V2pMailbox::from_raw(u32::from(self.script.byte()))
     }
 
     fn set_control(&mut self, _value: V2pMailbox) {}
 
     fn read(&mut self, words: &mut [u32]) {
         // Mostly what could be a reply, for others are dropped early.
-        let kind = self.0.byte();
-        words.fill_with(|| self.0.word());
+        let kind = self.script.byte();
+        words.fill_with(|| self.script.word());
         if kind & 1 != 0 {
             let flags = u32::from(kind >> 1 & 7) << 29;
             let requests = requests();
             let request = &requests[usize::from(kind >> 4) % requests.len()];
-            words[0] = request.encode().first().raw() | flags;
+            let echo = if kind >> 4 == 0 {
+                self.asked
+            } else {
+                request.encode().first().raw()
+            };
+            words[0] = echo | flags;
         } else if kind & 2 != 0 {
             words[0] = [0x0100, 0x2000_0100, 0x4000_0000, 0][usize::from(kind >> 2 & 3)];
         }
     }
 
-    fn write(&mut self, _words: &[u32]) {}
+    fn write(&mut self, words: &[u32]) {
+        self.asked = words[0];
+    }
 }
 
 /// A script of requests, and of what the PF shows: each request ends within its bound, polled as a
 /// driver does, which never has to poll without having slept.
 pub fn vf_client(data: &[u8]) {
-    let mut script = Script(data);
+    let mut pf = HostilePf {
+        script: Script(data),
+        asked: 0,
+    };
     let mut client = Client::new();
     let mut now = Time::from_micros(1_000_000);
-    while !script.is_over() {
-        let choice = script.byte();
+    while !pf.script.is_over() {
+        let choice = pf.script.byte();
         let requests = requests();
         let request = &requests[usize::from(choice) % requests.len()];
         let needed = client.needs_reset();
         let started = client.start(request, now).is_ok();
         assert_eq!(started, !needed || *request == Request::Reset);
         if started {
-            now = run(&mut client, &mut script, now, request);
+            now = run(&mut client, &mut pf, now, request);
         } else {
-            let progress = client.poll(&mut HostilePf(&mut script), now);
+            let progress = client.poll(&mut pf, now);
             assert_eq!(progress, Progress::Idle);
         }
         client.take_events();
@@ -245,12 +303,12 @@ pub fn vf_client(data: &[u8]) {
 }
 
 /// Runs a request to its end. Returns when that was.
-fn run(client: &mut Client, script: &mut Script<'_>, start: Time, request: &Request) -> Time {
+fn run(client: &mut Client, pf: &mut HostilePf<'_>, start: Time, request: &Request) -> Time {
     let bound = start.after(REQUEST_TIMEOUT).after(PF_RESET_TIMEOUT);
     let mut now = start;
     loop {
         assert!(now <= bound, "a request without end");
-        match client.poll(&mut HostilePf(script), now) {
+        match client.poll(pf, now) {
             Progress::Idle => panic!("the request is gone"),
             Progress::Pending { next_check } => {
                 assert!(next_check > now, "the client spins");
@@ -264,6 +322,11 @@ fn run(client: &mut Client, script: &mut Script<'_>, start: Time, request: &Requ
                 let reset = matches!(reply, Reply::Reset { .. });
                 assert_eq!(reset, *request == Request::Reset);
                 assert_eq!(client.needs_reset(), reply == Reply::NotReady);
+                let agreed = matches!(reply, Reply::Agreed { .. });
+                assert!(!agreed || matches!(request, Request::Negotiate { .. }));
+                let state = matches!(reply, Reply::State(_));
+                assert!(!state || *request == Request::GetState);
+                assert!(Caps::OURS.has(client.agreed()));
                 return now;
             }
         }

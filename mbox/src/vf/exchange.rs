@@ -2,7 +2,16 @@
 
 //! The steps of a request on the wire, and what the PF says in between.
 
-use super::super::pf_to_vf::FromPf;
+use super::super::caps::Caps;
+use super::super::event::{
+    Changes,
+    Event,
+    EVENT_WORDS, //
+};
+use super::super::pf_to_vf::{
+    FromPf,
+    Reply, //
+};
 use super::super::port::{
     V2pMailbox,
     VfPort, //
@@ -11,7 +20,11 @@ use super::super::time::{
     Span,
     Time, //
 };
-use super::super::wire::MAILBOX_WORDS;
+use super::super::wire::{
+    Header,
+    Words,
+    MAILBOX_WORDS, //
+};
 use super::{
     Client,
     Current,
@@ -24,6 +37,15 @@ use super::{
     RESEND_INTERVAL, //
 };
 
+/// Words of the longest message of a base PF: its reply to RESET.
+const BASE_WORDS: usize = 3;
+
+/// A message of the PF, and the buffer that it came in.
+struct Incoming {
+    message: FromPf,
+    words: Words,
+}
+
 impl Client {
     pub(super) fn poll_idle<P: VfPort + ?Sized>(&mut self, port: &mut P, status: V2pMailbox) {
         let reset_done = self.cache.take(V2pMailbox::RSTD);
@@ -34,14 +56,14 @@ impl Client {
         if !self.cache.has(V2pMailbox::PFSTS) {
             return;
         }
-        if let Some(message) = self.receive(port) {
-            self.take_notice(&message);
+        if let Some(incoming) = self.receive(port) {
+            self.take_notice(&incoming);
         }
     }
 
     /// Takes in a message that answers nothing. Returns whether the VF is lost.
-    fn take_notice(&mut self, message: &FromPf) -> bool {
-        let lost = match message {
+    fn take_notice(&mut self, incoming: &Incoming) -> bool {
+        let lost = match incoming.message {
             FromPf::Control { clear_to_send } => !clear_to_send,
             FromPf::Lost => true,
             FromPf::Reply(_) | FromPf::Malformed(_) => {
@@ -54,27 +76,65 @@ impl Client {
         if lost && self.ready {
             self.lose();
         }
+        if !lost && self.agreed.has(Caps::EVENTS) {
+            self.take_event(&Event::decode(&incoming.words));
+        }
         lost
     }
 
+    /// Takes in what the control message tells, if it is new.
+    fn take_event(&mut self, event: &Event) {
+        self.events.reset_impending |= event.changes.has(Changes::RESET);
+        let Event { state, .. } = event;
+        if self
+            .generation
+            .is_some_and(|seen| !state.is_newer_than(seen))
+        {
+            self.counters.repeats = self.counters.repeats.wrapping_add(1);
+            return;
+        }
+        self.generation = Some(state.generation);
+        self.events.news = Some(*state);
+        self.counters.events = self.counters.events.wrapping_add(1);
+    }
+
+    /// The reply to the request that begins with `request`, if that is what came.
+    fn reply(&mut self, incoming: &Incoming, request: Header) -> Option<Reply> {
+        let FromPf::Reply(raw) = incoming.message else {
+            return None;
+        };
+        let reply = raw.to(request, self.agreed)?;
+        // An event was lost, or is still to come.
+        let told = raw.generation(self.agreed);
+        self.events.news_lost |= told.is_some() && told != self.generation;
+        Some(reply)
+    }
+
     /// Reads the buffer and tells the PF so, if the buffer can be had.
-    fn receive<P: VfPort + ?Sized>(&mut self, port: &mut P) -> Option<FromPf> {
+    fn receive<P: VfPort + ?Sized>(&mut self, port: &mut P) -> Option<Incoming> {
         if !self.cache.try_lock(port) {
             return None;
         }
-        let message = Self::peek(port);
+        let incoming = self.peek(port);
         self.cache.take(V2pMailbox::PFSTS);
         port.set_control(V2pMailbox::ACK);
-        Some(message)
+        Some(incoming)
     }
 
-    fn peek<P: VfPort + ?Sized>(port: &mut P) -> FromPf {
+    fn peek<P: VfPort + ?Sized>(&self, port: &mut P) -> Incoming {
         let mut words = [0; MAILBOX_WORDS];
-        // No message from the PF has more than three words.
-        if let Some(head) = words.get_mut(..3) {
+        let count = if self.agreed.is_none() {
+            BASE_WORDS
+        } else {
+            EVENT_WORDS
+        };
+        if let Some(head) = words.get_mut(..count) {
             port.read(head);
         }
-        FromPf::decode(&words)
+        Incoming {
+            message: FromPf::decode(&words),
+            words,
+        }
     }
 
     /// One poll of a request. `None` while it is pending.
@@ -135,8 +195,8 @@ impl Client {
     ) -> Option<Progress> {
         // What the buffer held until now is overwritten. Only a notice can be of interest.
         if self.cache.take(V2pMailbox::PFSTS) {
-            let message = Self::peek(port);
-            if self.take_notice(&message) && !current.is_reset() {
+            let incoming = self.peek(port);
+            if self.take_notice(&incoming) && !current.is_reset() {
                 port.set_control(V2pMailbox::ACK);
                 return Some(Progress::Failed(Error::Lost));
             }
@@ -167,8 +227,8 @@ impl Client {
             *acked |= self.cache.take(V2pMailbox::PFACK);
         }
         if self.cache.has(V2pMailbox::PFSTS) {
-            if let Some(message) = self.receive(port) {
-                if let Some(done) = self.take_answer(&message, current, now) {
+            if let Some(incoming) = self.receive(port) {
+                if let Some(done) = self.take_answer(&incoming, current, now) {
                     return Some(done);
                 }
             }
@@ -182,17 +242,15 @@ impl Client {
     /// A message came while a request is under way.
     fn take_answer(
         &mut self,
-        message: &FromPf,
+        incoming: &Incoming,
         current: &mut Current,
         now: Time,
     ) -> Option<Progress> {
-        if let FromPf::Reply(reply) = message {
-            if let Some(reply) = reply.to(current.message.first()) {
-                return Some(Progress::Done(reply));
-            }
+        if let Some(reply) = self.reply(incoming, current.message.first()) {
+            return Some(Progress::Done(reply));
         }
-        let notice = !matches!(message, FromPf::Reply(_) | FromPf::Malformed(_));
-        let lost = self.take_notice(message);
+        let notice = !matches!(incoming.message, FromPf::Reply(_) | FromPf::Malformed(_));
+        let lost = self.take_notice(incoming);
         if lost && !current.is_reset() {
             return Some(Progress::Failed(Error::Lost));
         }
@@ -216,13 +274,11 @@ impl Client {
             // The PF is at work.
             return None;
         }
-        let message = Self::peek(port);
-        if let FromPf::Reply(reply) = message {
-            if let Some(reply) = reply.to(current.message.first()) {
-                self.cache.take(V2pMailbox::PFSTS);
-                port.set_control(V2pMailbox::ACK);
-                return Some(Progress::Done(reply));
-            }
+        let incoming = self.peek(port);
+        if let Some(reply) = self.reply(&incoming, current.message.first()) {
+            self.cache.take(V2pMailbox::PFSTS);
+            port.set_control(V2pMailbox::ACK);
+            return Some(Progress::Done(reply));
         }
         self.counters.resends = self.counters.resends.wrapping_add(1);
         self.write(port, current, now)

@@ -3,6 +3,7 @@
 //! The words of each message, written out by hand from the documented layout: what C igb, C igbvf
 //! and DPDK put on the wire.
 
+use mbox::caps::Caps;
 use mbox::pf_to_vf::{
     control,
     lost,
@@ -11,6 +12,7 @@ use mbox::pf_to_vf::{
     FromPf,
     Reply, //
 };
+use mbox::refusal::Refusal;
 use mbox::types::{
     HashList,
     MacAddr,
@@ -158,9 +160,9 @@ fn multicast_hashes_are_those_of_the_hardware() {
 fn replies_are_written_as_documented() {
     assert_eq!(
         reset_reply(Some(mac())).words(),
-        [0x8000_0001, 0xc3b2_a102, 0x0000_e5d4]
+        [0x8000_0001, 0xc3b2_a102, 0xe5a1_e5d4]
     );
-    assert_eq!(reset_reply(None).words(), [0x4000_0001, 0, 0]);
+    assert_eq!(reset_reply(None).words(), [0x4000_0001, 0, 0xe5a1_0000]);
     let reply = |head, granted, cts| simple_reply(Header::from_raw(head), granted, cts);
     assert_eq!(reply(0x0000_0002, true, true).words(), [0xa000_0002]);
     assert_eq!(reply(0x0002_0002, false, true).words(), [0x6002_0002]);
@@ -197,7 +199,7 @@ fn what_a_pf_writes_is_sorted() {
 
 fn reply_to(request: &Request, head: &[u32]) -> Option<Reply> {
     match FromPf::decode(&words(head)) {
-        FromPf::Reply(raw) => raw.to(request.encode().first()),
+        FromPf::Reply(raw) => raw.to(request.encode().first(), Caps::NONE),
         other => panic!("{other:?} is no reply"),
     }
 }
@@ -206,7 +208,10 @@ fn reply_to(request: &Request, head: &[u32]) -> Option<Reply> {
 fn replies_belong_to_their_requests() {
     let set_mac = Request::SetMac(mac());
     assert_eq!(reply_to(&set_mac, &[0xa000_0002]), Some(Reply::Granted));
-    assert_eq!(reply_to(&set_mac, &[0x6000_0002]), Some(Reply::Refused));
+    assert_eq!(
+        reply_to(&set_mac, &[0x6000_0002]),
+        Some(Reply::Refused(Refusal::Undisclosed))
+    );
     assert_eq!(reply_to(&set_mac, &[0x4000_0002]), Some(Reply::NotReady));
     assert_eq!(reply_to(&set_mac, &[0xa000_0003]), None);
     assert_eq!(reply_to(&set_mac, &[0xa001_0002]), None);
@@ -226,11 +231,15 @@ fn the_reply_to_reset_is_checked() {
     let mac = Some(mac());
     assert_eq!(
         reset(&[0x8000_0001, 0xc3b2_a102, 0x0000_e5d4]),
-        Some(Reply::Reset { mac, hint: 0 })
+        Some(Reply::Reset { mac, offer: false })
     );
     assert_eq!(
         reset(&[0x8000_0001, 0xc3b2_a102, 0x1234_e5d4]),
-        Some(Reply::Reset { mac, hint: 0x1234 })
+        Some(Reply::Reset { mac, offer: false })
+    );
+    assert_eq!(
+        reset(&[0x8000_0001, 0xc3b2_a102, 0xe5a1_e5d4]),
+        Some(Reply::Reset { mac, offer: true })
     );
     // No address assigned is no failure; an address that is none is not used.
     for none in [
@@ -239,7 +248,7 @@ fn the_reply_to_reset_is_checked() {
         [0x8000_0001, 0, 0],
         [0x8000_0001, 0xc3b2_a103, 0xe5d4],
     ] {
-        let hint = 0;
-        assert_eq!(reset(&none), Some(Reply::Reset { mac: None, hint }));
+        let offer = false;
+        assert_eq!(reset(&none), Some(Reply::Reset { mac: None, offer }));
     }
 }

@@ -4,6 +4,10 @@
 //! what it likes. Whatever it does, the device holds what the PF believes, the VF has no more than
 //! its rights (Device::check after each step), and the PF neither waits nor floods the log.
 
+use mbox::caps::{
+    Caps,
+    Version, //
+};
 use mbox::pf_state::VfConfig;
 use mbox::port::{
     P2vMailbox,
@@ -14,7 +18,8 @@ use mbox::port::{
 use mbox::reason::Reason;
 use mbox::server::{
     LOCK_HELD_TIMEOUT,
-    LOCK_RETRY_LAST, //
+    LOCK_RETRY_LAST,
+    READ_TIMEOUT, //
 };
 use mbox::sim::Model;
 use mbox::time::Span;
@@ -57,6 +62,11 @@ fn configs() -> [VfConfig; 4] {
     [plain, locked, tagged, trusted]
 }
 
+const NEGOTIATE: Request = Request::Negotiate {
+    version: Version::OURS,
+    caps: Caps::OURS,
+};
+
 fn messages() -> Vec<Words> {
     let mut hashes = HashList::EMPTY;
     for value in 0..30 {
@@ -84,6 +94,8 @@ fn messages() -> Vec<Words> {
         promisc(false, false),
         promisc(false, true),
         promisc(true, true),
+        NEGOTIATE,
+        Request::GetState,
     ];
     let mut messages: Vec<Words> = requests.iter().map(|r| *r.encode().padded()).collect();
     // And what only a PF writes.
@@ -160,12 +172,32 @@ fn every_bit_of_every_message_flipped() {
             check_answer(&words, answer, true);
             count += 1;
         });
-        assert_eq!(count, 18 * (1 + 512));
+        assert_eq!(count, 20 * (1 + 512));
         // The VF is served as before.
         assert!(ring(&mut pair, &reset).is_some());
         let seconds = pair.now.as_micros() / 1_000_000;
         let lines = pair.device.reports.len() as u64;
         assert!(lines <= 6 + seconds / 5, "{lines} log lines in {seconds} s");
+    }
+}
+
+#[test]
+fn every_bit_of_every_message_flipped_after_an_agreement() {
+    for config in configs() {
+        let mut pair = Pair::new(Model::Qemu, config);
+        flip_all(|words| {
+            if pair.server.state().agreed() != Caps::OURS {
+                pair.sleep(READ_TIMEOUT);
+                pair.reset_vf().unwrap();
+                pair.run(&NEGOTIATE).unwrap();
+            }
+            // Something to tell, each time.
+            pair.config.mtu ^= 1;
+            // Where the PF has nothing to answer, its event may come.
+            let answer = ring(&mut pair, &words).filter(|&head| head != 0x2000_0100);
+            check_answer(&words, answer, true);
+        });
+        pair.reset_vf().unwrap();
     }
 }
 

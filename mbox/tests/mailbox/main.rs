@@ -13,6 +13,7 @@
 
 mod c_peers;
 mod common;
+mod extension;
 mod fuzz_inputs;
 mod golden;
 mod hostile_vf;

@@ -2,6 +2,7 @@
 
 //! What the PF decides about each request, and what it does when the device cannot follow.
 
+use mbox::event::State;
 use mbox::pf::{
     Answer,
     Effect, //
@@ -80,7 +81,9 @@ impl Bench {
         use mbox::server::Backend;
 
         let before = self.state;
-        let plan = service(&self.state, &self.config, &self.device, &words(head), true);
+        let told = State::default();
+        let words = words(head);
+        let plan = service(&self.state, &self.config, &self.device, &told, &words, true);
         let result = match plan.effect() {
             Some(effect) => self.device.apply(&before, effect),
             None => Ok(()),
@@ -357,7 +360,13 @@ fn bad_messages_are_refused_with_a_reason() {
         (vec![0x0004_0006], Reject::BadInfo(4)),
         (vec![0], Reject::UnknownOpcode(0)),
         (vec![7], Reject::UnknownOpcode(7)),
-        (vec![8], Reject::UnknownOpcode(8)),
+        (vec![7], Reject::UnknownOpcode(7)),
+        (vec![0x0001_0008, 0, 0], Reject::BadInfo(1)),
+        (vec![0x0100_0008, 0, 0], Reject::ReservedBits(0)),
+        (vec![8, 0x0000_0001, 0], Reject::BadVersion(1)),
+        // What was not agreed on is not known.
+        (vec![0x10], Reject::UnknownOpcode(0x10)),
+        (vec![0x0500_0005, 1522], Reject::ReservedBits(0)),
         (vec![0xffff], Reject::UnknownOpcode(0xffff)),
     ] {
         let expected = (head[0] | 0x6000_0000, Some(Reason::Invalid(reject)));

@@ -2,12 +2,17 @@
 
 //! Encode and decode are inverse, over all values and over all words.
 
+use mbox::caps::{
+    Caps,
+    Version, //
+};
 use mbox::pf_to_vf::{
     reset_reply,
     simple_reply,
     FromPf,
     Reply, //
 };
+use mbox::refusal::Refusal;
 use mbox::types::{
     HashList,
     MacAddr,
@@ -48,7 +53,21 @@ fn any_hashes() -> impl Strategy<Value = HashList> {
     })
 }
 
+/// Any request, those of the extension among them.
 pub(crate) fn any_request() -> impl Strategy<Value = Request> {
+    let negotiate =
+        (1u16.., any::<u16>(), any::<u32>()).prop_map(|(major, minor, caps)| Request::Negotiate {
+            version: Version { major, minor },
+            caps: Caps::from_word(caps),
+        });
+    prop_oneof![
+        8 => base_request(),
+        1 => negotiate,
+        1 => Just(Request::GetState),
+    ]
+}
+
+pub(crate) fn base_request() -> impl Strategy<Value = Request> {
     let vlan = (0u16..4095).prop_map(|id| VlanId::new(id).unwrap());
     let size = (64u32..=0x2600).prop_map(|bytes| MaxFrame::new(bytes).unwrap());
     let modes = (any::<bool>(), any::<bool>());
@@ -68,7 +87,8 @@ pub(crate) fn any_request() -> impl Strategy<Value = Request> {
 
 /// Words that look like a message more often than not.
 fn near_message() -> impl Strategy<Value = Words> {
-    let opcode = prop_oneof![8 => 0u32..=9, 1 => Just(0x100u32), 1 => 0u32..=0xffff];
+    let opcode =
+        prop_oneof![8 => 0u32..=9, 1 => Just(0x10u32), 1 => Just(0x100u32), 1 => 0u32..=0xffff];
     let info = prop_oneof![4 => 0u32..=3, 1 => 0u32..=0xff];
     let flags = prop_oneof![8 => Just(0u32), 1 => 0u32..=0xff];
     let word = prop_oneof![any::<u32>(), 0u32..=0x3000, Just(0)];
@@ -118,18 +138,18 @@ proptest! {
 
     #[test]
     fn a_reply_is_read_as_written(
-        request in any_request(),
+        request in base_request(),
         granted in any::<bool>(),
         cts in any::<bool>(),
         assigned in proptest::option::of(any_mac()),
     ) {
         let header = request.encode().first();
         let (message, expected) = if request == Request::Reset {
-            (reset_reply(assigned), Reply::Reset { mac: assigned, hint: 0 })
+            (reset_reply(assigned), Reply::Reset { mac: assigned, offer: true })
         } else {
             let expected = match (granted, cts) {
                 (true, _) => Reply::Granted,
-                (false, true) => Reply::Refused,
+                (false, true) => Reply::Refused(Refusal::Undisclosed),
                 (false, false) => Reply::NotReady,
             };
             (simple_reply(header, granted, cts), expected)
@@ -137,7 +157,7 @@ proptest! {
         let FromPf::Reply(raw) = FromPf::decode(message.padded()) else {
             return Err(TestCaseError::fail("not a reply"));
         };
-        prop_assert_eq!(raw.to(header), Some(expected));
+        prop_assert_eq!(raw.to(header, Caps::NONE), Some(expected));
         // And it is never taken for a request.
         prop_assert_eq!(Request::decode(message.padded()), Err(Reject::NotARequest));
     }

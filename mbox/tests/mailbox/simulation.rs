@@ -4,10 +4,21 @@
 //! PF that is reset or late, and notices at any time.
 //!
 //! Safety, after each step: the device holds what the PF believes; what the VF was granted is in
-//! force; no request that the PF was told of is overwritten; nobody keeps the buffer.
+//! force; no request that the PF was told of is overwritten; nobody keeps the buffer; what the VF
+//! hears is what the PF has told, and never what it told before that.
 //! Liveness: each request ends within its bound, three lost doorbells are survived, and whatever
-//! has happened, the VF is served again once the faults stop.
+//! has happened, the VF is served again once the faults stop, and knows what is so by then.
 
+use std::collections::BTreeMap;
+
+use mbox::caps::{
+    Caps,
+    Version, //
+};
+use mbox::event::{
+    Link,
+    State, //
+};
 use mbox::pf_state::VfConfig;
 use mbox::pf_to_vf::Reply;
 use mbox::port::{
@@ -47,6 +58,10 @@ enum Move {
     Start(Box<Request>),
     Cancel,
     Notify,
+    Agree,
+    GetState,
+    Tell(u8),
+    Warn,
     Reconfigure(u8),
     PfResetBegin,
     PfResetEnd,
@@ -75,6 +90,10 @@ fn any_move() -> impl Strategy<Value = Move> {
         6 => any_request().prop_map(|request| Move::Start(Box::new(request))),
         1 => Just(Move::Cancel),
         2 => Just(Move::Notify),
+        4 => Just(Move::Agree),
+        1 => Just(Move::GetState),
+        4 => any::<u8>().prop_map(Move::Tell),
+        1 => Just(Move::Warn),
         1 => any::<u8>().prop_map(Move::Reconfigure),
         1 => Just(Move::PfResetBegin),
         2 => Just(Move::PfResetEnd),
@@ -90,7 +109,17 @@ struct World {
     under_way: Option<Request>,
     /// The host has taken back what the VF was granted, and the VF may not know it yet.
     taken_back: bool,
+    /// What the PF has told, by generation.
+    told: BTreeMap<u32, State>,
+    /// What the VF has heard since its last handshake.
+    heard: Option<State>,
+    news_lost: bool,
 }
+
+const NEGOTIATE: Request = Request::Negotiate {
+    version: Version::OURS,
+    caps: Caps::OURS,
+};
 
 impl World {
     fn new(model: Model, config: VfConfig) -> Self {
@@ -101,6 +130,9 @@ impl World {
             pf_in_reset: false,
             under_way: None,
             taken_back: false,
+            told: BTreeMap::new(),
+            heard: None,
+            news_lost: false,
         }
     }
 
@@ -120,6 +152,11 @@ impl World {
                 self.under_way = None;
             }
             Move::Notify => pair.server.notify(),
+            Move::Agree => self.start(&NEGOTIATE),
+            Move::GetState => self.start(&Request::GetState),
+            Move::Tell(what) => self.tell(what),
+            Move::Warn if self.pf_in_reset => {}
+            Move::Warn => pair.server.warn_of_reset(&mut pair.mailbox.pf(), pair.now),
             Move::Reconfigure(last) => self.reconfigure(last),
             Move::PfResetBegin => self.pf_reset_begin(),
             Move::PfResetEnd => self.pf_reset_end(),
@@ -131,7 +168,45 @@ impl World {
             }
             Move::DeviceFails => pair.device.fail = Some(mbox::reason::Failure::Device),
         }
+        self.note_told();
         self.check();
+    }
+
+    /// Something changes on the host.
+    fn tell(&mut self, what: u8) {
+        let pair = &mut self.pair;
+        match what & 3 {
+            0 => pair.config.link = Link::from_word(u32::from(what >> 2) << 26),
+            // Without trust an address beside the administrator's would have to be taken back.
+            1 if pair.config.mac_locked => {}
+            1 => pair.config.trusted = !pair.config.trusted,
+            _ => pair.config.mtu = 1500 + u16::from(what),
+        }
+        pair.device.multicast = pair.server.state().multicast(&pair.config);
+    }
+
+    fn note_told(&mut self) {
+        let told = *self.pair.server.told();
+        let before = *self.told.entry(told.generation).or_insert(told);
+        assert_eq!(before, told, "two states of one generation");
+    }
+
+    fn hear(&mut self, state: State) {
+        self.note_told();
+        assert_eq!(self.told.get(&state.generation), Some(&state));
+        if let Some(heard) = self.heard {
+            assert!(state.generation >= heard.generation, "old news");
+        }
+        self.heard = Some(state);
+    }
+
+    fn take_events(&mut self) {
+        let events = self.pair.client.take_events();
+        self.news_lost |= events.news_lost;
+        if let Some(news) = events.news {
+            assert!(Some(news) != self.heard, "the same news twice");
+            self.hear(news);
+        }
     }
 
     fn start(&mut self, request: &Request) {
@@ -139,11 +214,17 @@ impl World {
         if pair.client.start(request, pair.now).is_ok() {
             self.under_way = Some(*request);
             self.taken_back = false;
+            if *request == Request::Reset {
+                self.heard = None;
+                self.news_lost = false;
+            }
         }
     }
 
     fn poll(&mut self) {
-        match self.pair.poll() {
+        let progress = self.pair.poll();
+        self.take_events();
+        match progress {
             Progress::Idle => assert_eq!(self.under_way, None),
             Progress::Pending { next_check } => assert!(next_check > self.pair.now),
             Progress::Failed(_) => {
@@ -152,6 +233,10 @@ impl World {
             }
             Progress::Done(reply) => {
                 let request = self.under_way.take().expect("a reply to nothing");
+                if let Reply::State(state) = reply {
+                    self.hear(state);
+                    self.news_lost = false;
+                }
                 if !self.taken_back {
                     self.check_reply(&request, reply);
                 }
@@ -167,7 +252,13 @@ impl World {
             assert_eq!(mac, state.mac());
             return;
         }
-        if reply != Reply::Granted {
+        if let Reply::Agreed { version, caps } = reply {
+            assert!(matches!(request, Request::Negotiate { .. }));
+            assert_eq!((version, caps), (Version::OURS, state.agreed()));
+            return;
+        }
+        assert!(!matches!(reply, Reply::State(_)) || *request == Request::GetState);
+        if !matches!(reply, Reply::Granted | Reply::GrantedInPart(_)) {
             return;
         }
         let multicast = state.multicast(&self.pair.config);
@@ -181,6 +272,7 @@ impl World {
                 vid.is_zero() || state.vlans().any(|joined| joined == vid) == join,
             Request::SetMaxFrame(size) => state.max_frame() == size,
             Request::SetPromisc(modes) => !modes.unicast && multicast.all >= modes.multicast,
+            Request::Negotiate { .. } | Request::GetState => false,
         });
     }
 
@@ -240,6 +332,7 @@ impl World {
         }
         // What is still on its way arrives; the driver resets the VF when it has to.
         self.pair.idle(Span::from_millis(2_500));
+        self.take_events();
         let request = Request::SetMaxFrame(MaxFrame::MIN);
         // The doorbell of a notice may have been lost: then the VF learns by its next request.
         if !self.pair.client.needs_reset() && self.pair.run(&request) == Ok(Reply::NotReady) {
@@ -252,6 +345,28 @@ impl World {
         assert_eq!(self.pair.run(&request), Ok(Reply::Granted));
         assert_eq!(self.pair.device.max_frame, MaxFrame::MIN);
         self.check();
+        self.catch_up();
+    }
+
+    /// The VF knows what is so, without having been reset if it had agreed on events before.
+    fn catch_up(&mut self) {
+        self.take_events();
+        if !self.pair.client.agreed().has(Caps::EVENTS) {
+            assert!(matches!(
+                self.pair.run(&NEGOTIATE),
+                Ok(Reply::Agreed { .. })
+            ));
+            self.news_lost = true;
+        }
+        if core::mem::take(&mut self.news_lost) {
+            let Ok(Reply::State(state)) = self.pair.run(&Request::GetState) else {
+                panic!("no reply to GET_STATE");
+            };
+            self.hear(state);
+        }
+        self.pair.idle(Span::from_millis(20));
+        self.take_events();
+        assert_eq!(self.heard.as_ref(), Some(self.pair.server.told()));
     }
 }
 

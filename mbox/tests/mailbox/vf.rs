@@ -34,7 +34,10 @@ use super::common::{
 
 const STANDARD: Request = Request::SetMaxFrame(MaxFrame::STANDARD);
 
-const RESET_DONE: Reply = Reply::Reset { mac: None, hint: 0 };
+const RESET_DONE: Reply = Reply::Reset {
+    mac: None,
+    offer: true,
+};
 
 fn pair() -> Pair {
     Pair::new(Model::Datasheet, VfConfig::default())
@@ -76,7 +79,7 @@ fn the_assigned_address_arrives() {
     };
     let mut pair = Pair::new(Model::Qemu, config);
     let mac = config.mac;
-    assert_eq!(pair.reset_vf(), Ok(Reply::Reset { mac, hint: 0 }));
+    assert_eq!(pair.reset_vf(), Ok(Reply::Reset { mac, offer: true }));
 }
 
 #[test]
@@ -188,9 +191,11 @@ fn link_changes_are_told() {
     pair.server.notify();
     pair.serve();
     assert_eq!(pair.poll(), Progress::Idle);
-    let link_check = true;
-    let lost = false;
-    assert_eq!(pair.client.take_events(), Events { link_check, lost });
+    let expected = Events {
+        link_check: true,
+        ..Events::default()
+    };
+    assert_eq!(pair.client.take_events(), expected);
     assert!(!pair.client.needs_reset());
 }
 
@@ -204,7 +209,7 @@ fn a_new_address_by_the_administrator_resets_the_vf() {
     pair.idle(Span::from_millis(600));
     assert!(pair.client.needs_reset());
     let mac = pair.config.mac;
-    assert_eq!(pair.reset_vf(), Ok(Reply::Reset { mac, hint: 0 }));
+    assert_eq!(pair.reset_vf(), Ok(Reply::Reset { mac, offer: true }));
 }
 
 #[test]

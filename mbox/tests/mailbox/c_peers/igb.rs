@@ -8,6 +8,7 @@ use mbox::port::{
     PfEvents,
     PfPort, //
 };
+use mbox::refusal::Refusal;
 use mbox::sim::{
     Mailbox,
     Model, //
@@ -195,13 +196,41 @@ impl Igb {
 #[test]
 fn a_reset_with_and_without_an_address() {
     let mut igb = Igb::new();
-    let none = Reply::Reset { mac: None, hint: 0 };
+    let none = Reply::Reset {
+        mac: None,
+        offer: false,
+    };
     assert_eq!(igb.reset(), Ok(none));
     assert!(!igb.client.needs_reset());
     igb.address = [0x3322_1102, 0x0000_0144];
     assert_eq!(mac(1).bytes(), &[0x02, 0x11, 0x22, 0x33, 0x44, 1]);
     let mac = Some(mac(1));
-    assert_eq!(igb.reset(), Ok(Reply::Reset { mac, hint: 0 }));
+    assert_eq!(igb.reset(), Ok(Reply::Reset { mac, offer: false }));
+}
+
+#[test]
+fn it_is_asked_for_nothing_that_it_does_not_know() {
+    let mut igb = Igb::ready();
+    assert_eq!(igb.client.offer(), None);
+    // An older one, that leaves rubbish behind the address: it says no, and that is that.
+    igb.address = [0x3322_1102, 0xe5a1_0144];
+    assert!(igb.reset().is_ok());
+    let negotiate = igb
+        .client
+        .offer()
+        .expect("rubbish that looks like an offer");
+    let no = Ok(Reply::Refused(Refusal::Undisclosed));
+    assert_eq!(igb.run(&negotiate), no);
+    assert_eq!(igb.client.offer(), None);
+    let request = Request::SetMaxFrame(MaxFrame::MAX);
+    assert_eq!(igb.run(&request), Ok(Reply::Granted));
+    // No tag, and what the buffer holds behind the control message is not looked at.
+    assert_eq!(igb.seen.pop().map(|words| words[0]), Some(5));
+    igb.client.take_events();
+    igb.ping();
+    igb.poll_idle();
+    let events = igb.client.take_events();
+    assert!(events.link_check && events.news.is_none() && !events.news_lost);
 }
 
 #[test]
@@ -242,12 +271,12 @@ fn everything_it_grants_is_understood() {
 fn everything_it_refuses_is_understood() {
     let mut igb = Igb::ready();
     let clear = Request::ClearFilters { filler: None };
-    assert_eq!(igb.run(&clear), Ok(Reply::Refused));
+    assert_eq!(igb.run(&clear), Ok(Reply::Refused(Refusal::Undisclosed)));
     let unicast = Request::SetPromisc(Promisc {
         unicast: true,
         multicast: true,
     });
-    assert_eq!(igb.run(&unicast), Ok(Reply::Refused));
+    assert_eq!(igb.run(&unicast), Ok(Reply::Refused(Refusal::Undisclosed)));
     assert!(!igb.client.needs_reset());
 }
 
