@@ -57,6 +57,17 @@ pub enum Reason {
     Flood,
 }
 
+impl Reason {
+    /// Whether a VF that goes on like that is to be shut out. A driver in good order is refused
+    /// now and then; what is not the VF's doing, or costs the PF nothing, does not count.
+    pub const fn is_offence(&self) -> bool {
+        !matches!(
+            self,
+            Self::Failed(_) | Self::MulticastOverflow | Self::Flood
+        )
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -67,6 +67,10 @@ pub const FUNCTION_RESET_RETRY: Span = Span::from_millis(100);
 pub const REQUEST_BURST: u32 = 128;
 /// One more request per this time.
 pub const REQUEST_INTERVAL: Span = Span::from_millis(2);
+/// Function level resets that are followed at once.
+pub const RESET_BURST: u32 = 32;
+/// One more per this time. The VF's queues are off until its reset has been followed.
+pub const RESET_INTERVAL: Span = Span::from_millis(50);
 
 /// What the driver does for the server of one VF.
 pub trait Backend: Policy {
@@ -112,6 +116,11 @@ pub struct Counters {
     pub notices: u64,
     /// Function level resets.
     pub function_resets: u64,
+    /// Reset messages.
+    pub resets: u64,
+    /// What a driver in good order does not do: see [`Reason::is_offence`], and doorbells without
+    /// a message.
+    pub offences: u64,
 }
 
 /// The PF's end of one VF's mailbox.
@@ -129,6 +138,7 @@ pub struct Server {
     held_since: Option<Time>,
     lock_retry: Span,
     requests: TokenBucket,
+    resets: TokenBucket,
     log: LogLimit,
     counters: Counters,
 }
@@ -153,6 +163,7 @@ impl Server {
             held_since: None,
             lock_retry: LOCK_RETRY_FIRST,
             requests: TokenBucket::new(REQUEST_BURST, REQUEST_INTERVAL),
+            resets: TokenBucket::new(RESET_BURST, RESET_INTERVAL),
             log: LogLimit::new(),
             counters: Counters {
                 requests: 0,
@@ -160,6 +171,8 @@ impl Server {
                 ignored: 0,
                 notices: 0,
                 function_resets: 0,
+                resets: 0,
+                offences: 0,
             },
         }
     }
@@ -247,7 +260,8 @@ impl Server {
         self.compare(config);
         self.collect(port, config, backend, now);
         if self.events.function_reset {
-            return Some(now.after(FUNCTION_RESET_RETRY));
+            let retry = now.after(FUNCTION_RESET_RETRY);
+            return Some(self.resets.next().max(retry));
         }
         if self.events.request {
             if !self.requests.ready(now) {
@@ -273,7 +287,7 @@ impl Server {
         B: Backend + ?Sized,
     {
         self.events = self.events.merge(port.take_events());
-        if self.events.function_reset {
+        if self.events.function_reset && self.resets.take(now) {
             self.events.function_reset = !self.function_reset(config, backend, now);
         }
         if core::mem::take(&mut self.events.ack) {
@@ -340,6 +354,9 @@ impl Server {
             None => Ok(()),
         };
         let outcome = plan.finish(&mut self.state, result);
+        if matches!(plan.effect(), Some(Effect::Reset { .. })) {
+            self.counters.resets = self.counters.resets.wrapping_add(1);
+        }
 
         match outcome.answer {
             Answer::Reply(reply) => {
@@ -351,6 +368,9 @@ impl Server {
             Answer::Silence => {
                 port.unlock();
                 self.counters.ignored = self.counters.ignored.wrapping_add(1);
+                if outcome.reason.is_none() {
+                    self.counters.offences = self.counters.offences.wrapping_add(1);
+                }
             }
         }
         if outcome.reason == Some(Reason::NotReady) && outcome.answer != Answer::Silence {
@@ -412,6 +432,8 @@ impl Server {
     }
 
     fn report<B: Backend + ?Sized>(&mut self, backend: &mut B, reason: Reason, now: Time) {
+        let offence = u64::from(reason.is_offence());
+        self.counters.offences = self.counters.offences.wrapping_add(offence);
         if let Some(suppressed) = self.log.admit(now) {
             backend.report(reason, suppressed);
         }

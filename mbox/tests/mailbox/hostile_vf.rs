@@ -19,7 +19,9 @@ use mbox::reason::Reason;
 use mbox::server::{
     LOCK_HELD_TIMEOUT,
     LOCK_RETRY_LAST,
-    READ_TIMEOUT, //
+    READ_TIMEOUT,
+    RESET_BURST,
+    RESET_INTERVAL, //
 };
 use mbox::sim::Model;
 use mbox::time::Span;
@@ -276,6 +278,44 @@ fn a_vf_that_keeps_the_buffer_costs_the_pf_nothing() {
             assert!(pair.server.state().clear_to_send());
         }
     }
+}
+
+#[test]
+fn a_storm_of_resets_has_a_bound() {
+    let mut pair = Pair::new(Model::Datasheet, configs()[0]);
+    for _ in 0..10_000 {
+        pair.mailbox.function_reset();
+        pair.serve();
+        assert!(
+            pair.pf_wake.is_none_or(|wake| wake > pair.now),
+            "the PF spins"
+        );
+        pair.sleep(Span::from_micros(100));
+    }
+    let followed = pair.server.counters().function_resets;
+    let bound = u64::from(RESET_BURST) + 1_000_000 / RESET_INTERVAL.as_micros();
+    assert!(followed <= bound, "{followed} resets in a second");
+    // It is served again when it stops.
+    pair.sleep(Span::from_millis(200));
+    pair.serve();
+    assert!(pair.reset_vf().is_ok());
+}
+
+#[test]
+fn offences_are_counted_and_refusals_of_good_drivers_are_few() {
+    let mut pair = Pair::new(Model::Datasheet, configs()[0]);
+    assert!(pair.reset_vf().is_ok());
+    assert_eq!(pair.server.counters().offences, 0);
+    let mut words = [0; MAILBOX_WORDS];
+    for number in 1..=100 {
+        words[0] = 0x77;
+        assert!(ring(&mut pair, &words).is_some());
+        assert_eq!(pair.server.counters().offences, number);
+    }
+    // A doorbell without a message.
+    words[0] = 0xc000_0001;
+    ring(&mut pair, &words);
+    assert_eq!(pair.server.counters().offences, 101);
 }
 
 /// What a hostile VF may do with its registers.
