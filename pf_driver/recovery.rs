@@ -17,6 +17,7 @@ use crate::{
         reset,
         rss, //
     },
+    iov::mailbox::mask_mailboxes,
     kapi::net::{
         netdev_err,
         netdev_info,
@@ -43,6 +44,7 @@ impl Adapter {
             let mut control = self.control.lock();
             control.device_reset();
             control.switch.restore(&self.bar)?;
+            mask_mailboxes(&self.bar, &control.vfs);
             control.resetting = false;
         }
         queue::start_transmit(&self.bar);

@@ -188,12 +188,15 @@ impl Adapter {
     }
 
     /// Lets a VF change what the administrator would otherwise decide: its address, and whether it
-    /// receives all multicast frames.
+    /// receives all multicast frames. Trust lets it out of quarantine.
     ///
     /// # Errors
     ///
     /// [`EINVAL`] without such a VF.
     pub(crate) fn set_vf_trust(&self, vf: u32, on: bool) -> Result {
+        if on {
+            self.pardon(vf)?;
+        }
         let mut control = self.control.lock();
         let index = self.find_vf(&control, vf)?;
         let entry = control.vf(vf)?;

@@ -67,11 +67,15 @@ impl Adapter {
 
     /// Sets the link of a VF. Without one its pool is closed. The card shows its own link to all
     /// VFs, so drivers of VFs learn of this by the mailbox only; they are told.
+    /// A link lets a VF out of quarantine.
     ///
     /// # Errors
     ///
     /// [`EINVAL`] without such a VF.
     pub(crate) fn set_vf_link_state(&self, vf: u32, state: LinkState) -> Result {
+        if state != LinkState::Disable {
+            self.pardon(vf)?;
+        }
         let mut control = self.control.lock();
         let index = self.find_vf(&control, vf)?;
         if control

@@ -11,7 +11,14 @@ use kernel::{
     time::Delta, //
 };
 
-use super::policy::Executor;
+use super::{
+    policy::Executor,
+    quarantine,
+    vf::{
+        Control,
+        Vf, //
+    }, //
+};
 use crate::{
     adapter::Adapter,
     hw::{
@@ -31,7 +38,9 @@ use crate::{
     regs::{
         iov::{
             MBVFICR,
+            MBVFIMR,
             P2VMAILBOX,
+            POOLS,
             VFLRE,
             VMBMEM,
             VMBMEM_WORDS, //
@@ -102,6 +111,15 @@ pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
             let Some(vf) = control.vfs.get(index) else {
                 break;
             };
+            if vf.conduct.quarantine().is_some() {
+                if let Err(later) = hold(&this, control, index, now) {
+                    due = earlier(due, later);
+                    continue;
+                }
+            }
+            let Some(vf) = control.vfs.get(index) else {
+                break;
+            };
             // Taken out while the executor looks at the others, and put back.
             let mut server = vf.server;
             let config = vf.config;
@@ -119,11 +137,13 @@ pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
             let next = server.service(&mut port, &config, &mut executor, now);
             if let Some(vf) = control.vfs.get_mut(index) {
                 vf.server = server;
+                let switch = &mut control.switch;
+                if quarantine::enforce(&this.ndev, &this.bar, switch, vf, index, now) {
+                    mask_mailboxes(&this.bar, &control.vfs);
+                    continue;
+                }
             }
-            due = match (due, next) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            due = earlier(due, next);
         }
     }
     if let Some(due) = due {
@@ -138,6 +158,46 @@ pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
                 .queue_after(Delta::from_millis(millis));
         }
     }
+}
+
+/// The earlier of two times, of which either may be none.
+fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Lets the mailboxes interrupt, but for those of VFs in quarantine. Needed after a reset.
+pub(crate) fn mask_mailboxes(bar: &Bar0, vfs: &[Vf]) {
+    let free = |vf: &Vf| vf.conduct.quarantine().is_none();
+    let mask = (0..POOLS)
+        .filter(|index| vfs.get(*index).is_none_or(free))
+        .fold(0, |mask, index| mask | 1 << index);
+    bar.write_reg(MBVFIMR::from(mask));
+}
+
+/// Drops what a VF in quarantine sends. Whether it is let out, since it went through a function
+/// level reset, or else when to look again.
+///
+/// What it sent after that reset is the next tenant's, so the events of both are left to be served.
+fn hold(
+    this: &Adapter,
+    control: &mut Control,
+    index: usize,
+    now: Time,
+) -> core::result::Result<(), Option<Time>> {
+    let bar = &this.bar;
+    let bit = 1 << index;
+    if bar.read(VFLRE).into_raw() & bit == 0 {
+        bar.write_reg(MBVFICR::from(bit | bit << 16));
+        return Err(None);
+    }
+    let vf = control.vfs.get_mut(index).ok_or(None)?;
+    vf.conduct.may_leave(now)?;
+    quarantine::release(&this.ndev, bar, &mut control.switch, vf, index);
+    mask_mailboxes(bar, &control.vfs);
+    Ok(())
 }
 
 /// The time that [`serve`] asked for has come. A timer of its own: setting the time of the work

@@ -8,6 +8,7 @@
 //! - [`control`]: the administrator's operations, `ip link set DEV vf N ...`.
 //! - [`limit`]: those that limit a VF.
 //! - [`traffic`]: how a VF is set up, and what it has sent and received.
+//! - [`quarantine`]: shutting out a VF that misbehaves.
 //! - [`enable`]: how many VFs there are, `sriov_numvfs`.
 
 pub(crate) mod control;
@@ -15,5 +16,6 @@ pub(crate) mod enable;
 mod limit;
 pub(crate) mod mailbox;
 pub(crate) mod policy;
+pub(crate) mod quarantine;
 pub(crate) mod traffic;
 pub(crate) mod vf;

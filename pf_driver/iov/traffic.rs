@@ -12,6 +12,7 @@ use crate::{
     adapter::Adapter,
     hw::get,
     kapi::net::{
+        LinkState,
         VfInfo,
         VfStats, //
     },
@@ -135,7 +136,11 @@ impl Adapter {
             spoofchk: Some(pool.spoof_check),
             trusted: Some(trusted),
             rss_query: Some(false),
-            link_state: pool.link_state,
+            link_state: if pool.quarantined {
+                LinkState::Disable
+            } else {
+                pool.link_state
+            },
             min_tx_rate: 0,
             max_tx_rate: pool.max_rate,
         })

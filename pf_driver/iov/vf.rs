@@ -5,7 +5,9 @@
 use kernel::prelude::*;
 
 use super::{
+    mailbox::mask_mailboxes,
     policy::mac_in_use,
+    quarantine::Conduct,
     traffic::Traffic, //
 };
 use crate::{
@@ -50,6 +52,8 @@ pub(crate) struct Vf {
     pub(crate) default_mac: Option<MacAddr>,
     /// What it has sent and received.
     pub(crate) traffic: Traffic,
+    /// How it behaves.
+    pub(crate) conduct: Conduct,
 }
 
 /// What the administrator has set of a VF. Kept while there is no such VF.
@@ -83,6 +87,7 @@ impl Vf {
             config,
             default_mac,
             traffic: Traffic::start(bar, vf),
+            conduct: Conduct::new(),
         }
     }
 }
@@ -160,6 +165,7 @@ impl Control {
             self.bring_back(dev, index);
         }
         self.switch.state.num_vfs = count;
+        mask_mailboxes(bar, &self.vfs);
         Ok(())
     }
 
@@ -196,6 +202,7 @@ impl Control {
             return;
         };
         let mut pool = kept.pool;
+        pool.quarantined = false;
         vf.config.mac = locked.or(vf.default_mac);
         vf.config.mac_locked = locked.is_some();
         vf.config.trusted = kept.trusted;

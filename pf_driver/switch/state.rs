@@ -175,6 +175,8 @@ pub(crate) struct VfPool {
     pub(crate) max_rate: u32,
     /// The link that the administrator lets it have.
     pub(crate) link_state: LinkState,
+    /// Whether it is shut out.
+    pub(crate) quarantined: bool,
 }
 
 impl VfPool {
@@ -194,6 +196,7 @@ impl VfPool {
             spoof_check: true,
             max_rate: 0,
             link_state: LinkState::Auto,
+            quarantined: false,
         }
     }
 
@@ -205,6 +208,7 @@ impl VfPool {
             spoof_check: self.spoof_check,
             max_rate: self.max_rate,
             link_state: self.link_state,
+            quarantined: self.quarantined,
             ..Self::new(mac)
         };
     }
@@ -227,7 +231,7 @@ impl VfPool {
 
     /// Whether it sends and receives.
     pub(crate) fn passes(&self) -> bool {
-        self.open && self.link_state != LinkState::Disable
+        self.open && !self.quarantined && self.link_state != LinkState::Disable
     }
 
     /// The VLAN that the VF cannot leave. VLAN 0 with a priority confines nothing.

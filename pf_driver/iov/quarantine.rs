@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Shutting out a VF that does not stop doing what no driver in good order does.
+//!
+//! Each VF has a stock of offences and one of resets, which fill up again with time. A VF that has
+//! used up either is quarantined: its pool is closed and its mailbox ignored. The administrator
+//! lets it out, or a function level reset, as its next tenant begins with; but only a few of those
+//! in a row, since a VF can do that to itself.
+
+use core::fmt;
+
+use kernel::prelude::*;
+
+use super::{
+    mailbox::mask_mailboxes,
+    vf::Vf, //
+};
+use crate::{
+    adapter::Adapter,
+    kapi::net::{
+        netdev_err,
+        netdev_info,
+        Device, //
+    },
+    mbox::{
+        limit::TokenBucket,
+        server::Counters,
+        time::{
+            Span,
+            Time, //
+        }, //
+    },
+    regs::Bar0,
+    switch::Switch, //
+};
+
+/// Offences that are borne at once. A guest in good order has a few dozen at most.
+const OFFENCES: u32 = 1000;
+/// One offence is forgiven in this time.
+const OFFENCE_INTERVAL: Span = Span::from_millis(50);
+/// Resets that are borne at once, by message or by function level reset.
+const RESETS: u32 = 400;
+/// One reset is forgiven in this time.
+const RESET_INTERVAL: Span = Span::from_millis(500);
+/// Function level resets that let a VF out.
+const RELEASES: u32 = 3;
+/// One more in this time.
+const RELEASE_INTERVAL: Span = Span::from_millis(60_000);
+
+/// Why a VF is shut out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Bad messages, and requests that were refused.
+    Offences,
+    /// Resets.
+    Resets,
+}
+
+// The kernel's formatting has a trait of its own, so this is for its macros.
+impl kernel::fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Offences => "too many bad or forbidden requests",
+            Self::Resets => "too many resets",
+        })
+    }
+}
+
+/// What a VF has left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Conduct {
+    offences: TokenBucket,
+    resets: TokenBucket,
+    releases: TokenBucket,
+    /// What was counted when it was last looked at.
+    seen: Counters,
+    quarantine: Option<Cause>,
+    /// How often it was shut out.
+    times: u64,
+}
+
+impl Conduct {
+    /// A VF that has done nothing yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            offences: TokenBucket::new(OFFENCES, OFFENCE_INTERVAL),
+            resets: TokenBucket::new(RESETS, RESET_INTERVAL),
+            releases: TokenBucket::new(RELEASES, RELEASE_INTERVAL),
+            seen: Counters::default(),
+            quarantine: None,
+            times: 0,
+        }
+    }
+
+    /// Why the VF is shut out, if it is.
+    pub(crate) fn quarantine(&self) -> Option<Cause> {
+        self.quarantine
+    }
+
+    /// How often it was shut out.
+    pub(crate) fn times(&self) -> u64 {
+        self.times
+    }
+
+    /// Looks at what the VF has done since the last time: whether that is too much.
+    fn judge(&mut self, counters: &Counters, now: Time) -> Option<Cause> {
+        let resets = |counters: &Counters| counters.resets.wrapping_add(counters.function_resets);
+        // One event may count several times, but never many.
+        let offences = counters.offences.wrapping_sub(self.seen.offences);
+        let resets = resets(counters).wrapping_sub(resets(&self.seen));
+        self.seen = *counters;
+        if (0..offences).any(|_| !self.offences.take(now)) {
+            return Some(Cause::Offences);
+        }
+        if (0..resets).any(|_| !self.resets.take(now)) {
+            return Some(Cause::Resets);
+        }
+        None
+    }
+
+    /// Whether a function level reset lets the VF out now, or else when.
+    pub(super) fn may_leave(&mut self, now: Time) -> core::result::Result<(), Option<Time>> {
+        if self.releases.take(now) {
+            return Ok(());
+        }
+        Err(Some(self.releases.next()))
+    }
+
+    /// The VF begins anew.
+    fn release(&mut self) {
+        self.offences = TokenBucket::new(OFFENCES, OFFENCE_INTERVAL);
+        self.resets = TokenBucket::new(RESETS, RESET_INTERVAL);
+        self.quarantine = None;
+    }
+}
+
+/// Shuts VF `index` out if it has done too much. Whether it did.
+pub(super) fn enforce(
+    dev: &Device,
+    bar: &Bar0,
+    switch: &mut Switch,
+    vf: &mut Vf,
+    index: usize,
+    now: Time,
+) -> bool {
+    let counters = *vf.server.counters();
+    let Some(cause) = vf.conduct.judge(&counters, now) else {
+        return false;
+    };
+    let closed = switch.change_vf::<Error>(bar, index, |pool| {
+        pool.quarantined = true;
+        Ok(())
+    });
+    if closed.is_err() {
+        // It needs less than before, so it fits.
+        return false;
+    }
+    vf.conduct.quarantine = Some(cause);
+    vf.conduct.times = vf.conduct.times.wrapping_add(1);
+    netdev_err!(
+        dev,
+        "VF {} is quarantined, its queues are off and its mailbox is ignored: {}; look at its guest, then let it out by 'ip link set {} vf {} state auto' or a function level reset\n",
+        index,
+        cause,
+        *dev,
+        index
+    );
+    true
+}
+
+/// Lets VF `index` out. Its driver has to begin anew.
+pub(super) fn release(dev: &Device, bar: &Bar0, switch: &mut Switch, vf: &mut Vf, index: usize) {
+    if vf.conduct.quarantine.is_none() {
+        return;
+    }
+    let opened = switch.change_vf::<Error>(bar, index, |pool| {
+        pool.open = false;
+        pool.quarantined = false;
+        Ok(())
+    });
+    if opened.is_err() {
+        return;
+    }
+    vf.conduct.release();
+    netdev_info!(dev, "VF {} is let out of quarantine\n", index);
+}
+
+impl Adapter {
+    /// Lets a VF out of quarantine, if it is in it.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] without such a VF.
+    pub(super) fn pardon(&self, vf: u32) -> Result {
+        let mut guard = self.control.lock();
+        let control = &mut *guard;
+        let index = self.find_vf(control, vf)?;
+        let entry = control.vfs.get_mut(index).ok_or(EINVAL)?;
+        if entry.conduct.quarantine().is_none() {
+            return Ok(());
+        }
+        release(&self.ndev, &self.bar, &mut control.switch, entry, index);
+        // Its driver is told.
+        entry.server.reconfigure();
+        mask_mailboxes(&self.bar, &control.vfs);
+        drop(guard);
+        self.works.mailbox.queue();
+        Ok(())
+    }
+}

@@ -1,0 +1,390 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""More attacks by a VF, beside those that C igb is known for; quarantine, and the way out of it.
+
+On rigb each attack must fail. With C igb the same steps only say what comes of them.
+$RIGB_PF_DRIVERS takes the place of the list of PF drivers.
+"""
+
+import threading
+import time
+
+from rigbtest import mailbox as mb
+from rigbtest import regs, wait
+from rigbtest.bench import Bench, finish
+from rigbtest.driver import PF_DRIVERS, chosen
+from rigbtest.kmsg import KernelLog
+from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_pr, ksft_run, ksft_true
+from rigbtest.mailbox import Mailbox
+from rigbtest.regs import Registers
+
+BENCH = Bench.find()
+
+PORT_VLAN, VLAN, OTHER_VLAN = 82, 57, 58
+MAC, ADMIN_MAC, RACE_MAC = "02:82:57:71:00:01", "02:82:57:71:00:02", "02:82:57:71:00:03"
+BROADCAST, GROUP, ZERO = "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "00:00:00:00:00:00"
+RACES = 20
+STORM = 1000
+# More than any guest in good order, and than rigb bears at once.
+BAD_MESSAGES = 3000
+RING_PAUSE = 0.002
+
+
+def setup(driver: str) -> tuple[Mailbox, Mailbox, Registers]:
+    """Two VFs without a driver, as if new, and the PF's registers."""
+    if not BENCH.dirty and BENCH.drivers == (driver, "") and BENCH.vfs:
+        BENCH.stop_vfs()
+        BENCH.start_vfs(2)
+        BENCH.pf.wait_running()
+    BENCH.use(driver, "", 2)
+    one, two = (Mailbox(vf.function) for vf in BENCH.vfs)
+    return one, two, Registers(BENCH.pf.function)
+
+
+def verdict(driver: str, worked: bool, what: str) -> None:
+    """On rigb the attack must not have worked; of C igb the result is printed."""
+    if PF_DRIVERS[driver].ours:
+        ksft_true(not worked, f"a VF can {what}")
+    else:
+        ksft_pr(f"{driver}: a VF {'can' if worked else 'cannot'} {what}")
+
+
+def setting(words: str) -> None:
+    """`ip link set DEV vf ...`"""
+    BENCH.pf.ip("link set {dev} vf " + words)
+
+
+def rule_registers(registers: Registers, pool: int) -> tuple:
+    """All that says what a pool receives and sends."""
+    rules = [registers.read(register) for register in (regs.vmolr(pool), regs.vmvir(pool))]
+    return (*rules, registers.addresses(pool), registers.vlans(pool))
+
+
+def request_before_reset(driver: str) -> None:
+    """A request that rings before a function level reset does nothing after it."""
+    one, _, registers = setup(driver)
+    one.reset()
+    for _ in range(RACES):
+        one.post(mb.JOIN_VLAN, VLAN)
+        one.write(mb.VTCTRL, mb.CTRL_RST)
+        one.take(mb.PFSTS)
+        answered = one.reset()
+        ksft_true(answered or not PF_DRIVERS[driver].ours, "the handshake is answered")
+        verdict(driver, VLAN in registers.vlans(0), "have a request carried out after its reset")
+
+
+def replay(driver: str) -> None:
+    """A granted request that is sent again after a reset, without the handshake, does nothing."""
+    one, _, registers = setup(driver)
+    one.reset()
+    ksft_true(one.granted(mb.JOIN_VLAN, VLAN))
+    one.write(mb.VTCTRL, mb.CTRL_RST)
+    if PF_DRIVERS[driver].ours:
+        wait.register(lambda: VLAN not in registers.vlans(0), "end of the VLAN")
+    one.post(mb.JOIN_VLAN, VLAN)
+    wait.register(lambda: one.take(mb.PFACK) or one.take(mb.PFSTS), "notice by the PF")
+    if PF_DRIVERS[driver].ours:
+        ksft_eq(registers.vlans(0), {0})
+
+
+def answer_as_request(driver: str) -> None:
+    """Words that look like the PF's own answers, rung as a request, do nothing."""
+    one, _, registers = setup(driver)
+    one.reset()
+    before = rule_registers(registers, 0)
+    for bits in (mb.MSG_ACK, mb.MSG_NACK, mb.MSG_ACK | mb.MSG_NACK, mb.MSG_ACK | mb.MSG_CTS):
+        one.post(mb.JOIN_VLAN | bits, VLAN)
+        wait.register(lambda: one.take(mb.PFACK) or one.take(mb.PFSTS), "notice by the PF")
+    verdict(driver, rule_registers(registers, 0) != before, "send the PF an answer as a request")
+
+
+def bell_without_message(driver: str) -> None:
+    """Doorbells over old words: acknowledged, at most, and carried out no second time."""
+    one, two, registers = setup(driver)
+    one.reset()
+    two.reset()
+    before = rule_registers(registers, 0)
+    for _ in range(100):
+        one.write(mb.V2PMAILBOX, mb.REQ)
+        one.write(mb.V2PMAILBOX, mb.ACK)
+    ksft_true(two.granted(mb.SET_LPE, 1518), "another VF is served")
+    ksft_eq(rule_registers(registers, 0), before)
+
+
+def vlan_out_of_range(driver: str) -> None:
+    """VLAN 4095 and numbers beyond twelve bits."""
+    one, _, registers = setup(driver)
+    one.reset()
+    before = [registers.read(regs.vlvf(index)) for index in range(32)]
+    for vid in (4095, 4096, 0xFFFF, 1 << 31 | 5, 0xFFFFFFFF):
+        granted = one.granted(mb.JOIN_VLAN, vid)
+        verdict(driver, granted, f"join VLAN {vid:#x}")
+    now = [registers.read(regs.vlvf(index)) for index in range(32)]
+    verdict(driver, now != before, "write a VLAN that does not exist into the table")
+
+
+def multicast_lengths(driver: str) -> None:
+    """Every length of a multicast list; no answer is missing, no rule of reception widens."""
+    one, _, registers = setup(driver)
+    one.reset()
+    wide = 0
+    for count in range(0, 256, 5):
+        one.request(mb.SET_MULTICAST | count << 16, *[0xFFFFFFFF] * 15)
+        one.request(mb.SET_MULTICAST | count << 16, *[0x0FFF0FFF] * 15)
+        wide |= registers.read(regs.vmolr(0)) & (regs.VMOLR_MPME | regs.VMOLR_ROPE)
+    verdict(driver, bool(wide), "widen what it receives by the length of a list")
+
+
+def strange_addresses(driver: str) -> None:
+    """Broadcast, a group and zero, as the address and in addition."""
+    one, _, registers = setup(driver)
+    one.reset()
+    before = registers.addresses(0)
+    for mac in (BROADCAST, GROUP, ZERO):
+        for opcode in (mb.SET_MAC, mb.ADD_FILTER):
+            one.request(opcode, *mb.mac_words(mac))
+            gained = registers.addresses(0) - before
+            verdict(driver, mac in gained, f"have {mac} as its address ({opcode:#x})")
+
+
+def promiscuous(driver: str) -> None:
+    """Other VFs' unicast frames are for nobody else, whatever is trusted."""
+    one, _, registers = setup(driver)
+    for trust in ("off", "on"):
+        setting(f"0 trust {trust}")
+        one.reset()
+        for modes in (1, 3, 0xFF):
+            one.request(mb.SET_PROMISC | modes << 16)
+            rules = registers.read(regs.vmolr(0)) & regs.VMOLR_ROPE
+            verdict(driver, bool(rules), f"get all unicast frames, trust {trust}")
+
+
+def others_filters(driver: str) -> None:
+    """A VF gives back VLANs and addresses that are another's, or the PF's."""
+    one, two, registers = setup(driver)
+    one.reset()
+    two.reset()
+    ksft_true(two.granted(mb.JOIN_VLAN, VLAN))
+    ksft_true(two.granted(mb.ADD_FILTER, *mb.mac_words(MAC)))
+    before = rule_registers(registers, 1)
+    own = rule_registers(registers, 7)
+    for words in ((mb.SET_VLAN, VLAN), (mb.SET_VLAN, 0), (mb.CLEAR_FILTERS, 0, 0), (mb.RESET,)):
+        one.request(*words)
+    verdict(driver, rule_registers(registers, 1) != before, "remove another VF's filters")
+    verdict(driver, rule_registers(registers, 7) != own, "remove the PF's filters")
+
+
+def port_vlan_escape(driver: str) -> None:
+    """No sequence of requests leaves the administrator's VLAN."""
+    one, _, registers = setup(driver)
+    setting(f"0 vlan {PORT_VLAN} qos 3")
+    one.reset()
+    tag = registers.read(regs.vmvir(0))
+    ksft_eq(registers.vlans(0), {PORT_VLAN})
+    for words in (
+        (mb.JOIN_VLAN, VLAN), (mb.JOIN_VLAN, PORT_VLAN), (mb.SET_VLAN, PORT_VLAN),
+        (mb.JOIN_VLAN, 0), (mb.SET_VLAN, 0), (mb.SET_LPE, 9000), (mb.SET_PROMISC | 3 << 16,),
+        (mb.RESET,), (mb.SET_VLAN, PORT_VLAN), (mb.JOIN_VLAN, OTHER_VLAN),
+    ):
+        one.request(*words)
+        out = registers.vlans(0) != {PORT_VLAN} or registers.read(regs.vmvir(0)) != tag
+        untagged = registers.read(regs.vmolr(0)) & regs.VMOLR_AUPE
+        verdict(driver, out or bool(untagged), f"leave its port VLAN by {words[0]:#x} {words[1:]}")
+
+
+def administrators_address(driver: str) -> None:
+    """An address that the administrator gave cannot be changed or added to, until trusted."""
+    one, _, registers = setup(driver)
+    setting(f"0 mac {ADMIN_MAC}")
+    one.reset()
+    for opcode in (mb.SET_MAC, mb.ADD_FILTER):
+        one.request(opcode, *mb.mac_words(MAC))
+        verdict(driver, MAC in registers.addresses(0), f"change its address ({opcode:#x})")
+    ksft_true(ADMIN_MAC in registers.addresses(0))
+    if PF_DRIVERS[driver].ours:
+        setting("0 trust on")
+        ksft_true(one.granted(mb.ADD_FILTER, *mb.mac_words(MAC)), "a trusted one may")
+        setting("0 trust off")
+        one.reset()
+        ksft_eq(registers.addresses(0), {ADMIN_MAC}, "trust taken back")
+
+
+def race_for_an_address(driver: str) -> None:
+    """Two VFs ask for one address at the same time: one gets it."""
+    one, two, registers = setup(driver)
+    both = 0
+    for _ in range(RACES):
+        one.reset()
+        two.reset()
+        for vf in (one, two):
+            vf.post(mb.SET_MAC, *mb.mac_words(RACE_MAC))
+        for vf in (one, two):
+            vf.answer()
+        both += all(RACE_MAC in registers.addresses(pool) for pool in (0, 1))
+        for vf, mac in ((one, MAC), (two, ADMIN_MAC)):
+            vf.request(mb.SET_MAC, *mb.mac_words(mac))
+    verdict(driver, bool(both), "share an address with another")
+
+
+def buffer_held_from_the_administrator(driver: str) -> None:
+    """A VF that keeps its buffer does not hold up the administrator, nor other VFs."""
+    one, two, registers = setup(driver)
+    one.reset()
+    two.reset()
+    one.lock()
+    for number in range(RACES):
+        setting(f"0 vlan {PORT_VLAN + number}")
+        ksft_true(PORT_VLAN + number in registers.vlans(0))
+        ksft_true(two.granted(mb.SET_LPE, 1518))
+    one.write(mb.V2PMAILBOX, 0)
+
+
+# --- rigb alone: quarantine
+
+
+def ring(vf: Mailbox, *words: int) -> None:
+    """Sends without waiting for an answer, as fast as the PF may be asked."""
+    for number, word in enumerate(words):
+        vf.write(mb.VMBMEM + 4 * number, word)
+    vf.write(mb.V2PMAILBOX, mb.REQ)
+    time.sleep(RING_PAUSE)
+
+
+def misbehave(vf: Mailbox, registers: Registers, *words: int) -> int:
+    """Repeats a message until the VF is shut out; how often it took."""
+    with KernelLog() as log:
+        for count in range(BAD_MESSAGES):
+            ring(vf, *words)
+            if count % 50 == 0 and any("is quarantined" in line for line in log.lines()):
+                break
+    ksft_eq(registers.read(regs.VFTE) & 1, 0, "may send")
+    ksft_eq(registers.read(regs.VFRE) & 1, 0, "may receive")
+    return count
+
+
+def ignored(vf: Mailbox) -> bool:
+    """Whether nothing comes back, not even for a reset."""
+    vf.take(mb.PFACK)
+    vf.take(mb.PFSTS)
+    ring(vf, mb.RESET)
+    try:
+        wait.register(lambda: vf.take(mb.PFACK) or vf.take(mb.PFSTS), "answer", 1.0)
+    except wait.Timeout:
+        return True
+    return False
+
+
+def served(vf: Mailbox) -> bool:
+    """Whether the handshake and a request work."""
+    vf.write(mb.V2PMAILBOX, 0)
+    return bool(vf.reset()) and vf.granted(mb.SET_LPE, 1518)
+
+
+def quarantine(driver: str) -> None:
+    """Bad messages without end shut a VF out; each way out works, and others notice nothing."""
+    one, two, registers = setup(driver)
+    two.reset()
+    others = rule_registers(registers, 1)
+    for way in ("state auto", "trust on"):
+        one.reset()
+        count = misbehave(one, registers, 0x77, 1, 2, 3)
+        ksft_pr(f"shut out after {count} bad messages, let out by {way}")
+        ksft_ge(count, 500, "a guest in good order comes nowhere near")
+        ksft_eq(BENCH.pf.link()["vfinfo_list"][0]["link_state"], "disable")
+        ksft_true(ignored(one), "its mailbox is ignored")
+        ksft_true(two.granted(mb.SET_LPE, 1518), "another VF is served")
+        BENCH.pf.ethtool("-t", "offline", check=False)
+        BENCH.pf.wait_running()
+        two.reset()
+        ksft_true(ignored(one), "also after a reset of the PF")
+        setting(f"0 {way}")
+        ksft_true(served(one), way)
+        ksft_eq(registers.read(regs.VFTE) & 3, 3)
+    ksft_eq(rule_registers(registers, 1), others)
+    misbehave(one, registers, 0x77)
+    BENCH.pf.function.set_numvfs(0)
+    BENCH.pf.function.set_numvfs(2)
+    with Mailbox(BENCH.pf.function.vf(0)) as again:
+        ksft_true(served(again), "a new VF")
+
+
+def quarantine_and_reset(driver: str) -> None:
+    """A function level reset lets a VF out, for its next tenant; but not again and again."""
+    one, two, registers = setup(driver)
+    two.reset()
+    for _ in range(2):
+        one.reset()
+        misbehave(one, registers, mb.JOIN_VLAN, 4095)
+        BENCH.vfs[0].function.reset()
+        one = Mailbox(BENCH.vfs[0].function)
+        ksft_true(served(one), "after a function level reset")
+    one.write(mb.VTCTRL, mb.CTRL_RST)
+    misbehave(one, registers, 0x77)
+    one.write(mb.VTCTRL, mb.CTRL_RST)
+    ksft_true(served(one), "the third time")
+    misbehave(one, registers, 0x77)
+    one.write(mb.VTCTRL, mb.CTRL_RST)
+    ksft_true(ignored(one), "its own reset no longer lets it out")
+    setting("0 state auto")
+    ksft_true(served(one), "the administrator does")
+    ksft_true(two.granted(mb.SET_LPE, 1518))
+
+
+def reset_storms(driver: str) -> None:
+    """Resets without end, by message and by register: bounded work, then quarantine."""
+    one, two, registers = setup(driver)
+    two.reset()
+    one.reset()
+    count = misbehave(one, registers, mb.RESET)
+    ksft_pr(f"shut out after {count} RESET messages")
+    setting("0 state auto")
+    for number in range(STORM):
+        one.write(mb.VTCTRL, mb.CTRL_RST)
+        if number % 100 == 0:
+            ksft_true(two.granted(mb.SET_LPE, 1518), "another VF is served meanwhile")
+    ksft_true(served(one), "a storm that is over is forgotten")
+
+
+def settings_during_attack(driver: str) -> None:
+    """Under a storm of messages every order of the administrator is carried out."""
+    one, two, registers = setup(driver)
+    two.reset()
+    done = threading.Event()
+
+    def attack() -> None:
+        while not done.is_set():
+            for words in ((mb.RESET,), (mb.JOIN_VLAN, VLAN), (0x77,)):
+                ring(one, *words)
+
+    thread = threading.Thread(target=attack)
+    thread.start()
+    try:
+        for number in range(RACES):
+            setting(f"0 vlan {PORT_VLAN + number}")
+            ksft_eq(registers.vlans(0), {PORT_VLAN + number})
+            ksft_true(two.granted(mb.SET_LPE, 1518))
+    finally:
+        done.set()
+        thread.join()
+
+
+ATTACKS = [
+    request_before_reset, replay, answer_as_request, bell_without_message, vlan_out_of_range,
+    multicast_lengths, strange_addresses, promiscuous, others_filters, port_vlan_escape,
+    administrators_address, race_for_an_address, buffer_held_from_the_administrator,
+]
+OURS = [quarantine, quarantine_and_reset, reset_storms, settings_during_attack]
+
+
+def main() -> None:
+    """All attacks on a driver before the next driver."""
+    cases = []
+    for driver in chosen("RIGB_PF_DRIVERS", "rigb igb"):
+        for function in ATTACKS + (OURS if PF_DRIVERS[driver].ours else []):
+            cases.append(case(driver, BENCH.case(function), function.__name__, driver))
+    ksft_run(cases)
+    finish(BENCH)
+
+
+if __name__ == "__main__":
+    main()
