@@ -115,6 +115,17 @@ impl Device<Rtnl> {
         }
     }
 
+    /// Tells user space that something about the device has changed that is not among its flags, as
+    /// how its VFs are set up (`RTM_NEWLINK`).
+    pub fn info_changed(&self) {
+        if self.registered() {
+            // CAST: widens.
+            let event = bindings::netdev_cmd_NETDEV_CHANGEINFODATA as c_ulong;
+            // SAFETY: Valid by the type invariant, registered, and the RTNL is held.
+            unsafe { bindings::call_netdevice_notifiers(event, self.as_raw()) };
+        }
+    }
+
     /// Sets an address by chance and marks it as such.
     pub fn set_random_addr(&self) {
         // SAFETY: Valid by the type invariant; the RTNL is held.
