@@ -39,6 +39,7 @@ use crate::{
     },
     iov::{
         mailbox,
+        news,
         vf::Control, //
     },
     kapi::{
@@ -83,6 +84,8 @@ pub(crate) struct Works {
     pub(crate) watchdog: Arc<Work<Adapter>>,
     /// Resets the port.
     pub(crate) reset: Arc<Work<Adapter>>,
+    /// Tells managers that a VF has changed.
+    pub(crate) news: Arc<Work<Adapter>>,
 }
 
 impl Works {
@@ -93,16 +96,18 @@ impl Works {
             link: Work::new(watch::link_changed)?,
             watchdog: Work::new(watch::watchdog)?,
             reset: Work::new(recovery::reset_work)?,
+            news: Work::new(news::tell)?,
         })
     }
 
-    fn all(&self) -> [&Arc<Work<Adapter>>; 5] {
+    fn all(&self) -> [&Arc<Work<Adapter>>; 6] {
         [
             &self.watchdog,
             &self.reset,
             &self.link,
             &self.mailbox_timer,
             &self.mailbox,
+            &self.news,
         ]
     }
 }
@@ -137,6 +142,8 @@ pub(crate) struct Adapter {
     pub(crate) stats: PortStats,
     /// Which messages are wanted (`NETIF_MSG_*`).
     pub(crate) msglevel: Atomic<u32>,
+    /// A message about VFs is on its way.
+    pub(crate) news_pending: Atomic<bool>,
     /// Work items. They hold this adapter until [`Adapter::end_works`].
     pub(crate) works: Works,
     epoch: Instant<Monotonic>,
@@ -190,6 +197,7 @@ impl Adapter {
                 control <- new_mutex!(control),
                 stats: PortStats::new(),
                 msglevel: Atomic::new(DEFAULT_MSGLEVEL),
+                news_pending: Atomic::new(false),
                 works,
                 epoch: Instant::now(),
             }),

@@ -100,6 +100,7 @@ impl Drop for Quiet {
 
 /// What is kept for a bound device. Dropped in this order.
 pub(crate) struct PfData {
+    _files: iov::report::Files,
     _registration: net::Registration<Adapter>,
     _other_irq: IrqRegistration<OtherIrq>,
     _quiet: Quiet,
@@ -212,7 +213,9 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         max_pairs,
         MAX_VFS
     );
+    let files = iov::report::Files::new(&adapter, kpci::name(pdev))?;
     Ok(PfData {
+        _files: files,
         _registration: registration,
         _other_irq: other_irq,
         _quiet: quiet,

@@ -29,6 +29,7 @@ use crate::{
             Phy, //
         }, //
     },
+    iov::report,
     kapi::net::{
         ethtool::{
             Channels,
@@ -52,7 +53,8 @@ use crate::{
         Rtnl, //
     },
     queues::Plan,
-    regs::general::LEDCTL, //
+    regs::general::LEDCTL,
+    switch::state::MAX_VFS, //
 };
 
 /// Longest interval between interrupts, in microseconds, as C igb has it.
@@ -229,6 +231,11 @@ impl Ethtool for Adapter {
                 names.push(fmt!("rx_queue_{}_{}", queue, name));
             }
         }
+        for vf in 0..MAX_VFS {
+            for name in report::COUNTERS {
+                names.push(fmt!("vf{}_{}", vf, name));
+            }
+        }
     }
 
     fn stat_values(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, values: &mut StatValues<'_>) {
@@ -241,6 +248,10 @@ impl Ethtool for Adapter {
             sent.values().for_each(|value| values.push(value));
             xmit.values().for_each(|value| values.push(value));
             rx.values().for_each(|value| values.push(value));
+        }
+        let vfs = this.control.lock().vf_counters();
+        for value in vfs.into_iter().flatten() {
+            values.push(value);
         }
     }
 

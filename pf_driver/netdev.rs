@@ -221,54 +221,61 @@ impl net::Driver for Adapter {
 
     fn set_vf_mac(
         this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
+        dev: &Device<Rtnl>,
         vf: u32,
         mac: MacAddress,
     ) -> Result {
-        Self::set_vf_mac(&this, vf, mac)
+        Self::set_vf_mac(&this, vf, mac)?;
+        this.vf_set(dev);
+        Ok(())
     }
 
     fn set_vf_vlan(
         this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
+        dev: &Device<Rtnl>,
         vf: u32,
         vlan: u16,
         qos: u8,
         proto: u16,
     ) -> Result {
-        Self::set_vf_vlan(&this, vf, vlan, qos, proto)
+        Self::set_vf_vlan(&this, vf, vlan, qos, proto)?;
+        this.vf_set(dev);
+        Ok(())
     }
 
-    fn set_vf_spoofchk(
-        this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
-        vf: u32,
-        on: bool,
-    ) -> Result {
-        Self::set_vf_spoofchk(&this, vf, on)
+    fn set_vf_spoofchk(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
+        Self::set_vf_spoofchk(&this, vf, on)?;
+        this.vf_set(dev);
+        Ok(())
     }
 
-    fn set_vf_trust(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
-        Self::set_vf_trust(&this, vf, on)
+    fn set_vf_trust(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
+        Self::set_vf_trust(&this, vf, on)?;
+        this.vf_set(dev);
+        Ok(())
     }
 
     fn set_vf_rate(
         this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
+        dev: &Device<Rtnl>,
         vf: u32,
         min: u32,
         max: u32,
     ) -> Result {
-        Self::set_vf_rate(&this, vf, min, max)
+        Self::set_vf_rate(&this, vf, min, max)?;
+        this.vf_set(dev);
+        Ok(())
     }
 
     fn set_vf_link_state(
         this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
+        dev: &Device<Rtnl>,
         vf: u32,
         state: LinkState,
     ) -> Result {
-        Self::set_vf_link_state(&this, vf, state)
+        Self::set_vf_link_state(&this, vf, state)?;
+        this.vf_set(dev);
+        Ok(())
     }
 
     fn set_vf_rss_query(

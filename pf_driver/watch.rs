@@ -130,6 +130,9 @@ impl Adapter {
         }
         let queues = self.bar.read(WVBR).into_raw();
         for vf in (0..live).filter(|vf| queues & 0x0101 << vf != 0) {
+            if let Some(vf) = self.control.lock().vfs.get_mut(vf) {
+                vf.spoof_events = vf.spoof_events.wrapping_add(1);
+            }
             netdev_warn!(
                 self.ndev,
                 "VF {} sent frames with a foreign address or VLAN; they were dropped. To allow it: ip link set {} vf {} spoofchk off\n",

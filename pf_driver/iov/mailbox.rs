@@ -107,6 +107,7 @@ pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
         if control.resetting || control.vfs.is_empty() || is_gone(&this.bar) {
             return;
         }
+        let changes = control.switch.changes;
         for index in 0..control.vfs.len() {
             let Some(vf) = control.vfs.get(index) else {
                 break;
@@ -144,6 +145,9 @@ pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
                 }
             }
             due = earlier(due, next);
+        }
+        if control.switch.changes != changes {
+            this.vf_changed();
         }
     }
     if let Some(due) = due {

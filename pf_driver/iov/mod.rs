@@ -9,13 +9,17 @@
 //! - [`limit`]: those that limit a VF.
 //! - [`traffic`]: how a VF is set up, and what it has sent and received.
 //! - [`quarantine`]: shutting out a VF that misbehaves.
+//! - [`news`]: telling managers of changes.
+//! - [`report`]: counters and state of VFs, for ethtool and debugfs.
 //! - [`enable`]: how many VFs there are, `sriov_numvfs`.
 
 pub(crate) mod control;
 pub(crate) mod enable;
 mod limit;
 pub(crate) mod mailbox;
+pub(crate) mod news;
 pub(crate) mod policy;
 pub(crate) mod quarantine;
+pub(crate) mod report;
 pub(crate) mod traffic;
 pub(crate) mod vf;

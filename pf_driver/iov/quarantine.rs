@@ -7,8 +7,6 @@
 //! lets it out, or a function level reset, as its next tenant begins with; but only a few of those
 //! in a row, since a VF can do that to itself.
 
-use core::fmt;
-
 use kernel::prelude::*;
 
 use super::{
@@ -56,13 +54,13 @@ pub(crate) enum Cause {
     Resets,
 }
 
-// The kernel's formatting has a trait of its own, so this is for its macros.
-impl kernel::fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Cause {
+    /// The cause in words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
             Self::Offences => "too many bad or forbidden requests",
             Self::Resets => "too many resets",
-        })
+        }
     }
 }
 
@@ -161,7 +159,7 @@ pub(super) fn enforce(
         dev,
         "VF {} is quarantined, its queues are off and its mailbox is ignored: {}; look at its guest, then let it out by 'ip link set {} vf {} state auto' or a function level reset\n",
         index,
-        cause,
+        cause.words(),
         *dev,
         index
     );

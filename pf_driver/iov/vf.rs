@@ -52,6 +52,8 @@ pub(crate) struct Vf {
     pub(crate) default_mac: Option<MacAddr>,
     /// What it has sent and received.
     pub(crate) traffic: Traffic,
+    /// How often it was seen to send with a foreign address or VLAN.
+    pub(crate) spoof_events: u64,
     /// How it behaves.
     pub(crate) conduct: Conduct,
 }
@@ -87,6 +89,7 @@ impl Vf {
             config,
             default_mac,
             traffic: Traffic::start(bar, vf),
+            spoof_events: 0,
             conduct: Conduct::new(),
         }
     }

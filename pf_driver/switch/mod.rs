@@ -34,6 +34,8 @@ pub(crate) struct Switch {
     current: KBox<Image>,
     /// Where the next one is computed: a commit must not fail for want of memory.
     next: KBox<Image>,
+    /// Goes up with each change of a VF's pool.
+    pub(crate) changes: u64,
     /// Whether the hardware does hold `current`: not between a reset and [`Switch::restore`].
     live: bool,
 }
@@ -55,6 +57,7 @@ impl Switch {
             },
             current: KBox::init(Image::closed(), GFP_KERNEL)?,
             next: KBox::init(Image::closed(), GFP_KERNEL)?,
+            changes: 0,
             live: false,
         })
     }
@@ -97,6 +100,8 @@ impl Switch {
             if let Some(pool) = self.state.vfs.get_mut(vf) {
                 *pool = before;
             }
+        } else {
+            self.changes = self.changes.wrapping_add(1);
         }
         changed
     }

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Telling managers that a VF has changed: `RTM_NEWLINK` of the PF's interface.
+//!
+//! The core does that for what the administrator sets, as long as the interface is up. For what a
+//! VF's driver does it takes a work item, as the mailbox must not take the RTNL. A VF can ask for
+//! changes all day, so there is one message for all that happens in a tenth of a second.
+
+use kernel::{
+    sync::{
+        atomic::Relaxed,
+        ArcBorrow, //
+    },
+    time::Delta, //
+};
+
+use crate::{
+    adapter::Adapter,
+    kapi::net::{
+        rtnl_lock,
+        Device,
+        Rtnl, //
+    }, //
+};
+
+const DELAY: Delta = Delta::from_millis(100);
+
+impl Adapter {
+    /// A VF has changed without the administrator. Any context.
+    pub(crate) fn vf_changed(&self) {
+        // To set the time again would put the message off for as long as changes come.
+        if !self.news_pending.xchg(true, Relaxed) {
+            self.works.news.queue_after(DELAY);
+        }
+    }
+
+    /// The administrator has changed a VF: the core says so by itself if the interface is up.
+    pub(crate) fn vf_set(&self, dev: &Device<Rtnl>) {
+        if !dev.running() {
+            dev.info_changed();
+        }
+    }
+}
+
+/// The work item's function.
+pub(crate) fn tell(this: ArcBorrow<'_, Adapter>) {
+    // Before the message: what changes from now on is told by another.
+    this.news_pending.store(false, Relaxed);
+    let rtnl = rtnl_lock();
+    rtnl.device(&this.ndev).info_changed();
+}
