@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Every allocation of a driver fails once: no crash, no leak, and all works afterwards.
 
-Each step is repeated with its first, second, ... allocation failing, until it has no more. It
+Each step is repeated with the first, second, ... allocation that the driver makes in it, or that
+a function makes which the driver calls, failing, until there are no more. It
 needs a kernel with failslab, fail_page_alloc and kmemleak: `make check-debug`.
 """
 
+import ctypes
 import fcntl
 import os
 import socket
@@ -27,7 +29,8 @@ VF_DRIVER = os.environ.get("RIGB_FAULT_VF", "rigbvf")
 MOST = 5000
 
 SIOCSIFFLAGS = 0x8914
-SIOCSIFMTU = 0x8922
+SIOCETHTOOL = 0x8946
+ETHTOOL_SRINGPARAM = 0x11
 IFF_UP = 1
 
 
@@ -39,8 +42,11 @@ def setup(vfs: int = 0) -> Bench:
     return BENCH
 
 
-def each_fault(name: str, action: Callable[[], None], undo: Callable[[], None]) -> None:
-    """Fails each allocation of `action` once; `undo` brings back what was before it."""
+def each_fault(
+    driver: str, name: str, action: Callable[[], None], undo: Callable[[], None]
+) -> None:
+    """Fails each allocation that the driver makes in `action` once; `undo` brings back what was."""
+    fault.only_in(driver)
     refused = 0
     for nth in range(1, MOST):
         injected, error = fault.inject(nth, action)
@@ -79,30 +85,34 @@ def probe(function: Function, driver: Driver) -> None:
         if function.driver:
             function.write("driver/unbind", function.address)
 
-    each_fault(f"probe by {driver.name}", bind, undo)
+    each_fault(driver.name, f"probe by {driver.name}", bind, undo)
     ksft_eq(function.driver, driver.name)
 
 
 def interface(function: Function) -> tuple[Callable[[int], None], Callable[[int], None]]:
-    """Two ioctls on a function's interface: its flags and its MTU."""
+    """Two ioctls on a function's interface: its flags and the length of its rings."""
     name = function.wait_netdev().encode()
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     def flags(value: int) -> None:
         fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sH22x", name, value))
 
-    def mtu(value: int) -> None:
-        fcntl.ioctl(sock, SIOCSIFMTU, struct.pack("16si20x", name, value))
+    def rings(length: int) -> None:
+        wanted = ctypes.create_string_buffer(
+            struct.pack("9I", ETHTOOL_SRINGPARAM, 0, 0, 0, 0, length, 0, 0, length)
+        )
+        fcntl.ioctl(sock, SIOCETHTOOL, struct.pack("16sP16x", name, ctypes.addressof(wanted)))
 
-    return flags, mtu
+    return flags, rings
 
 
-def open_and_resize(function: Function) -> None:
-    """Open, and a change of the MTU while open."""
-    flags, mtu = interface(function)
-    each_fault("open", lambda: flags(IFF_UP), lambda: flags(0))
-    each_fault("change of MTU", lambda: mtu(9000), lambda: (flags(IFF_UP), mtu(1500)))
-    mtu(1500)
+def open_and_resize(driver: str, function: Function) -> None:
+    """Open, and a change of the rings while open."""
+    flags, rings = interface(function)
+    each_fault(driver, "open", lambda: flags(IFF_UP), lambda: flags(0))
+    flags(IFF_UP)
+    each_fault(driver, "other rings", lambda: rings(128), lambda: (flags(IFF_UP), rings(256)))
+    rings(256)
     flags(0)
 
 
@@ -122,7 +132,7 @@ def pf_open() -> None:
     """The PF's interface."""
     bench = setup()
     bench.pf.detach()
-    open_and_resize(bench.pf.function)
+    open_and_resize(PF_DRIVER, bench.pf.function)
     bench.pf.attach()
     bench.pf.wait_running()
     traffic.reach(bench.pf, bench.wire)
@@ -138,7 +148,7 @@ def enable_vfs() -> None:
         if function.numvfs:
             function.set_numvfs(0)
 
-    each_fault("sriov_numvfs", writer(function.path / "sriov_numvfs", 2), undo)
+    each_fault(PF_DRIVER, "sriov_numvfs", writer(function.path / "sriov_numvfs", 2), undo)
     ksft_eq(function.numvfs, 2)
     function.set_numvfs(0)
 
@@ -160,7 +170,7 @@ def vf_open() -> None:
     VF_DRIVERS[VF_DRIVER].load()
     vf = bench.vfs[0]
     vf.function.bind(VF_DRIVER)
-    open_and_resize(vf.function)
+    open_and_resize(VF_DRIVER, vf.function)
     vf.attach()
     vf.wait_running()
     traffic.reach(vf, bench.pf, bench.wire)
