@@ -13,9 +13,11 @@ image_make() {
 	rm -rf "$VM_DIR"
 	mkdir -p "$VM_DIR"
 	size=$(du -s --one-file-system --block-size=1M "$TREE" | cut -f1)
-	run_logged "$CACHE/image.log" "$ROOT/scripts/in-tree" \
+	# Inside the tree, /proc and others are mounted on it; a plain bind shows it without them.
+	run_logged "$CACHE/image.log" "$ROOT/scripts/in-tree" bash -c "
+		mkdir /tmp/tree && mount --bind '$TREE' /tmp/tree &&
 		mke2fs -q -F -t ext4 -m 0 -N 300000 -O ^has_journal,^metadata_csum -L rigb-root \
-		-d "$TREE" "$VM_DIR/root.img" $((size * 5 / 4 + 256))M
+			-d /tmp/tree '$VM_DIR/root.img' $((size * 5 / 4 + 256))M"
 	run_logged "$CACHE/image.log" "$ROOT/scripts/in-tree" \
 		bash -c "'$KSRC/scripts/extract-vmlinux' '/boot/vmlinuz-$KREL' > '$VM_DIR/vmlinux'"
 	touch "$VM_DIR/complete"
