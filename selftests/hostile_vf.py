@@ -115,11 +115,11 @@ def holding_the_buffer(driver: str) -> None:
             ksft_true(two.granted(mb.SET_LPE, 1518), "another VF is served meanwhile")
         runs = trace.durations()
     ksft_ge(len(runs), 1, "interrupts of the PF")
-    # C igb tries 11 times, a millisecond apart. A handler of rigb may be held up by the
-    # machine below now and then, but not each time.
+    # C igb tries 11 times, a millisecond apart, though it may find several rings in one run. A
+    # handler of rigb may be held up by the machine below now and then, but not most times.
     spins = sum(micros >= SPIN for micros in runs)
     ksft_pr(f"{RINGS} rings, {len(runs)} interrupts, {spins} of them longer than {SPIN} us")
-    judge(driver, spins >= RINGS, "keep the PF busy with interrupts off")
+    judge(driver, spins > RINGS // 2, "keep the PF busy with interrupts off")
     one.write(mb.V2PMAILBOX, 0)
     one.reset()
     ksft_true(one.granted(mb.SET_LPE, 1518), "a VF that gives the buffer back is served again")
