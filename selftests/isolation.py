@@ -28,6 +28,8 @@ STORM = 1000
 # More than any guest in good order, and than rigb bears at once.
 BAD_MESSAGES = 3000
 RING_PAUSE = 0.002
+# More than a VF can have by misbehaving without a pause.
+RELEASES = 10
 
 
 def setup(driver: str) -> tuple[Mailbox, Mailbox, Registers]:
@@ -322,9 +324,14 @@ def quarantine_and_reset(driver: str) -> None:
     misbehave(one, registers, 0x77)
     one.write(mb.VTCTRL, mb.CTRL_RST)
     ksft_true(served(one), "the third time")
-    misbehave(one, registers, 0x77)
-    one.write(mb.VTCTRL, mb.CTRL_RST)
-    ksft_true(ignored(one), "its own reset no longer lets it out")
+    # One more is allowed in a minute, which may have passed on a slow machine.
+    for _ in range(RELEASES):
+        misbehave(one, registers, 0x77)
+        one.write(mb.VTCTRL, mb.CTRL_RST)
+        if shut_out := ignored(one):
+            break
+        ksft_true(served(one), "it is let out again")
+    ksft_true(shut_out, "its own reset no longer lets it out")
     setting("0 state auto")
     ksft_true(served(one), "the administrator does")
     ksft_true(two.granted(mb.SET_LPE, 1518))
