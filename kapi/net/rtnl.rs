@@ -55,7 +55,9 @@ pub fn rtnl_lock() -> RtnlGuard {
 /// try, and queue the work again on [`None`].
 pub fn rtnl_trylock() -> Option<RtnlGuard> {
     // SAFETY: `rtnl_trylock` has no requirement on memory; the guard releases the lock.
-    (unsafe { bindings::rtnl_trylock() } != 0).then_some(RtnlGuard {
+    let taken = unsafe { bindings::rtnl_trylock() } != 0;
+    // Not `then_some`: that would make a guard without the lock, and drop it.
+    taken.then(|| RtnlGuard {
         _not_send: NotThreadSafe,
     })
 }
