@@ -206,17 +206,18 @@ impl Server {
         self.event_retry = EVENT_RETRY_FIRST;
     }
 
-    /// The administrator has changed the MAC address in the VF's configuration, and the driver has
-    /// programmed it.
-    /// Whether the VF goes on with it: one that has agreed on events is told by the next
-    /// [`Self::service`]. For any other this does nothing, and [`Self::reconfigure`] is due.
-    #[must_use]
-    pub fn assign_mac(&mut self, config: &VfConfig) -> bool {
-        let told = self.state.agreed.has(Caps::EVENTS) && config.mac.is_some();
-        if told {
-            self.state.mac = config.mac;
-        }
-        told
+    /// Whether the VF goes on when the administrator gives it the address in `config`: it has
+    /// agreed on events, and holds no other address that it may not have any more. Otherwise
+    /// [`Self::reconfigure`] is due.
+    pub fn takes_mac(&self, config: &VfConfig) -> bool {
+        let alone = config.may_set_mac() || self.state.filters().next().is_none();
+        self.tells_events() && config.mac.is_some() && alone
+    }
+
+    /// The administrator has given the VF the address in `config`, which the device has now. Only
+    /// if [`Self::takes_mac`]. The next [`Self::service`] tells the VF.
+    pub fn assign_mac(&mut self, config: &VfConfig) {
+        self.state.mac = config.mac;
     }
 
     /// The administrator has changed what the VF was told at its reset (MAC address, port VLAN):

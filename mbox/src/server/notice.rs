@@ -60,7 +60,8 @@ impl Server {
         self.send(port, &message, Some(Notice::Control), now);
     }
 
-    fn tells_events(&self) -> bool {
+    /// Whether the VF is told of each change of its configuration.
+    pub const fn tells_events(&self) -> bool {
         self.state.clear_to_send && self.state.agreed.has(Caps::EVENTS)
     }
 

@@ -283,7 +283,12 @@ impl World {
         let pair = &mut self.pair;
         pair.config.mac = Some(mac(last & 0x7f));
         pair.config.mac_locked = last & 0x80 != 0;
-        pair.server.reconfigure();
+        if pair.server.takes_mac(&pair.config) {
+            pair.server.assign_mac(&pair.config);
+            pair.device.mac = pair.config.mac;
+        } else {
+            pair.server.reconfigure();
+        }
         pair.device.fail = None;
         pair.serve();
         self.taken_back = true;

@@ -259,7 +259,8 @@ fn another_address_takes_no_reset() {
     let mut pair = agreed_pair(config());
     pair.config.mac = Some(mac(0x42));
     pair.config.mac_locked = true;
-    assert!(pair.server.assign_mac(&pair.config));
+    assert!(pair.server.takes_mac(&pair.config));
+    pair.server.assign_mac(&pair.config);
     pair.device.mac = pair.config.mac;
     let state = hear(&mut pair).expect("no event");
     assert_eq!((state.mac, state.mac_locked), (Some(mac(0x42)), true));
@@ -267,7 +268,13 @@ fn another_address_takes_no_reset() {
     // Without an agreement it does.
     let mut pair = Pair::new(Model::Qemu, config());
     pair.reset_vf().unwrap();
-    assert!(!pair.server.assign_mac(&pair.config));
+    assert!(!pair.server.takes_mac(&pair.config));
+    // And with addresses that it may not have any more.
+    let mut pair = agreed_pair(config());
+    assert_eq!(pair.run(&Request::AddFilter(mac(9))), Ok(Reply::Granted));
+    assert!(pair.server.takes_mac(&pair.config));
+    pair.config.mac_locked = true;
+    assert!(!pair.server.takes_mac(&pair.config));
 }
 
 #[test]
