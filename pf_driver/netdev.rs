@@ -177,6 +177,8 @@ impl net::Driver for Adapter {
             |control| control.switch.state.pf.set_mtu(old),
         )?;
         dev.set_mtu(mtu);
+        // Has the VFs told.
+        this.works.mailbox.queue();
         Ok(())
     }
 

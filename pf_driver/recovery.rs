@@ -70,6 +70,7 @@ impl Adapter {
 
     /// Takes everything down, for a reset that this or somebody else does.
     pub(crate) fn quiesce(&self, dev: &Device<Rtnl>) {
+        self.warn_vfs();
         dev.carrier_off();
         self.down(dev);
         self.suspend_control();

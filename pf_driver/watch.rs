@@ -25,6 +25,7 @@ use crate::{
         netdev_info,
         netdev_warn, //
     },
+    mbox::event,
     regs::{
         general::CTRL,
         iov::WVBR, //
@@ -33,6 +34,17 @@ use crate::{
 
 /// How often the watchdog looks.
 const INTERVAL: Delta = Delta::from_secs(2);
+
+/// The link, as VFs are told.
+fn told(status: Option<LinkStatus>) -> event::Link {
+    let base = event::Link::default();
+    status.map_or(base, |status| event::Link {
+        up: true,
+        full_duplex: status.full_duplex,
+        speed: u16::try_from(status.speed).unwrap_or(u16::MAX),
+        ..base
+    })
+}
 
 /// What is known of the link.
 #[derive(Clone, Copy, Default)]
@@ -110,6 +122,7 @@ impl Adapter {
             control.switch.state.speed = status.speed;
             let _ = control.commit(&self.bar);
         }
+        control.link = told(now);
         control.notify_all();
         drop(control);
         self.works.mailbox.queue();

@@ -5,8 +5,8 @@
 //! from them, so a refusal is explained in the log.
 //!
 //! Each is checked, written to the hardware and kept, or refused as a whole. It is in force at once,
-//! whatever the VF's driver does. Only an address has to be told to that driver: the VF is closed
-//! and told to start again.
+//! whatever the VF's driver does. A driver that has agreed on events with the PF is told of each
+//! change. Any other has to know of an address only: the VF is closed and told to start again.
 
 use kernel::prelude::*;
 
@@ -91,17 +91,22 @@ impl Adapter {
             let pool = control.switch.state.vfs.get(index).ok_or(EINVAL)?;
             pool.mac != mac
         };
+        let mut config = control.vf(vf)?.config;
+        config.mac = mac;
+        config.mac_locked = locked;
+        let live = control.vf(vf)?.server.takes_mac(&config);
         if changed {
             control.switch.change_vf(&self.bar, index, |pool| {
-                pool.open = false;
+                pool.open &= live;
                 pool.mac = mac;
                 Ok::<(), Error>(())
             })?;
         }
         let entry = control.vf(vf)?;
-        entry.config.mac = mac;
-        entry.config.mac_locked = locked;
-        if changed {
+        entry.config = config;
+        if changed && live {
+            entry.server.assign_mac(&config);
+        } else if changed {
             entry.server.reconfigure();
         }
         drop(guard);
@@ -151,6 +156,7 @@ impl Adapter {
         })?;
         entry.config.port_vlan = port_vlan.map(|port| port.vid);
         drop(guard);
+        self.works.mailbox.queue();
         match port_vlan {
             Some(_) => netdev_info!(
                 self.ndev,
@@ -212,6 +218,7 @@ impl Adapter {
         })?;
         control.vf(vf)?.config = config;
         drop(control);
+        self.works.mailbox.queue();
         let trust = if on { "trusted" } else { "not trusted" };
         netdev_info!(self.ndev, "VF {} is {}\n", vf, trust);
         Ok(())

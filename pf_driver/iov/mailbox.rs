@@ -100,6 +100,7 @@ impl PfPort for RegisterPort<'_> {
 /// Serves all mailboxes: what is in them now, one request of each VF. The work item's function.
 pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
     let now = this.now();
+    let mtu = this.ndev.mtu();
     let mut due: Option<Time> = None;
     {
         let mut guard = this.control.lock();
@@ -123,7 +124,9 @@ pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
             };
             // Taken out while the executor looks at the others, and put back.
             let mut server = vf.server;
-            let config = vf.config;
+            let Some(config) = control.told(index, mtu) else {
+                break;
+            };
             let mut port = RegisterPort {
                 bar: &this.bar,
                 vf: index,
@@ -202,6 +205,27 @@ fn hold(
     quarantine::release(&this.ndev, bar, &mut control.switch, vf, index);
     mask_mailboxes(bar, &control.vfs);
     Ok(())
+}
+
+impl Adapter {
+    /// The port is about to be reset: tells those VFs that can be told.
+    pub(crate) fn warn_vfs(&self) {
+        let now = self.now();
+        let mut control = self.control.lock();
+        if control.resetting || is_gone(&self.bar) {
+            return;
+        }
+        for (index, vf) in control.vfs.iter_mut().enumerate() {
+            if vf.conduct.quarantine().is_some() {
+                continue;
+            }
+            let mut port = RegisterPort {
+                bar: &self.bar,
+                vf: index,
+            };
+            vf.server.warn_of_reset(&mut port, now);
+        }
+    }
 }
 
 /// The time that [`serve`] asked for has come. A timer of its own: setting the time of the work

@@ -14,9 +14,14 @@ use crate::{
     kapi::net::{
         netdev_warn,
         Device,
+        LinkState,
         MacAddress, //
     },
     mbox::{
+        event::{
+            Link,
+            LinkPolicy, //
+        },
         pf_state::VfConfig,
         server::Server,
         types::MacAddr, //
@@ -121,6 +126,8 @@ pub(crate) struct Control {
     pub(crate) vfs: KVec<Vf>,
     /// The device is being reset: mailboxes are not served.
     pub(crate) resetting: bool,
+    /// The link of the port, as VFs are told.
+    pub(crate) link: Link,
     kept: [Kept; MAX_VFS],
 }
 
@@ -130,6 +137,7 @@ impl Control {
             switch,
             vfs: KVec::new(),
             resetting: false,
+            link: Link::default(),
             kept: [Kept::NONE; MAX_VFS],
         }
     }
@@ -224,6 +232,25 @@ impl Control {
             vf.server.device_reset(&vf.config);
             pool.device_reset(vf.server.state(), &vf.config);
         }
+    }
+
+    /// What VF `index` is to be told, where the PF has `mtu`.
+    pub(super) fn told(&self, index: usize, mtu: u32) -> Option<VfConfig> {
+        let vf = self.vfs.get(index)?;
+        let pool = self.switch.state.vfs.get(index)?;
+        let policy = match pool.link_state {
+            LinkState::Auto => LinkPolicy::Auto,
+            LinkState::Enable => LinkPolicy::ForcedUp,
+            LinkState::Disable => LinkPolicy::ForcedDown,
+        };
+        Some(VfConfig {
+            link: Link {
+                policy,
+                ..self.link
+            },
+            mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
+            ..vf.config
+        })
     }
 
     /// Has all VFs look at their link.
