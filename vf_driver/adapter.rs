@@ -45,6 +45,7 @@ use crate::{
         work::Work, //
     },
     rings::Rings,
+    told::Told,
     wanted::Wanted, //
 };
 
@@ -95,6 +96,9 @@ pub(crate) struct Adapter {
     /// What the stack wants of the PF.
     #[pin]
     pub(crate) wanted: Mutex<Wanted>,
+    /// What the PF has told. A leaf.
+    #[pin]
+    pub(crate) told: Mutex<Told>,
     /// Rings and interrupts, while they run.
     #[pin]
     pub(crate) rings: Mutex<Option<Rings>>,
@@ -126,6 +130,7 @@ impl Adapter {
                 datapath,
                 service,
                 wanted <- new_mutex!(Wanted::new()),
+                told <- new_mutex!(Told::nothing()),
                 rings <- new_mutex!(None),
                 settings <- new_mutex!(Settings::default()),
                 hw_counters <- HwCounters::new(),

@@ -28,11 +28,14 @@ use crate::{
     adapter::Flag,
     hw::Hw,
     mbox::{
+        caps::Caps,
+        event::State,
         pf_to_vf::Reply,
         port::{
             V2pMailbox,
             VfPort, //
         },
+        refusal::Refusal,
         time::{
             Span,
             Time, //
@@ -87,6 +90,26 @@ impl fmt::Display for Failure {
     }
 }
 
+// The kernel's formatting has a trait of its own.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        core::fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Invalid | Refusal::Unsupported => EINVAL,
+            Refusal::MacInUse => EEXIST,
+            Refusal::FilterQuota(_) | Refusal::VlanQuota(_) | Refusal::NoSpace => ENOSPC,
+            Refusal::Busy(_) => EBUSY,
+            Refusal::Device => EIO,
+            _ => EPERM,
+        }
+    }
+}
+
 /// How a handshake waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
@@ -117,6 +140,8 @@ impl Patience {
 struct Mailbox {
     port: Port,
     client: Client,
+    /// What the PF has told when it was asked.
+    state: Option<State>,
 }
 
 /// The mailbox of this VF.
@@ -137,13 +162,15 @@ impl Control {
             mailbox <- new_mutex!(Mailbox {
                 port: Port::new(hw),
                 client: Client::new(),
+                state: None,
             }),
             epoch: Instant::now(),
             halted: Flag::new(false),
         })
     }
 
-    fn now(&self) -> Time {
+    /// Time since the driver met the device.
+    pub(crate) fn now(&self) -> Time {
         // CAST: not negative, the clock is monotonic.
         Time::from_micros((self.epoch.elapsed().as_nanos() / 1000) as u64)
     }
@@ -165,15 +192,46 @@ impl Control {
     /// Any [`Failure`] but [`Failure::NeedsHandshake`].
     pub(crate) fn handshake(&self, patience: Patience) -> Result<Option<MacAddr>, Failure> {
         match self.exchange(&Request::Reset, patience)? {
-            Reply::Reset { mac, .. } => Ok(mac),
+            Reply::Reset { mac, .. } => {
+                self.take_state();
+                self.negotiate(patience)?;
+                Ok(mac)
+            }
             // The client takes nothing else for a reply to a reset.
             _ => Err(Failure::Mailbox(vf::Error::Lost)),
         }
     }
 
+    /// Agrees with the PF on more than the base protocol, if it has more.
+    fn negotiate(&self, patience: Patience) -> Result<(), Failure> {
+        let offer = self.mailbox.lock().client.offer();
+        if let Some(request) = offer {
+            // A PF that says no after all speaks the base protocol.
+            self.exchange(&request, patience)?;
+        }
+        let agreed = self.mailbox.lock().client.agreed();
+        if agreed.has(Caps::EVENTS) {
+            self.ask_state(patience)?;
+        }
+        Ok(())
+    }
+
+    /// What the PF has told during the handshake, if it has events.
+    pub(crate) fn take_state(&self) -> Option<State> {
+        self.mailbox.lock().state.take()
+    }
+
+    /// Asks the PF what an event would tell.
+    fn ask_state(&self, patience: Patience) -> Result<(), Failure> {
+        if let Reply::State(state) = self.exchange(&Request::GetState, patience)? {
+            self.mailbox.lock().state = Some(state);
+        }
+        Ok(())
+    }
+
     fn exchange(&self, request: &Request, patience: Patience) -> Result<Reply, Failure> {
         let mut mailbox = self.mailbox.lock();
-        let Mailbox { port, client } = &mut *mailbox;
+        let Mailbox { port, client, .. } = &mut *mailbox;
         let start = self.now();
         client.start(request, start).map_err(|err| match err {
             StartError::NeedsReset => Failure::NeedsHandshake,
@@ -212,9 +270,26 @@ impl Control {
             return Events::default();
         }
         let now = self.now();
-        let Mailbox { port, client } = &mut *mailbox;
+        let Mailbox {
+            port,
+            client,
+            state,
+        } = &mut *mailbox;
         client.poll(port, now);
-        client.take_events()
+        let mut events = client.take_events();
+        // What an event has told since is newer.
+        let state = state.take();
+        events.news = events.news.or(state);
+        events
+    }
+
+    /// The PF has told something that was lost: asks for it. [`Self::poll`] returns it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::request`].
+    pub(crate) fn catch_up(&self) -> Result<(), Failure> {
+        self.ask_state(Patience::EAGER)
     }
 
     /// Whether the PF is in reset, without asking it. To be used only while a handshake is due: it

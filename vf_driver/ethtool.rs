@@ -76,17 +76,19 @@ fn dump(hw: &Hw) -> [u32; REGS] {
 }
 
 /// Names of the mailbox's counters, in the order of [`mailbox_values`].
-const MAILBOX_NAMES: [&str; 7] = [
+const MAILBOX_NAMES: [&str; 9] = [
     "mailbox_requests",
     "mailbox_resends",
     "mailbox_failures",
     "mailbox_notices",
     "mailbox_dropped",
+    "mailbox_events",
+    "mailbox_repeats",
     "recoveries",
     "tx_timeouts",
 ];
 
-fn mailbox_values(adapter: &Adapter) -> [u64; 7] {
+fn mailbox_values(adapter: &Adapter) -> [u64; 9] {
     let mailbox = adapter.control.counters();
     [
         mailbox.requests,
@@ -94,6 +96,8 @@ fn mailbox_values(adapter: &Adapter) -> [u64; 7] {
         mailbox.failures,
         mailbox.notices,
         mailbox.dropped,
+        mailbox.events,
+        mailbox.repeats,
         adapter.state.recoveries(),
         adapter.state.tx_timeouts(),
     ]

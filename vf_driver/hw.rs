@@ -64,6 +64,14 @@ pub(crate) struct Link {
     pub(crate) full_duplex: bool,
 }
 
+impl Link {
+    /// A link that the host forces up: other VFs are reached without a cable.
+    pub(crate) const WITHOUT_CABLE: Self = Self {
+        speed: 1000,
+        full_duplex: true,
+    };
+}
+
 /// The registers of a VF.
 pub(crate) struct Hw {
     bar: kapi::pci::Bar<{ regs::BAR_LEN }>,

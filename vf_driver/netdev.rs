@@ -37,6 +37,7 @@ use crate::{
         },
         vf_to_pf::Request,
     },
+    replay::Why,
     wanted::{
         Filters,
         MAX_UNICAST, //
@@ -121,8 +122,13 @@ impl net::Driver for Adapter {
         // A PF that decides about the address refuses even the one that it has given.
         if this.ready() && addr != dev.dev_addr() {
             match this.ask(&Request::SetMac(mac)) {
-                Ok(true) => {}
-                Ok(false) => return Err(EPERM),
+                Ok(None) => {}
+                Ok(Some(why)) => {
+                    let help = "'ip link set PF vf N trust on' on the host lets this side choose";
+                    let text = Why(why, help);
+                    netdev_warn!(dev, "the PF refused MAC address {mac}: {text}\n");
+                    return Err(why.into());
+                }
                 Err(failure) => this.request_failed(failure),
             }
         }
@@ -133,8 +139,11 @@ impl net::Driver for Adapter {
     fn change_mtu(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, mtu: u32) -> Result {
         if this.ready() {
             match this.ask_mtu(mtu) {
-                Ok(true) => {}
-                Ok(false) => return Err(EPERM),
+                Ok(None) => {}
+                Ok(Some(why)) => {
+                    netdev_warn!(dev, "the PF refused frames for an MTU of {mtu}: {why}\n");
+                    return Err(why.into());
+                }
                 Err(failure) => this.request_failed(failure),
             }
         }
@@ -171,7 +180,12 @@ impl Adapter {
             if self.ready() {
                 match self.ask(&Request::SetVlan { vid: id, join }) {
                     // A VLAN that cannot be left is one that the PF put the VF into meanwhile.
-                    Ok(false) if join => return Err(EPERM),
+                    Ok(Some(why)) if join => {
+                        let help = "it may have put this VF into one, or have no room";
+                        let text = Why(why, help);
+                        netdev_warn!(self.ndev, "the PF refused VLAN {vid}: {text}\n");
+                        return Err(why.into());
+                    }
                     Ok(_) => {}
                     Err(failure) => self.request_failed(failure),
                 }

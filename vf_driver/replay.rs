@@ -6,12 +6,16 @@
 //! the VF is lost then and everything is to be done again. A request that is refused does not: the
 //! operator is told what does not work and what helps, and the rest is asked for.
 
-use kernel::prelude::*;
+use kernel::{
+    fmt,
+    prelude::*, //
+};
 
 use crate::{
     adapter::Adapter,
     control::Failure,
     kapi::net::{
+        net_ratelimit,
         netdev_info,
         netdev_warn,
         Device,
@@ -19,6 +23,7 @@ use crate::{
     },
     mbox::{
         pf_to_vf::Reply,
+        refusal::Refusal,
         types::{
             MacAddr,
             MaxFrame,
@@ -32,11 +37,35 @@ use crate::{
     },
 };
 
+/// Why a request was refused, as the PF says it; from a PF that does not, what may help.
+pub(crate) struct Why(pub(crate) Refusal, pub(crate) &'static str);
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_undisclosed() {
+            f.write_str(self.1)
+        } else {
+            fmt::Display::fmt(&self.0, f)
+        }
+    }
+}
+
 impl Adapter {
-    /// Makes a request. True if it was granted, false if it was refused.
-    pub(crate) fn ask(&self, request: &Request) -> Result<bool, Failure> {
-        let reply = self.control.request(request)?;
-        Ok(matches!(reply, Reply::Granted | Reply::GrantedInPart(_)))
+    /// Makes a request. Returns why it was refused, if it was.
+    pub(crate) fn ask(&self, request: &Request) -> Result<Option<Refusal>, Failure> {
+        Ok(match self.control.request(request)? {
+            Reply::Refused(why) => Some(why),
+            Reply::GrantedInPart(why) => {
+                if net_ratelimit() {
+                    netdev_warn!(
+                        self.ndev,
+                        "the PF granted a part of what was wanted: {why}\n"
+                    );
+                }
+                None
+            }
+            _ => None,
+        })
     }
 
     /// After a handshake in which the PF assigned `mac`: tells it everything.
@@ -44,34 +73,35 @@ impl Adapter {
         let mut wanted = self.wanted.lock();
         wanted.start_over(mac);
         let mtu = dev.mtu();
-        if !self.ask_mtu(mtu)? {
-            netdev_warn!(
-                dev,
-                "the PF refused frames for an MTU of {mtu}; longer frames than it allows are lost\n"
+        if let Some(why) = self.ask_mtu(mtu)? {
+            let why = Why(
+                why,
+                "it does not say why; longer frames than it allows are lost",
             );
+            netdev_warn!(dev, "the PF refused frames for an MTU of {mtu}: {why}\n");
         }
         self.settle_mac(dev, &mut wanted)?;
         let mut refused = 0;
+        let mut last = None;
         for vid in wanted.vlans.iter() {
-            if !self.ask(&Request::SetVlan { vid, join: true })? {
+            if let Some(why) = self.ask(&Request::SetVlan { vid, join: true })? {
                 refused += 1;
+                last = Some(why);
             }
         }
-        if refused != 0 {
-            netdev_warn!(
-                dev,
-                "the PF refused {refused} VLANs; it may have put this VF into one, or have no room\n"
-            );
+        if let Some(why) = last {
+            let why = Why(why, "it may have put this VF into one, or have no room");
+            netdev_warn!(dev, "the PF refused {refused} VLANs: {why}\n");
         }
         self.sync_filters(dev, &mut wanted)
     }
 
-    /// Asks for frames that carry `mtu` bytes. False if the PF refuses.
-    pub(crate) fn ask_mtu(&self, mtu: u32) -> Result<bool, Failure> {
+    /// Asks for frames that carry `mtu` bytes. Returns why the PF refused, if it did.
+    pub(crate) fn ask_mtu(&self, mtu: u32) -> Result<Option<Refusal>, Failure> {
         let frame = u16::try_from(mtu).ok().and_then(MaxFrame::for_mtu);
         match frame {
             Some(frame) => self.ask(&Request::SetMaxFrame(frame)),
-            None => Ok(false),
+            None => Ok(Some(Refusal::Invalid)),
         }
     }
 
@@ -89,24 +119,32 @@ impl Adapter {
             adopt(dev, target);
             return Ok(());
         }
-        if self.ask(&Request::SetMac(target))? {
+        let Some(why) = self.ask(&Request::SetMac(target))? else {
             return Ok(());
-        }
+        };
         match assigned {
             Some(mac) => {
+                let why = Why(
+                    why,
+                    "'ip link set PF vf N trust on' on the host lets this side choose",
+                );
                 netdev_warn!(
                     dev,
-                    "the PF refused MAC address {target}, using {mac} which it assigned; \
-                     'ip link set PF vf N trust on' on the host lets this side choose\n"
+                    "the PF refused MAC address {target}, using {mac} which it assigned: {why}\n"
                 );
                 wanted.own_mac = None;
                 adopt(dev, mac);
             }
-            None => netdev_warn!(
-                dev,
-                "the PF refused MAC address {target} and assigned none; \
-                 'ip link set PF vf N mac ADDRESS' on the host sets one\n"
-            ),
+            None => {
+                let why = Why(
+                    why,
+                    "'ip link set PF vf N mac ADDRESS' on the host sets one",
+                );
+                netdev_warn!(
+                    dev,
+                    "the PF refused MAC address {target} and assigned none: {why}\n"
+                );
+            }
         }
         Ok(())
     }
@@ -119,8 +157,11 @@ impl Adapter {
     ) -> Result<(), Failure> {
         let Wanted { filters, asked, .. } = wanted;
         if asked.multicast != filters.multicast {
-            if !self.ask(&Request::SetMulticast(filters.multicast))? {
-                netdev_warn!(dev, "the PF refused the list of multicast addresses\n");
+            if let Some(why) = self.ask(&Request::SetMulticast(filters.multicast))? {
+                netdev_warn!(
+                    dev,
+                    "the PF refused the list of multicast addresses: {why}\n"
+                );
             }
             asked.multicast = filters.multicast;
         }
@@ -129,11 +170,11 @@ impl Adapter {
                 unicast: false,
                 multicast: filters.all_multicast,
             });
-            if !self.ask(&request)? && filters.all_multicast {
+            if let Some(why) = self.ask(&request)?.filter(|_| filters.all_multicast) {
+                let why = Why(why, "'ip link set PF vf N trust on' on the host allows it");
                 netdev_warn!(
                     dev,
-                    "the PF refused to let this VF receive all multicast frames; \
-                     'ip link set PF vf N trust on' on the host allows it\n"
+                    "the PF refused to let this VF receive all multicast frames: {why}\n"
                 );
             }
             asked.all_multicast = filters.all_multicast;
@@ -155,11 +196,14 @@ impl Adapter {
         }
         asked.unicast.clear();
         for &mac in filters.unicast.iter() {
-            if !self.ask(&Request::AddFilter(mac))? {
+            if let Some(why) = self.ask(&Request::AddFilter(mac))? {
+                let why = Why(
+                    why,
+                    "it is untrusted, or has as many addresses as it may have",
+                );
                 netdev_warn!(
                     dev,
-                    "the PF refused to let this VF receive for {mac} as well; \
-                     it is untrusted, or has as many addresses as it may have\n"
+                    "the PF refused to let this VF receive for {mac} as well: {why}\n"
                 );
             }
             // Without memory it is asked for again next time, which does no harm.
@@ -178,7 +222,7 @@ impl Adapter {
 }
 
 /// Takes an address that the PF assigned.
-fn adopt(dev: &Device<Rtnl>, mac: MacAddr) {
+pub(crate) fn adopt(dev: &Device<Rtnl>, mac: MacAddr) {
     if dev.dev_addr() == *mac.bytes() {
         return;
     }

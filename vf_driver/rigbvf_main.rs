@@ -39,6 +39,7 @@ mod regs;
 mod replay;
 mod rings;
 mod service;
+mod told;
 mod wanted;
 
 kapi::pci::module_pci_driver! {

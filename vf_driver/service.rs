@@ -23,6 +23,7 @@ use crate::{
         Failure,
         Patience, //
     },
+    hw::Link,
     kapi::net::{
         net_ratelimit,
         netdev_info,
@@ -32,6 +33,7 @@ use crate::{
         Rtnl, //
     },
     mbox::{
+        event::LinkPolicy,
         types::MacAddr,
         vf, //
     },
@@ -59,6 +61,7 @@ impl Adapter {
         if !self.ready() && !self.recover() {
             return Some(RETRY);
         }
+        self.heed_news();
         if !self.ndev.running() {
             return None;
         }
@@ -70,7 +73,23 @@ impl Adapter {
 
     /// Takes in what the PF has said.
     pub(crate) fn listen(&self) {
-        if self.control.poll().lost && self.ready() {
+        let events = self.control.poll();
+        if let Some(news) = events.news {
+            self.told.lock().hear(news);
+        }
+        if events.reset_impending && net_ratelimit() {
+            netdev_info!(self.ndev, "the PF is about to be reset\n");
+        }
+        if events.news_lost && self.ready() {
+            match self.control.catch_up() {
+                // Takes in what was asked for.
+                Ok(()) => {
+                    self.service.queue();
+                }
+                Err(failure) => self.request_failed(failure),
+            }
+        }
+        if events.lost && self.ready() {
             // A PF that is out of its mind can say so at any rate.
             if net_ratelimit() {
                 netdev_info!(
@@ -86,7 +105,13 @@ impl Adapter {
     /// their lock keeps them from being closed meanwhile.
     fn follow_link(&self) {
         let rings = self.rings.lock();
-        let link = self.hw.link().filter(|_| rings.is_some());
+        let policy = self.told.lock().link_policy();
+        let link = match policy {
+            LinkPolicy::Auto => self.hw.link(),
+            LinkPolicy::ForcedUp => self.hw.link().or(Some(Link::WITHOUT_CABLE)),
+            LinkPolicy::ForcedDown => None,
+        };
+        let link = link.filter(|_| rings.is_some());
         match link {
             Some(link) if !self.ndev.carrier_ok() => {
                 let duplex = if link.full_duplex { "full" } else { "half" };
@@ -98,7 +123,12 @@ impl Adapter {
                 self.ndev.carrier_on();
             }
             None if self.ndev.carrier_ok() => {
-                netdev_info!(self.ndev, "link is down\n");
+                let who = if policy == LinkPolicy::ForcedDown {
+                    ", by decision of the host"
+                } else {
+                    ""
+                };
+                netdev_info!(self.ndev, "link is down{who}\n");
                 self.ndev.carrier_off();
             }
             _ => {}
@@ -134,6 +164,8 @@ impl Adapter {
         self.hw.reset();
         self.control.invalidate();
         let mac = self.control.handshake(patience)?;
+        let state = self.control.take_state();
+        self.told.lock().meet(state);
         self.hw_counters.start_over(&self.hw);
         Ok(mac)
     }
