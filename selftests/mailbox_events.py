@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What the host decides reaches the guest at once, and a refusal says why.
+
+Pairs are PF+VF. Only ours on both sides have the extension of the mailbox; with a C driver on
+either side the same must work as ever, and nothing of the extension be seen.
+$RIGB_PAIRS takes the place of the list.
+"""
+
+from rigbtest import traffic, wait
+from rigbtest.bench import Bench, finish
+from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError, chosen
+from rigbtest.kmsg import KernelLog
+from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_pr, ksft_raises, ksft_run
+from rigbtest.kselftest import ksft_true
+from rigbtest.port import Port
+from rigbtest.regs import VMOLR_MPME, Registers, vmolr
+
+OURS = "rigb+rigbvf"
+PAIRS = chosen("RIGB_PAIRS", f"{OURS} rigb+igbvf igb+rigbvf")
+BENCH = Bench.find()
+
+MAC = "02:82:57:61:00:{:02x}"
+PORT_VLAN = 82
+OWN_VLAN = 57
+
+
+def setup(pair: str) -> Bench:
+    """The bench with the pair's drivers, and two VFs that have met their PF."""
+    pf_driver, vf_driver = pair.split("+")
+    if not (PF_DRIVERS[pf_driver].available() and VF_DRIVERS[vf_driver].available()):
+        raise KsftSkipEx("not built: run make")
+    BENCH.use(pf_driver, vf_driver, 2)
+    traffic.reach(BENCH.vfs[0], BENCH.pf)
+    return BENCH
+
+
+class Guest:
+    """The first VF: what it logs and counts while the host does something."""
+
+    def __init__(self, vf: Port):
+        self.vf = vf
+        self.log = KernelLog()
+        self.seen: list[str] = []
+
+    def __enter__(self) -> "Guest":
+        self.log.__enter__()
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        self.log.__exit__(*about)
+
+    def said(self, text: str) -> bool:
+        """Whether the VF's driver has logged a line with `text`, which it is done with then."""
+        self.seen += [line for line in self.log.lines() if f" {self.vf.name}: " in line]
+        for number, line in enumerate(self.seen):
+            if text in line:
+                ksft_pr(line)
+                del self.seen[number]
+                return True
+        return False
+
+    def wait_said(self, text: str) -> None:
+        """Waits for such a line."""
+        wait.until(lambda: self.said(text), f"line with '{text}'")
+
+    def count(self, name: str) -> int:
+        """A counter of the VF's driver."""
+        return self.vf.ethtool_stats()[name]
+
+
+def refuse(port: Port, *command: str) -> None:
+    """Runs a command of ip(8) that must fail."""
+    with ksft_raises(CommandError) as said:
+        port.run("ip", *command)
+    ksft_pr(said.exception)
+
+
+def all_multicast(registers: Registers) -> bool:
+    """Whether the first VF receives all multicast frames."""
+    return bool(registers.read(vmolr(0)) & VMOLR_MPME)
+
+
+# --- cases of ours. Each leaves the bench as it found it.
+
+
+def address(pair: str) -> None:
+    """Another address is taken without a reset, and traffic goes on with it."""
+    bench = setup(pair)
+    with Guest(bench.vfs[0]) as guest:
+        before = guest.count("recoveries")
+        new = MAC.format(1)
+        bench.pf.ip(f"link set {{dev}} vf 0 mac {new}")
+        wait.until(lambda: guest.vf.mac == new, "the host's address", guest.vf.ns)
+        bench.pf.ip("neigh flush dev {dev}")
+        traffic.reach(guest.vf, bench.pf, bench.wire)
+        ksft_eq(guest.count("recoveries"), before, "the VF was reset")
+        refuse(guest.vf, "link", "set", guest.vf.name, "address", MAC.format(2))
+        guest.wait_said("the host's administrator has set the address")
+        ksft_eq(guest.vf.mac, new)
+    bench.dirty = True
+
+
+def trust(pair: str) -> None:
+    """Trust is told, and what was refused without it is granted with it, unasked."""
+    bench = setup(pair)
+    with Guest(bench.vfs[0]) as guest:
+        guest.vf.ip("link set {dev} allmulticast on")
+        registers = Registers(bench.pf.function)
+        guest.wait_said("all multicast frames are for trusted VFs")
+        bench.pf.ip("link set {dev} vf 0 trust on")
+        guest.wait_said("the host trusts this VF")
+        wait.register(lambda: all_multicast(registers), "all multicast in the card")
+        bench.pf.ip("link set {dev} vf 0 trust off")
+        guest.wait_said("does not trust this VF any more")
+        ksft_true(not all_multicast(registers), "all multicast without trust")
+        guest.vf.ip("link set {dev} allmulticast off")
+    traffic.reach(bench.vfs[0], bench.pf)
+
+
+def port_vlan(pair: str) -> None:
+    """A port VLAN is told, not its number; a VLAN of the guest's is refused with the reason."""
+    bench = setup(pair)
+    with Guest(bench.vfs[0]) as guest:
+        bench.pf.ip(f"link set {{dev}} vf 0 vlan {PORT_VLAN}")
+        guest.wait_said("the host has put this VF into a VLAN")
+        name = f"{guest.vf.name}.{OWN_VLAN}"
+        refuse(guest.vf, "link", "add", "link", guest.vf.name, "name", name, "type", "vlan",
+               "id", str(OWN_VLAN))
+        guest.wait_said("the host's administrator has put this VF into a VLAN")
+        bench.pf.ip("link set {dev} vf 0 vlan 0")
+        guest.wait_said("has taken this VF out of its VLAN")
+        ksft_true(not any(str(PORT_VLAN) in line for line in guest.seen), "the number was told")
+        vlan = guest.vf.add_vlan(OWN_VLAN)
+        vlan.delete()
+    traffic.reach(bench.vfs[0], bench.pf)
+
+
+def mtu(pair: str) -> None:
+    """The PF's MTU is told."""
+    bench = setup(pair)
+    with Guest(bench.vfs[0]) as guest:
+        for size in (1600, 1500):
+            bench.pf.ip(f"link set {{dev}} mtu {size}")
+            guest.wait_said(f"the PF's MTU is {size} now")
+    traffic.reach(bench.vfs[0], bench.pf)
+
+
+def link_state(pair: str) -> None:
+    """The carrier of a VF follows the administrator."""
+    bench = setup(pair)
+    with Guest(bench.vfs[0]) as guest:
+        bench.pf.ip("link set {dev} vf 0 state disable")
+        guest.vf.wait_not_running()
+        guest.wait_said("link is down, by decision of the host")
+        ksft_true(bench.vfs[1].running(), "the other VF has lost its link too")
+        bench.pf.ip("link set {dev} vf 0 state enable")
+        guest.vf.wait_running()
+        bench.pf.ip("link set {dev} vf 0 state auto")
+    bench.vfs[0].wait_running()
+    traffic.reach(bench.vfs[0], bench.pf, bench.vfs[1])
+
+
+def counted(pair: str) -> None:
+    """Each change is one event, and none is lost or repeated for nothing."""
+    bench = setup(pair)
+    with Guest(bench.vfs[0]) as guest:
+        events, recoveries = guest.count("mailbox_events"), guest.count("recoveries")
+        for number in range(1, 11):
+            bench.pf.ip(f"link set {{dev}} vf 0 trust {'on' if number % 2 else 'off'}")
+            # A change may come before the event of the last one is on its way.
+            wait.until(lambda want=events + number: guest.count("mailbox_events") >= want,
+                       f"event {number}")
+        ksft_eq(guest.count("mailbox_events"), events + 10)
+        ksft_eq(guest.count("recoveries"), recoveries, "the VF was reset")
+
+
+def pf_reset(pair: str) -> None:
+    """After a reset of the PF both agree anew, and events come as before."""
+    bench = setup(pair)
+    with Guest(bench.vfs[0]) as guest:
+        before = guest.count("recoveries")
+        bench.pf.function.reset()
+        wait.until(lambda: guest.count("recoveries") > before, "recovery of the VF")
+        guest.vf.wait_running()
+        bench.pf.wait_running()
+        traffic.reach(guest.vf, bench.pf)
+        bench.pf.ip("link set {dev} vf 0 trust on")
+        guest.wait_said("the host trusts this VF")
+        bench.pf.ip("link set {dev} vf 0 trust off")
+        guest.wait_said("does not trust this VF any more")
+
+
+# --- cases with a C driver
+
+
+def silent(pair: str) -> None:
+    """Where one side has no extension, the other does without: it works, and says nothing new."""
+    bench = setup(pair)
+    vf = bench.vfs[0]
+    rigbvf = bench.vf_driver.ours
+    with Guest(vf) as guest, KernelLog() as log:
+        new = MAC.format(3)
+        bench.pf.ip(f"link set {{dev}} vf 0 vlan {PORT_VLAN}", "link set {dev} vf 0 vlan 0",
+                    "link set {dev} vf 0 trust on", "link set {dev} vf 0 trust off")
+        traffic.reach(vf, bench.pf)
+        if rigbvf:
+            ksft_eq(guest.count("mailbox_events"), 0)
+        bench.pf.ip(f"link set {{dev}} vf 0 mac {new}")
+        vf.function.unbind()
+        vf.wait_gone()
+        vf.function.bind(bench.vf_driver.name)
+        vf.attach()
+        vf.wait_running()
+        ksft_eq(vf.mac, new)
+        bench.pf.ip("neigh flush dev {dev}")
+        traffic.reach(vf, bench.pf, bench.wire)
+        # What C igb says of a message that it does not know.
+        unknown = [line for line in log.lines() if "Unhandled Msg" in line]
+        ksft_eq(unknown, [])
+    bench.dirty = True
+
+
+OURS_CASES = (address, trust, port_vlan, mtu, link_state, counted, pf_reset)
+
+
+def main() -> None:
+    """All cases of a pair before the next pair: changing drivers takes longest."""
+    ksft_run([
+        case(pair, BENCH.case(function), function.__name__, pair)
+        for pair in PAIRS
+        for function in (OURS_CASES if pair == OURS else (silent,))
+    ])
+    finish(BENCH)
+
+
+if __name__ == "__main__":
+    main()
