@@ -17,7 +17,7 @@ use kernel::{
 use crate::{
     adapter::Adapter,
     kapi::net::{
-        rtnl_lock,
+        rtnl_trylock,
         Device,
         Rtnl, //
     }, //
@@ -44,8 +44,14 @@ impl Adapter {
 
 /// The work item's function.
 pub(crate) fn tell(this: ArcBorrow<'_, Adapter>) {
+    // A VF of this host asks while it holds the RTNL, and C igbvf waits for the answer without
+    // sleeping. To wait for the RTNL here, spinning as mutexes do, would keep this CPU's worker
+    // from serving the mailbox.
+    let Some(rtnl) = rtnl_trylock() else {
+        this.works.news.queue_after(DELAY);
+        return;
+    };
     // Before the message: what changes from now on is told by another.
     this.news_pending.store(false, Relaxed);
-    let rtnl = rtnl_lock();
     rtnl.device(&this.ndev).info_changed();
 }
