@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Programs that manage VFs: systemd-networkd itself, and what libvirt asks of the kernel."""
+
+import json
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+from rigbtest import mailbox as mb
+from rigbtest import regs, wait
+from rigbtest.bench import Bench, finish
+from rigbtest.driver import run
+from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_not_in, ksft_pr, ksft_raises
+from rigbtest.kselftest import ksft_run, ksft_true
+from rigbtest.mailbox import Mailbox
+from rigbtest.regs import Registers
+from rigbtest.rtnl import Manager
+
+BENCH = Bench.find()
+
+SYSTEMD = Path("/usr/lib/systemd")
+NETWORK = Path("/run/systemd/network/10-rigb.network")
+MACS = ("02:82:57:74:00:01", "02:82:57:74:00:02")
+VLAN, QOS = 82, 5
+UNICAST, ZERO = "02:00:00:00:00:00", "00:00:00:00:00:00"
+
+SETTINGS = f"""\
+[Match]
+Name={{name}}
+
+[Network]
+LinkLocalAddressing=no
+KeepConfiguration=yes
+
+[SR-IOV]
+VirtualFunction=0
+MACAddress={MACS[0]}
+VLANId={VLAN}
+QualityOfService={QOS}
+MACSpoofCheck=no
+QueryReceiveSideScaling=no
+Trust=yes
+LinkState=auto
+
+[SR-IOV]
+VirtualFunction=1
+MACAddress={MACS[1]}
+MACSpoofCheck=yes
+Trust=no
+LinkState=no
+"""
+
+
+def raw_vfs() -> Registers:
+    """Two VFs without a driver, as if new; the PF's registers."""
+    BENCH.use("rigb", "", 2)
+    BENCH.stop_vfs()
+    BENCH.start_vfs(2)
+    return Registers(BENCH.pf.function)
+
+
+def libvirt() -> None:
+    """A guest with `<interface type='hostdev'>` is started, and stopped again."""
+    registers = raw_vfs()
+    with Manager(BENCH.pf) as manager:
+        found = manager.get(0)
+        ksft_eq((found.vlan, found.qos), (0, 0))
+        manager.set_vlan(0, VLAN, QOS)
+        manager.set_mac(0, MACS[0])
+        ksft_eq(manager.get(0).mac, MACS[0])
+        ksft_eq((manager.get(0).vlan, manager.get(0).qos), (VLAN, QOS))
+        BENCH.vfs[0].function.reset()
+        with Mailbox(BENCH.vfs[0].function) as guest:
+            ksft_eq(guest.reset(), MACS[0])
+            ksft_true(not guest.granted(mb.SET_MAC, *mb.mac_words(MACS[1])))
+            ksft_eq(registers.addresses(0), {MACS[0]})
+            ksft_eq(registers.vlans(0), {VLAN})
+        manager.set_vlan(0, found.vlan, found.qos)
+        manager.set_mac(0, found.mac)
+        ksft_eq(manager.get(0), found)
+        ksft_eq(registers.vlans(0), {0})
+        # What it falls back to where no address was set before.
+        for mac in (UNICAST, ZERO):
+            manager.set_mac(0, mac)
+        ksft_eq(manager.get(0), found)
+        with ksft_raises(FileExistsError):
+            manager.set_mac(0, BENCH.pf.mac)
+
+
+@contextmanager
+def daemon(name: str, *arguments: str) -> Iterator[subprocess.Popen]:
+    """Runs a daemon of systemd; what it says goes to a file."""
+    path = SYSTEMD / name
+    if not path.exists():
+        raise KsftSkipEx(f"no {path}: install systemd and udev")
+    with open(f"/run/{name}.log", "w", encoding="utf-8") as log:
+        with subprocess.Popen([path, *arguments], stdout=log, stderr=log,
+                              env={"SYSTEMD_LOG_TARGET": "console"}) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()
+
+
+def networkd() -> None:
+    """systemd-networkd applies its [SR-IOV] sections, without a word of complaint."""
+    registers = raw_vfs()
+    pf = BENCH.pf
+    # It works in the namespace that it is in.
+    BENCH.dirty = True
+    name = pf.name
+    pf.detach()
+    NETWORK.parent.mkdir(parents=True, exist_ok=True)
+    NETWORK.write_text(SETTINGS.format(name=name))
+    try:
+        with daemon("systemd-udevd"):
+            wait.until(Path("/run/udev/control").exists, "control socket of udevd")
+            run("udevadm", "trigger", "--action=add", "--settle", f"/sys/class/net/{name}")
+            with daemon("systemd-networkd") as process:
+                wait.until(
+                    lambda: registers.vlans(0) == {VLAN} and MACS[1] in registers.addresses(1)
+                    or process.poll() is not None,
+                    "settings by networkd",
+                )
+                check(registers, name)
+    finally:
+        NETWORK.unlink()
+        said = Path("/run/systemd-networkd.log").read_text()
+        for line in said.splitlines():
+            ksft_pr(line, line_pfx="networkd|")
+    for word in ("SR-IOV", "sr-iov", "Failed to configure", "VF"):
+        ksft_not_in(word, said)
+
+
+def check(registers: Registers, name: str) -> None:
+    """The card holds what the file says. The last setting of a VF comes by itself."""
+
+    def shown() -> list[dict]:
+        return json.loads(run("ip", "-j", "-d", "link", "show", name))[0]["vfinfo_list"]
+
+    wait.until(lambda: shown()[1]["link_state"] == "disable", "link state of VF 1")
+    wait.until(lambda: shown()[0]["trust"], "trust of VF 0")
+    one, two = shown()
+    ksft_eq((one["address"], two["address"]), MACS)
+    ksft_eq(one["vlan_list"][0], {"vlan": VLAN, "qos": QOS})
+    ksft_eq((one["spoofchk"], one["trust"], one["link_state"]), (False, True, "auto"))
+    ksft_eq((two["spoofchk"], two["trust"], two["link_state"]), (True, False, "disable"))
+    ksft_eq(registers.addresses(0), {MACS[0]})
+    ksft_eq(registers.vlans(0), {VLAN})
+    ksft_eq(registers.read(regs.vmvir(0)), 1 << 30 | QOS << 13 | VLAN)
+
+
+def main() -> None:
+    """All cases."""
+    ksft_run([case(f.__name__, BENCH.case(f), "rigb") for f in (libvirt, networkd)])
+    finish(BENCH)
+
+
+if __name__ == "__main__":
+    main()
