@@ -7,6 +7,7 @@
 #ifndef KAPI_SHIM_H
 #define KAPI_SHIM_H
 
+#include "shim/devlink.h"
 #include "shim/dma.h"
 #include "shim/napi.h"
 #include "shim/netdev.h"

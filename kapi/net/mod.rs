@@ -12,6 +12,7 @@
 pub mod addr;
 pub mod config;
 pub mod device;
+pub mod devlink;
 pub mod driver;
 pub mod ethtool;
 pub mod extack;

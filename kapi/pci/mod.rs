@@ -129,6 +129,13 @@ pub fn device_present(pdev: &pci::Device<Bound>) -> bool {
     unsafe { bindings::pci_device_is_present(raw(pdev)) }
 }
 
+/// The serial number in the device's configuration space, if it has one.
+pub fn serial_number(pdev: &pci::Device<Bound>) -> Option<u64> {
+    // SAFETY: A valid device; the function only reads configuration space.
+    let number = unsafe { bindings::pci_get_dsn(raw(pdev)) };
+    (number != 0).then_some(number)
+}
+
 /// The name on the bus, as in `0000:01:00.0`.
 pub fn name(pdev: &pci::Device<Bound>) -> &CStr {
     let dev: &kernel::device::Device<Bound> = pdev.as_ref();

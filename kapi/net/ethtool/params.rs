@@ -226,7 +226,7 @@ impl<'a> DriverInfo<'a> {
 }
 
 /// Formats into a C string, cut to fit.
-pub(super) fn format_into(to: &mut [c_char], text: fmt::Arguments<'_>) {
+pub(in crate::kapi::net) fn format_into(to: &mut [c_char], text: fmt::Arguments<'_>) {
     to.fill(0);
     if let Some((_terminator, room)) = to.split_last_mut() {
         // It fails only when the text is cut, as it should be.
