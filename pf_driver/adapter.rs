@@ -38,6 +38,10 @@ use crate::{
         rss, //
     },
     iov::{
+        health::{
+            self,
+            Identity, //
+        },
         mailbox,
         news,
         vf::Control, //
@@ -50,6 +54,7 @@ use crate::{
         },
         net::{
             self,
+            devlink::Reporter,
             MacAddress, //
         },
         work::Work, //
@@ -86,6 +91,8 @@ pub(crate) struct Works {
     pub(crate) reset: Arc<Work<Adapter>>,
     /// Tells managers that a VF has changed.
     pub(crate) news: Arc<Work<Adapter>>,
+    /// Reports VFs that misbehave.
+    pub(crate) health: Arc<Work<Adapter>>,
 }
 
 impl Works {
@@ -97,10 +104,11 @@ impl Works {
             watchdog: Work::new(watch::watchdog)?,
             reset: Work::new(recovery::reset_work)?,
             news: Work::new(news::tell)?,
+            health: Work::new(health::report)?,
         })
     }
 
-    fn all(&self) -> [&Arc<Work<Adapter>>; 6] {
+    fn all(&self) -> [&Arc<Work<Adapter>>; 7] {
         [
             &self.watchdog,
             &self.reset,
@@ -108,6 +116,7 @@ impl Works {
             &self.mailbox_timer,
             &self.mailbox,
             &self.news,
+            &self.health,
         ]
     }
 }
@@ -125,6 +134,8 @@ pub(crate) struct Adapter {
     pub(crate) media: Media,
     /// The address in its NVM.
     pub(crate) perm_mac: MacAddress,
+    /// What it is.
+    pub(crate) identity: Identity,
     /// The key of its flow hash.
     pub(crate) rss_key: rss::Key,
     /// Rings and statistics of its queue pairs.
@@ -144,6 +155,9 @@ pub(crate) struct Adapter {
     pub(crate) msglevel: Atomic<u32>,
     /// A message about VFs is on its way.
     pub(crate) news_pending: Atomic<bool>,
+    /// Where VFs that misbehave are reported.
+    #[pin]
+    pub(crate) health: Mutex<Option<Reporter>>,
     /// Work items. They hold this adapter until [`Adapter::end_works`].
     pub(crate) works: Works,
     epoch: Instant<Monotonic>,
@@ -156,6 +170,7 @@ pub(crate) struct Parts {
     pub(crate) vectors: Arc<Vectors>,
     pub(crate) media: Media,
     pub(crate) mac: MacAddress,
+    pub(crate) identity: Identity,
     pub(crate) max_pairs: u32,
 }
 
@@ -175,6 +190,7 @@ impl Adapter {
             vectors,
             media,
             mac,
+            identity,
             max_pairs,
         } = parts;
         let datapath = Datapath::new(ndev.clone(), u16::try_from(max_pairs)?)?;
@@ -190,6 +206,7 @@ impl Adapter {
                 vectors,
                 media,
                 perm_mac: mac,
+                identity,
                 rss_key,
                 datapath,
                 queues <- new_mutex!(queues),
@@ -198,6 +215,7 @@ impl Adapter {
                 stats: PortStats::new(),
                 msglevel: Atomic::new(DEFAULT_MSGLEVEL),
                 news_pending: Atomic::new(false),
+                health <- new_mutex!(None),
                 works,
                 epoch: Instant::now(),
             }),

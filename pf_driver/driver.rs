@@ -33,7 +33,10 @@ use crate::{
         },
         reset, //
     },
-    iov,
+    iov::{
+        self,
+        health::Identity, //
+    },
     kapi::{
         irq::{
             Registration as IrqRegistration,
@@ -41,6 +44,7 @@ use crate::{
         },
         net::{
             self,
+            devlink,
             netdev_err,
             netdev_info,
             rtnl_lock,
@@ -100,6 +104,7 @@ impl Drop for Quiet {
 
 /// What is kept for a bound device. Dropped in this order.
 pub(crate) struct PfData {
+    _devlink: devlink::Registration<Adapter>,
     _files: iov::report::Files,
     _registration: net::Registration<Adapter>,
     _other_irq: IrqRegistration<OtherIrq>,
@@ -177,6 +182,13 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
     })?;
     let max_pairs = (vectors.len() - 1).min(MAX_PAIRS).min(online_cpus());
 
+    let identity = Identity {
+        device: pdev.device_id(),
+        revision: pdev.revision_id(),
+        serial: kpci::serial_number(pdev),
+        // Nothing but what is shown depends on it.
+        image: nvm::image(&bar).unwrap_or_default(),
+    };
     let ndev = net::Device::alloc_ether(pdev.as_ref(), MAX_QUEUES, MAX_QUEUES)?;
     netdev::setup(&ndev, &mac)?;
     let adapter = Adapter::new(Parts {
@@ -185,6 +197,7 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         bar,
         vectors: vectors.clone(),
         mac,
+        identity,
         max_pairs,
     })?;
     let quiet = Quiet(adapter.clone());
@@ -213,8 +226,11 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         max_pairs,
         MAX_VFS
     );
+    let devlink = devlink::Registration::new(pdev.as_ref(), adapter.clone())?;
+    *adapter.health.lock() = Some(devlink.reporter());
     let files = iov::report::Files::new(&adapter, kpci::name(pdev))?;
     Ok(PfData {
+        _devlink: devlink,
         _files: files,
         _registration: registration,
         _other_irq: other_irq,

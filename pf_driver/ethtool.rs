@@ -35,6 +35,7 @@ use crate::{
             Channels,
             Coalesce,
             CoalesceParams,
+            DriverInfo,
             Duplex,
             Ethtool,
             IdState,
@@ -142,6 +143,10 @@ impl Adapter {
 impl Ethtool for Adapter {
     const COALESCE_PARAMS: CoalesceParams = CoalesceParams::RX_USECS;
     const SOFTWARE_TX_TIMESTAMPS: bool = true;
+
+    fn drvinfo(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, info: &mut DriverInfo<'_>) {
+        info.set_fw_version(fmt!("{}", this.identity.image));
+    }
 
     fn ringparam(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> RingParam {
         let plan = this.queues.lock().plan;

@@ -309,6 +309,8 @@ impl Adapter {
                 .lock()
                 .set_vfs(&self.ndev, &self.bar, &self.perm_mac, 0);
         }
+        // VFs in quarantine may be gone.
+        self.works.health.queue();
         changed
     }
 

@@ -7,13 +7,12 @@ $RIGB_PF_DRIVERS takes the place of the list of PF drivers.
 """
 
 import threading
-import time
 
 from rigbtest import mailbox as mb
 from rigbtest import regs, wait
+from rigbtest.attack import ring, until_quarantined
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, chosen
-from rigbtest.kmsg import KernelLog
 from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_pr, ksft_run, ksft_true
 from rigbtest.mailbox import Mailbox
 from rigbtest.regs import Registers
@@ -25,9 +24,6 @@ MAC, ADMIN_MAC, RACE_MAC = "02:82:57:71:00:01", "02:82:57:71:00:02", "02:82:57:7
 BROADCAST, GROUP, ZERO = "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "00:00:00:00:00:00"
 RACES = 20
 STORM = 1000
-# More than any guest in good order, and than rigb bears at once.
-BAD_MESSAGES = 3000
-RING_PAUSE = 0.002
 # More than a VF can have by misbehaving without a pause.
 RELEASES = 10
 
@@ -244,21 +240,9 @@ def buffer_held_from_the_administrator(driver: str) -> None:
 # --- rigb alone: quarantine
 
 
-def ring(vf: Mailbox, *words: int) -> None:
-    """Sends without waiting for an answer, as fast as the PF may be asked."""
-    for number, word in enumerate(words):
-        vf.write(mb.VMBMEM + 4 * number, word)
-    vf.write(mb.V2PMAILBOX, mb.REQ)
-    time.sleep(RING_PAUSE)
-
-
 def misbehave(vf: Mailbox, registers: Registers, *words: int) -> int:
     """Repeats a message until the VF is shut out; how often it took."""
-    with KernelLog() as log:
-        for count in range(BAD_MESSAGES):
-            ring(vf, *words)
-            if count % 50 == 0 and any("is quarantined" in line for line in log.lines()):
-                break
+    count = until_quarantined(vf, *words)
     ksft_eq(registers.read(regs.VFTE) & 1, 0, "may send")
     ksft_eq(registers.read(regs.VFRE) & 1, 0, "may receive")
     return count

@@ -3,6 +3,7 @@
 //! The EEPROM, and the MAC address in it (datasheet 3.3, 6).
 
 use kernel::{
+    fmt,
     io::{
         poll::read_poll_timeout,
         Io, //
@@ -37,6 +38,14 @@ use crate::{
 const CHECKED_WORDS: u16 = 0x40;
 /// What they add up to.
 const CHECKSUM: u16 = 0xbaba;
+/// Word with the version of the image.
+const IMAGE_VERSION: u16 = 0x05;
+/// First of two words with the number of the printed board assembly.
+const BOARD: u16 = 0x08;
+/// First of them where the number is a string elsewhere.
+const BOARD_IS_STRING: u16 = 0xfafa;
+/// First of two words with the number of the image.
+const TRACK: u16 = 0x42;
 /// Word with the place of the alternate MAC addresses.
 const ALT_MAC_POINTER: u16 = 0x37;
 /// Words of an alternate MAC address.
@@ -76,6 +85,53 @@ fn read_word(bar: &Bar0, addr: u16) -> Result<u16> {
     )?;
     // CAST: The upper half.
     Ok((eerd.into_raw() >> 16) as u16)
+}
+
+/// What the NVM says of itself and of the board (datasheet 6.2).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Image {
+    /// Major version of the image.
+    pub(crate) major: u16,
+    /// Minor version, two decimal digits as they are to be shown in hexadecimal.
+    pub(crate) minor: u16,
+    /// Number by which the vendor tracks images.
+    pub(crate) track: u32,
+    /// Number of the printed board assembly: nine hexadecimal digits.
+    pub(crate) board: Option<(u32, u8)>,
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:02x}, {:#010x}", self.major, self.minor, self.track)
+    }
+}
+
+/// Reads what the NVM says of itself.
+///
+/// # Errors
+///
+/// [`ETIMEDOUT`].
+pub(crate) fn image(bar: &Bar0) -> Result<Image> {
+    let _nvm = Owned::acquire(bar, Resource::Nvm)?;
+    let version = read_word(bar, IMAGE_VERSION)?;
+    let track = [read_word(bar, TRACK)?, read_word(bar, TRACK + 1)?];
+    let board = [read_word(bar, BOARD)?, read_word(bar, BOARD + 1)?];
+    let minor = match version >> 8 & 0xf {
+        0 => version & 0xff,
+        _ => version >> 4 & 0xff,
+    };
+    // Later images hold a pointer to a string there.
+    let plain = !matches!(board[0], 0 | BOARD_IS_STRING | 0xffff);
+    Ok(Image {
+        major: version >> 12,
+        minor,
+        track: u32::from(track[1]) << 16 | u32::from(track[0]),
+        // CAST: The lower byte.
+        board: plain.then_some((
+            u32::from(board[0]) << 8 | u32::from(board[1]) >> 8,
+            board[1] as u8,
+        )),
+    })
 }
 
 /// Checks the NVM.

@@ -144,6 +144,7 @@ pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
                 let switch = &mut control.switch;
                 if quarantine::enforce(&this.ndev, &this.bar, switch, vf, index, now) {
                     mask_mailboxes(&this.bar, &control.vfs);
+                    this.works.health.queue();
                     continue;
                 }
             }
@@ -204,6 +205,7 @@ fn hold(
     vf.conduct.may_leave(now)?;
     quarantine::release(&this.ndev, bar, &mut control.switch, vf, index);
     mask_mailboxes(bar, &control.vfs);
+    this.works.health.queue();
     Ok(())
 }
 

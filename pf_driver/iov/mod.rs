@@ -10,11 +10,13 @@
 //! - [`traffic`]: how a VF is set up, and what it has sent and received.
 //! - [`quarantine`]: shutting out a VF that misbehaves.
 //! - [`news`]: telling managers of changes.
+//! - [`health`]: reporting a VF that misbehaves, and what the device is, by devlink.
 //! - [`report`]: counters and state of VFs, for ethtool and debugfs.
 //! - [`enable`]: how many VFs there are, `sriov_numvfs`.
 
 pub(crate) mod control;
 pub(crate) mod enable;
+pub(crate) mod health;
 mod limit;
 pub(crate) mod mailbox;
 pub(crate) mod news;

@@ -73,6 +73,8 @@ pub(crate) struct Conduct {
     /// What was counted when it was last looked at.
     seen: Counters,
     quarantine: Option<Cause>,
+    /// Of this nobody was told yet.
+    unreported: Option<Cause>,
     /// How often it was shut out.
     times: u64,
 }
@@ -86,6 +88,7 @@ impl Conduct {
             releases: TokenBucket::new(RELEASES, RELEASE_INTERVAL),
             seen: Counters::default(),
             quarantine: None,
+            unreported: None,
             times: 0,
         }
     }
@@ -93,6 +96,11 @@ impl Conduct {
     /// Why the VF is shut out, if it is.
     pub(crate) fn quarantine(&self) -> Option<Cause> {
         self.quarantine
+    }
+
+    /// Why the VF was shut out, once for each time.
+    pub(super) fn take_report(&mut self) -> Option<Cause> {
+        self.unreported.take()
     }
 
     /// How often it was shut out.
@@ -154,6 +162,7 @@ pub(super) fn enforce(
         return false;
     }
     vf.conduct.quarantine = Some(cause);
+    vf.conduct.unreported = Some(cause);
     vf.conduct.times = vf.conduct.times.wrapping_add(1);
     netdev_err!(
         dev,
@@ -203,6 +212,7 @@ impl Adapter {
         mask_mailboxes(&self.bar, &control.vfs);
         drop(guard);
         self.works.mailbox.queue();
+        self.works.health.queue();
         Ok(())
     }
 }

@@ -56,7 +56,8 @@ pub(crate) const COUNTERS: [&str; 9] = [
 ];
 
 impl Vf {
-    fn counters(&self) -> [u64; COUNTERS.len()] {
+    /// What [`COUNTERS`] names.
+    pub(super) fn counters(&self) -> [u64; COUNTERS.len()] {
         let mailbox = self.server.counters();
         [
             mailbox.requests,

@@ -7,11 +7,33 @@ import time
 from typing import Callable
 
 from . import mailbox as mb
+from .kmsg import KernelLog
 from .mailbox import Mailbox
 
 # Between two accesses: the attacker is to load the PF, not to take the machine from the victims.
 PAUSE = 0.0005
 ROUND = 50
+# More than any guest in good order sends, and than rigb bears at once.
+BAD_MESSAGES = 3000
+RING_PAUSE = 0.002
+
+
+def ring(vf: Mailbox, *words: int) -> None:
+    """Sends without waiting for an answer, as fast as the PF may be asked."""
+    for number, word in enumerate(words):
+        vf.write(mb.VMBMEM + 4 * number, word)
+    vf.write(mb.V2PMAILBOX, mb.REQ)
+    time.sleep(RING_PAUSE)
+
+
+def until_quarantined(vf: Mailbox, *words: int) -> int:
+    """Repeats a message until the VF is shut out, or longer than that can take; how often."""
+    with KernelLog() as log:
+        for count in range(BAD_MESSAGES):
+            ring(vf, *words)
+            if count % 50 == 0 and any("is quarantined" in line for line in log.lines()):
+                break
+    return count
 
 
 class Attack:
