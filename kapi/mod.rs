@@ -16,4 +16,5 @@ pub mod irq;
 pub mod net;
 pub mod pci;
 pub mod spsc;
+pub mod uevent;
 pub mod work;

@@ -5,6 +5,7 @@
 import json
 import os
 import select
+import socket
 import subprocess
 from typing import Callable
 
@@ -17,6 +18,7 @@ from rigbtest.mailbox import Mailbox
 
 BENCH = Bench.find()
 DEVICE = f"pci/{BENCH.pf.function.address}"
+NETLINK_KOBJECT_UEVENT = 15
 REPORTER = (DEVICE, "reporter", "vf")
 
 
@@ -68,6 +70,26 @@ class Monitor:
                 return False
             seen += data
             if state.encode() in seen:
+                return True
+        return False
+
+
+class Uevents:
+    """The kernel's events for udev while this is used with `with`."""
+
+    def __enter__(self) -> "Uevents":
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_KOBJECT_UEVENT)
+        self._socket.bind((0, 1))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def comes(self, *variables: str) -> bool:
+        """Waits for a change of the PF with these variables."""
+        wanted = {"ACTION=change", f"PCI_SLOT_NAME={BENCH.pf.function.address}", *variables}
+        while select.select([self._socket], [], [], wait.LIMIT)[0]:
+            if wanted <= set(self._socket.recv(1 << 16).decode(errors="replace").split("\0")):
                 return True
         return False
 
@@ -156,6 +178,17 @@ def ways_out() -> None:
     ksft_eq(diagnosis(), [])
 
 
+def uevents() -> None:
+    """udev hears which VF was shut out, and when it is let out."""
+    _, two = raw_vfs()
+    two.reset()
+    with Uevents() as events:
+        until_quarantined(two, 0x77)
+        ksft_true(events.comes("RIGB_VF=1", "RIGB_VF_STATE=quarantined"))
+        devlink("health", "recover", *REPORTER)
+        ksft_true(events.comes("RIGB_VF=1", "RIGB_VF_STATE=released"))
+
+
 def driver_goes() -> None:
     """The driver leaves while a VF is in quarantine and somebody asks."""
     one, _ = raw_vfs()
@@ -170,7 +203,7 @@ def driver_goes() -> None:
     ksft_eq(health()["state"], "healthy", "a new driver")
 
 
-CASES = [info, errors, ways_out, driver_goes]
+CASES = [info, errors, ways_out, uevents, driver_goes]
 
 
 def main() -> None:

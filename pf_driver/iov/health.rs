@@ -12,21 +12,26 @@ use kernel::{
 };
 
 use super::{
+    quarantine::Report,
     report::COUNTERS,
     vf::Vf, //
 };
 use crate::{
     adapter::Adapter,
     hw::nvm::Image,
-    kapi::net::{
-        devlink::{
-            Devlink,
-            Info,
-            Message,
-            Trigger, //
+    kapi::{
+        net::{
+            devlink::{
+                Devlink,
+                Info,
+                Message,
+                Reporter,
+                Trigger, //
+            },
+            netdev_warn,
+            Extack, //
         },
-        netdev_warn,
-        Extack, //
+        uevent, //
     }, //
 };
 
@@ -102,25 +107,23 @@ fn show(message: &mut Message<'_>, index: usize, vf: &Vf) {
     }
 }
 
-/// Reports VFs that were quarantined, or that none is any more. The work item's function.
+/// Tells of VFs that were shut out or let out, and whether all is well. The work item's function.
 pub(crate) fn report(this: ArcBorrow<'_, Adapter>) {
-    let Some(reporter) = this.health.lock().clone() else {
-        return;
-    };
     // The reporter's operations take this lock: it must be free when anything is reported.
     let next = || {
         let mut control = this.control.lock();
         let mut vfs = control.vfs.iter_mut().enumerate();
         vfs.find_map(|(index, vf)| Some((index, vf.conduct.take_report()?)))
     };
-    while let Some((index, cause)) = next() {
-        match CString::try_from_fmt(fmt!("VF {} is quarantined: {}", index, cause.words())) {
-            Ok(message) => reporter.report(&message),
-            Err(_) => netdev_warn!(
+    let reporter = this.health.lock().clone();
+    while let Some((index, news)) = next() {
+        if let Err(err) = tell(&this, reporter.as_ref(), index, news) {
+            netdev_warn!(
                 this.ndev,
-                "no memory to report the quarantine of VF {}\n",
-                index
-            ),
+                "managers are not told of the quarantine of VF {} (error {}): look at 'ip link'\n",
+                index,
+                err.to_errno()
+            );
         }
     }
     let control = this.control.lock();
@@ -129,7 +132,21 @@ pub(crate) fn report(this: ArcBorrow<'_, Adapter>) {
         .iter()
         .all(|vf| vf.conduct.quarantine().is_none());
     drop(control);
-    if healthy {
+    if let (true, Some(reporter)) = (healthy, reporter) {
         reporter.set_healthy();
     }
+}
+
+/// Tells of one VF: udev by an event of the PF, and devlink.
+fn tell(this: &Adapter, reporter: Option<&Reporter>, index: usize, news: Report) -> Result {
+    let number = CString::try_from_fmt(fmt!("RIGB_VF={}", index))?;
+    let state = match news {
+        Report::ShutOut(_) => c"RIGB_VF_STATE=quarantined",
+        Report::LetOut => c"RIGB_VF_STATE=released",
+    };
+    if let (Report::ShutOut(cause), Some(reporter)) = (news, reporter) {
+        let words = CString::try_from_fmt(fmt!("VF {} is quarantined: {}", index, cause.words()))?;
+        reporter.report(&words);
+    }
+    uevent::changed(this.ndev.parent(), &[&number, state])
 }

@@ -64,6 +64,15 @@ impl Cause {
     }
 }
 
+/// What is told of a quarantine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Report {
+    /// The VF was shut out.
+    ShutOut(Cause),
+    /// It was let out.
+    LetOut,
+}
+
 /// What a VF has left.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conduct {
@@ -75,6 +84,8 @@ pub(crate) struct Conduct {
     quarantine: Option<Cause>,
     /// Of this nobody was told yet.
     unreported: Option<Cause>,
+    /// Whether the last that was told is that it is shut out.
+    told: bool,
     /// How often it was shut out.
     times: u64,
 }
@@ -89,6 +100,7 @@ impl Conduct {
             seen: Counters::default(),
             quarantine: None,
             unreported: None,
+            told: false,
             times: 0,
         }
     }
@@ -98,9 +110,16 @@ impl Conduct {
         self.quarantine
     }
 
-    /// Why the VF was shut out, once for each time.
-    pub(super) fn take_report(&mut self) -> Option<Cause> {
-        self.unreported.take()
+    /// What there is to tell since the last time: why the VF was shut out, or that it was let out.
+    pub(super) fn take_report(&mut self) -> Option<Report> {
+        if let Some(cause) = self.unreported.take() {
+            self.told = true;
+            return Some(Report::ShutOut(cause));
+        }
+        if self.quarantine.is_none() && core::mem::take(&mut self.told) {
+            return Some(Report::LetOut);
+        }
+        None
     }
 
     /// How often it was shut out.
