@@ -70,6 +70,8 @@ def counters(port: Port, peer: Port) -> None:
             ksft_true(BURST + 1 <= gained <= BURST + 8, f"{way}: {gained} frames")
             ksft_true(sent + 60 <= volume <= sent + 60 + 7 * 200 + 4 * gained, f"{way}: {volume}")
             for name in ("errors", "dropped"):
+                if after[way][name] != before[way][name]:
+                    ksft_pr({name: n for name, n in port.ethtool_stats().items() if n})
                 ksft_eq(after[way][name], before[way][name], f"{way} {name}")
     last = port.stats()
     port.ip("link set {dev} down", "link set {dev} up")
