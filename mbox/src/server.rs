@@ -228,6 +228,17 @@ impl Server {
         self.tell_after_reset = true;
     }
 
+    /// The VF has another driver, or another mailbox: the next [`Self::service`] takes back what it
+    /// had ([`Effect::FunctionReset`]), and tells nobody. What has happened on the mailbox before
+    /// is forgotten.
+    pub fn forget_driver(&mut self) {
+        self.events = PfEvents {
+            function_reset: true,
+            ..PfEvents::default()
+        };
+        self.tell_after_reset = false;
+    }
+
     /// The device was reset: mailbox and pools have lost what they held, the VF has to start
     /// again, and is told so. The address it chose is kept; [`Self::state`] says what to program.
     pub fn device_reset(&mut self, config: &VfConfig) {
