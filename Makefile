@@ -33,11 +33,11 @@ prepare: ## Fetch and make all that the build needs (once per user)
 	@scripts/bootstrap.sh
 
 .PHONY: modules
-modules: prepare ## Build pf_driver/rigb.ko and vf_driver/rigbvf.ko (the default)
+modules: prepare ## Build rigb.ko, rigbvf.ko and rigb_vfio.ko (the default)
 	@scripts/kbuild.sh modules
 
 .PHONY: modules_install
-modules_install: modules ## Install both modules for the running kernel (KREL=, INSTALL_MOD_PATH=)
+modules_install: modules ## Install the modules for the running kernel (KREL=, INSTALL_MOD_PATH=)
 	@scripts/install.sh
 
 .PHONY: vm
@@ -85,7 +85,7 @@ check: modules ## Every test; prints its totals
 
 # The stages of `make check`, in this order. Each is a target check-STAGE here, which prints
 # TAP or what cargo test prints; scripts/check.sh adds up.
-CHECK_STAGES := tools lint mbox datapath kapi fuzz vm
+CHECK_STAGES := tools lint mbox datapath page kapi fuzz vm
 
 .PHONY: check-tools
 check-tools:
@@ -103,6 +103,10 @@ check-mbox:
 .PHONY: check-datapath
 check-datapath:
 	@$(IN_TREE) $(MAKE) -C datapath test
+
+.PHONY: check-page
+check-page:
+	@$(IN_TREE) $(MAKE) -C vfio_driver/page test
 
 .PHONY: check-kapi
 check-kapi:
