@@ -6,15 +6,27 @@
 //! principle is ownership: what a C callback can reach is owned by what registers the callback, so
 //! that a registration which somebody forgets leaks but never dangles. See
 //! `Documentation/architecture.rst` and `Documentation/unsafe.rst`.
+//!
+//! The network drivers compile what is for networks, the driver of VFIO devices ([`vfio`]) what is
+//! for those, and so none depends on a module that it does not use.
 
 // Compiled into each module, neither of which uses all of it.
 #![allow(dead_code)]
 
 mod bindings;
+#[cfg(not(kapi_vfio))]
 pub mod dma;
+#[cfg(not(kapi_vfio))]
 pub mod irq;
+#[cfg(not(kapi_vfio))]
 pub mod net;
 pub mod pci;
+#[cfg(any(kapi_vfio, kapi_port_host))]
+pub mod port;
+#[cfg(not(kapi_vfio))]
 pub mod spsc;
+#[cfg(not(kapi_vfio))]
 pub mod uevent;
+#[cfg(kapi_vfio)]
+pub mod vfio;
 pub mod work;

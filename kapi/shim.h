@@ -12,6 +12,7 @@
 #include "shim/napi.h"
 #include "shim/netdev.h"
 #include "shim/page_pool.h"
+#include "shim/port.h"
 #include "shim/queue.h"
 #include "shim/skb.h"
 #include "shim/work.h"

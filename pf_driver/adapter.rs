@@ -10,10 +10,12 @@
 //! 3. [`Adapter::link`]: what is known of the link.
 //! 4. [`Adapter::control`]: the switch, the VFs, and all registers that both depend on.
 //!
-//! All are mutexes: hard interrupts only queue work or schedule NAPI.
+//! All are mutexes: hard interrupts only queue work or schedule NAPI. [`Adapter::rings`] is a
+//! spinlock of its own, under which nothing is called.
 
 use kernel::{
     new_mutex,
+    new_spinlock,
     prelude::*,
     sync::{
         atomic::{
@@ -21,7 +23,8 @@ use kernel::{
             Relaxed, //
         },
         Arc,
-        Mutex, //
+        Mutex,
+        SpinLock, //
     },
     time::{
         Instant,
@@ -44,6 +47,10 @@ use crate::{
         },
         mailbox,
         news,
+        port::{
+            self,
+            Rings, //
+        },
         vf::Control, //
     },
     kapi::{
@@ -93,6 +100,8 @@ pub(crate) struct Works {
     pub(crate) news: Arc<Work<Adapter>>,
     /// Reports VFs that misbehave.
     pub(crate) health: Arc<Work<Adapter>>,
+    /// Queues the mailboxes for a VF that rings more often than it may.
+    pub(crate) late_ring: Arc<Work<Adapter>>,
 }
 
 impl Works {
@@ -105,15 +114,17 @@ impl Works {
             reset: Work::new(recovery::reset_work)?,
             news: Work::new(news::tell)?,
             health: Work::new(health::report)?,
+            late_ring: Work::new(port::late_ring)?,
         })
     }
 
-    fn all(&self) -> [&Arc<Work<Adapter>>; 7] {
+    fn all(&self) -> [&Arc<Work<Adapter>>; 8] {
         [
             &self.watchdog,
             &self.reset,
             &self.link,
             &self.mailbox_timer,
+            &self.late_ring,
             &self.mailbox,
             &self.news,
             &self.health,
@@ -158,6 +169,9 @@ pub(crate) struct Adapter {
     /// Where VFs that misbehave are reported.
     #[pin]
     pub(crate) health: Mutex<Option<Reporter>>,
+    /// How often VFs ring that have another mailbox than the card's.
+    #[pin]
+    pub(crate) rings: SpinLock<Rings>,
     /// Work items. They hold this adapter until [`Adapter::end_works`].
     pub(crate) works: Works,
     epoch: Instant<Monotonic>,
@@ -216,6 +230,7 @@ impl Adapter {
                 msglevel: Atomic::new(DEFAULT_MSGLEVEL),
                 news_pending: Atomic::new(false),
                 health <- new_mutex!(None),
+                rings <- new_spinlock!(Rings::new()),
                 works,
                 epoch: Instant::now(),
             }),

@@ -58,7 +58,8 @@ use crate::{
             Driver,
             Enabled,
             Recovery, //
-        }, //
+        },
+        port::host, //
     },
     netdev::{
         self,
@@ -105,6 +106,7 @@ impl Drop for Quiet {
 /// What is kept for a bound device. Dropped in this order.
 pub(crate) struct PfData {
     _devlink: devlink::Registration<Adapter>,
+    _ports: host::Registration,
     _files: iov::report::Files,
     _registration: net::Registration<Adapter>,
     _other_irq: IrqRegistration<OtherIrq>,
@@ -229,8 +231,10 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
     let devlink = devlink::Registration::new(pdev.as_ref(), adapter.clone())?;
     *adapter.health.lock() = Some(devlink.reporter());
     let files = iov::report::Files::new(&adapter, kpci::name(pdev))?;
+    let ports = host::Registration::new(pdev, adapter.clone())?;
     Ok(PfData {
         _devlink: devlink,
+        _ports: ports,
         _files: files,
         _registration: registration,
         _other_irq: other_irq,

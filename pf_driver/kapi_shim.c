@@ -4,3 +4,4 @@
 
 /* Not for the VF's driver, which is to load on a guest's kernel without it. */
 #include "../kapi/shim/devlink.c"
+#include "../kapi/shim/port_host.c"

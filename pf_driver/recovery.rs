@@ -54,6 +54,7 @@ impl Adapter {
             link::start(&self.bar, self.media)
         };
         reset::announce_done(&self.bar);
+        self.control.lock().tell_ports_of_reset(false);
         irq::enable_other(&self.bar);
         started
     }
@@ -66,6 +67,7 @@ impl Adapter {
         }
         control.resetting = true;
         control.switch.suspend();
+        control.tell_ports_of_reset(true);
     }
 
     /// Takes everything down, for a reset that this or somebody else does.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The mailboxes: their registers, and the work item that serves them.
+//! The mailboxes: the work item that serves them.
 //!
 //! The interrupt handler only queues the work. It never waits for a VF: what cannot be done now is
 //! done at the time that the server says, and other VFs are served meanwhile.
@@ -13,6 +13,7 @@ use kernel::{
 
 use super::{
     policy::Executor,
+    port::AnyPort,
     quarantine,
     vf::{
         Control,
@@ -21,81 +22,17 @@ use super::{
 };
 use crate::{
     adapter::Adapter,
-    hw::{
-        get,
-        is_gone,
-        put, //
-    },
-    mbox::{
-        port::{
-            P2vMailbox,
-            PfEvents,
-            PfPort, //
-        },
-        time::Time,
-        wire::Words, //
-    },
+    hw::is_gone,
+    mbox::time::Time,
     regs::{
         iov::{
-            MBVFICR,
             MBVFIMR,
-            P2VMAILBOX,
             POOLS,
-            VFLRE,
-            VMBMEM,
-            VMBMEM_WORDS, //
+            VFLRE, //
         },
         Bar0, //
     }, //
 };
-
-/// The PF's end of a VF's mailbox, in registers.
-struct RegisterPort<'a> {
-    bar: &'a Bar0,
-    vf: usize,
-}
-
-impl PfPort for RegisterPort<'_> {
-    fn take_events(&mut self) -> PfEvents {
-        let request = 1 << self.vf;
-        let ack = 1 << (self.vf + 16);
-        let cause = self.bar.read(MBVFICR).into_raw() & (request | ack);
-        if cause != 0 {
-            self.bar.write_reg(MBVFICR::from(cause));
-        }
-        let reset = self.bar.read(VFLRE).into_raw() & request;
-        if reset != 0 {
-            self.bar.write_reg(VFLRE::from(reset));
-        }
-        PfEvents {
-            request: cause & request != 0,
-            ack: cause & ack != 0,
-            function_reset: reset != 0,
-        }
-    }
-
-    fn control(&mut self) -> P2vMailbox {
-        P2vMailbox::from_raw(get::<P2VMAILBOX>(self.bar, self.vf))
-    }
-
-    fn set_control(&mut self, value: P2vMailbox) {
-        put::<P2VMAILBOX>(self.bar, self.vf, value.raw());
-    }
-
-    fn read(&mut self) -> Words {
-        let mut words = [0; VMBMEM_WORDS];
-        for (index, word) in words.iter_mut().enumerate() {
-            *word = get::<VMBMEM>(self.bar, self.vf * VMBMEM_WORDS + index);
-        }
-        words
-    }
-
-    fn write(&mut self, words: &[u32]) {
-        for (index, &word) in words.iter().take(VMBMEM_WORDS).enumerate() {
-            put::<VMBMEM>(self.bar, self.vf * VMBMEM_WORDS + index, word);
-        }
-    }
-}
 
 /// Serves all mailboxes: what is in them now, one request of each VF. The work item's function.
 pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
@@ -127,10 +64,8 @@ pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
             let Some(config) = control.told(index, mtu) else {
                 break;
             };
-            let mut port = RegisterPort {
-                bar: &this.bar,
-                vf: index,
-            };
+            let mut port = AnyPort::of(&this.bar, vf, index);
+            port.show_link(&config.link);
             let mut executor = Executor {
                 bar: &this.bar,
                 dev: &this.ndev,
@@ -176,9 +111,10 @@ fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
     }
 }
 
-/// Lets the mailboxes interrupt, but for those of VFs in quarantine. Needed after a reset.
+/// Lets the mailboxes interrupt, but for those of VFs in quarantine and of those that have another
+/// one. Needed after a reset.
 pub(crate) fn mask_mailboxes(bar: &Bar0, vfs: &[Vf]) {
-    let free = |vf: &Vf| vf.conduct.quarantine().is_none();
+    let free = |vf: &Vf| vf.conduct.quarantine().is_none() && vf.port.is_none();
     let mask = (0..POOLS)
         .filter(|index| vfs.get(*index).is_none_or(free))
         .fold(0, |mask, index| mask | 1 << index);
@@ -197,11 +133,11 @@ fn hold(
 ) -> core::result::Result<(), Option<Time>> {
     let bar = &this.bar;
     let bit = 1 << index;
+    let vf = control.vfs.get_mut(index).ok_or(None)?;
     if bar.read(VFLRE).into_raw() & bit == 0 {
-        bar.write_reg(MBVFICR::from(bit | bit << 16));
+        AnyPort::of(bar, vf, index).ignore();
         return Err(None);
     }
-    let vf = control.vfs.get_mut(index).ok_or(None)?;
     vf.conduct.may_leave(now)?;
     quarantine::release(&this.ndev, bar, &mut control.switch, vf, index);
     mask_mailboxes(bar, &control.vfs);
@@ -221,11 +157,9 @@ impl Adapter {
             if vf.conduct.quarantine().is_some() {
                 continue;
             }
-            let mut port = RegisterPort {
-                bar: &self.bar,
-                vf: index,
-            };
-            vf.server.warn_of_reset(&mut port, now);
+            let mut server = vf.server;
+            server.warn_of_reset(&mut AnyPort::of(&self.bar, vf, index), now);
+            vf.server = server;
         }
     }
 }

@@ -3,7 +3,8 @@
 //! The VFs, from the PF's side.
 //!
 //! - [`vf`]: what the PF keeps of each VF, and the table of all.
-//! - [`mailbox`]: the mailbox registers, and the work item that serves them.
+//! - [`mailbox`]: the work item that serves the mailboxes.
+//! - [`port`]: the PF's end of a mailbox, in the card's registers or in another module.
 //! - [`policy`]: what the mailbox server may do to the switch.
 //! - [`control`]: the administrator's operations, `ip link set DEV vf N ...`.
 //! - [`limit`]: those that limit a VF.
@@ -21,6 +22,7 @@ mod limit;
 pub(crate) mod mailbox;
 pub(crate) mod news;
 pub(crate) mod policy;
+pub(crate) mod port;
 pub(crate) mod quarantine;
 pub(crate) mod report;
 pub(crate) mod traffic;

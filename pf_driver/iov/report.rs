@@ -25,7 +25,13 @@ use crate::{
         get,
         is_gone, //
     },
-    kapi::net::LinkState,
+    kapi::{
+        net::LinkState,
+        port::{
+            self,
+            host::RemotePort, //
+        }, //
+    },
     regs::{
         queue::{
             RXDCTL,
@@ -43,7 +49,7 @@ use crate::{
 };
 
 /// What is counted of each VF, as `ethtool -S` names it behind `vfN_`.
-pub(crate) const COUNTERS: [&str; 9] = [
+pub(crate) const COUNTERS: [&str; 15] = [
     "mbx_requests",
     "mbx_refused",
     "mbx_ignored",
@@ -53,12 +59,23 @@ pub(crate) const COUNTERS: [&str; 9] = [
     "function_resets",
     "spoof_events",
     "quarantines",
+    // Of the virtual mailbox, zero while the VF has the card's.
+    "mbx_virtual",
+    "mbx_traps",
+    "mbx_traps_refused",
+    "mbx_rings",
+    "mbx_traps_reset",
+    "mbx_interrupts",
 ];
 
 impl Vf {
     /// What [`COUNTERS`] names.
     pub(super) fn counters(&self) -> [u64; COUNTERS.len()] {
         let mailbox = self.server.counters();
+        let [traps, refused, rings, resets, interrupts] = self
+            .port
+            .as_ref()
+            .map_or([0; port::COUNTERS], RemotePort::counters);
         [
             mailbox.requests,
             mailbox.refused,
@@ -69,6 +86,12 @@ impl Vf {
             mailbox.function_resets,
             self.spoof_events,
             self.conduct.times(),
+            self.port.is_some().into(),
+            traps,
+            refused,
+            rings,
+            resets,
+            interrupts,
         ]
     }
 }
@@ -105,6 +128,11 @@ impl VfFile {
             return f.write_str("passes traffic: no\n- the PF is being reset\n");
         }
         self.show_obstacles(f, vf, pool, link_up)?;
+        let mailbox = match vf.port {
+            Some(_) => "virtual, of rigb_vfio",
+            None => "the card's",
+        };
+        writeln!(f, "mailbox: {mailbox}")?;
         show_pool(f, vf, pool)?;
         for (name, count) in COUNTERS.iter().zip(vf.counters()) {
             writeln!(f, "{name}: {count}")?;

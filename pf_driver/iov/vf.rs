@@ -11,11 +11,14 @@ use super::{
     traffic::Traffic, //
 };
 use crate::{
-    kapi::net::{
-        netdev_warn,
-        Device,
-        LinkState,
-        MacAddress, //
+    kapi::{
+        net::{
+            netdev_warn,
+            Device,
+            LinkState,
+            MacAddress, //
+        },
+        port::host::RemotePort, //
     },
     mbox::{
         event::{
@@ -61,6 +64,8 @@ pub(crate) struct Vf {
     pub(crate) spoof_events: u64,
     /// How it behaves.
     pub(crate) conduct: Conduct,
+    /// Its mailbox, if it has another one than the card's.
+    pub(crate) port: Option<RemotePort>,
 }
 
 /// What the administrator has set of a VF. Kept while there is no such VF.
@@ -96,6 +101,7 @@ impl Vf {
             traffic: Traffic::start(bar, vf),
             spoof_events: 0,
             conduct: Conduct::new(),
+            port: None,
         }
     }
 }
