@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Installs both modules into $INSTALL_MOD_PATH/lib/modules/$KREL/updates (by default for
+# Installs the modules into $INSTALL_MOD_PATH/lib/modules/$KREL/updates (by default for
 # the running kernel, which must be of the release that they were built for).
 
 # shellcheck source=scripts/lib.sh
@@ -9,7 +9,10 @@
 
 release=${KREL:-$(uname -r)}
 dest=${INSTALL_MOD_PATH:-}/lib/modules/$release/updates
-for module in pf_driver/rigb.ko vf_driver/rigbvf.ko; do
+modules=(pf_driver/rigb.ko vf_driver/rigbvf.ko)
+# Not built for a kernel without VFIO.
+[ ! -e "$ROOT/vfio_driver/rigb_vfio.ko" ] || modules+=(vfio_driver/rigb_vfio.ko)
+for module in "${modules[@]}"; do
 	built_for=$("$ROOT/scripts/in-tree" modinfo -F vermagic "$ROOT/$module" | cut -d' ' -f1)
 	[ "$built_for" = "$release" ] ||
 		die "$module is for Linux $built_for, to be installed for $release" \
