@@ -61,11 +61,15 @@ shell-debug: debug-modules ## A root prompt on the debug kernel
 ifeq ($(VM_BUILD),no)
 vm-modules: prepare
 else
-vm-modules: modules
+vm-modules: modules build/hammer
 endif
 
+# A program of the selftests, linked statically: the VM has no compiler.
+build/hammer: selftests/hammer.c | prepare
+	@$(IN_TREE) gcc-14 -O2 -Wall -Wextra -static -o $@ $<
+
 .PHONY: debug-modules
-debug-modules: prepare
+debug-modules: prepare build/hammer
 	@kernel=$$(scripts/debug-kernel.sh) && source=$$(scripts/copy-source debug) && \
 		KDIR=$$kernel/build SOURCE=$$source scripts/kbuild.sh modules
 

@@ -37,7 +37,8 @@ def command(
     args += ["-cpu", "host" if accel.startswith("kvm") else "max"]
     args += ["-smp", settings.cpus, "-m", settings.memory]
     args += ["-kernel", str(kernel.image), "-initrd", str(run / "initrd")]
-    args += ["-append", f"{KERNEL_ARGS} {settings.append}".strip()]
+    line = " ".join(filter(None, (KERNEL_ARGS, topology.append, settings.append)))
+    args += ["-append", line]
 
     args += ["-chardev", f"file,id=console,path={run / 'console.log'}"]
     args += ["-serial", "chardev:console"]

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from . import runner
 from .settings import Settings, project_root
-from .topology import WIRE
+from .topology import IOMMU, WIRE, Topology
 
 
 def programs() -> list[str]:
@@ -28,10 +28,20 @@ def programs() -> list[str]:
     wanted = "$(TEST_PROGS)"
     if os.environ.get("VM_KERNEL"):
         wanted = "$(or $(TEST_PROGS_DEBUG),$(TEST_PROGS))"
-    rule = f"vm-list-programs: ; @echo {wanted}"
+    return _listed(wanted)
+
+
+def _listed(words: str) -> list[str]:
+    """What selftests/Makefile makes of `words`."""
+    rule = f"vm-list-programs: ; @echo {words}"
     command = ["make", "-s", "-C", str(project_root() / "selftests"), "--eval", rule]
     command += [f"KSRC={os.environ['KSRC']}", "vm-list-programs"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def _topology(name: str) -> Topology:
+    """The machine that a program needs."""
+    return IOMMU if name in _listed("$(TEST_PROGS_IOMMU)") else WIRE
 
 
 def run_all(settings: Settings) -> int:
@@ -78,7 +88,7 @@ def _run_one(name: str, settings: Settings) -> tuple[runner.Result, str]:
     # Python holds back what it writes to a pipe.
     command = "PYTHONUNBUFFERED=1 make -s -C selftests KSRC=$KSRC "
     command += f"TEST_PROGS={shlex.quote(name)} run_tests"
-    result = runner.run(WIRE, settings, command, out)
+    result = runner.run(_topology(name), settings, command, out)
     return result, out.getvalue().decode(errors="replace")
 
 

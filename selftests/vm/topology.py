@@ -5,7 +5,7 @@ A topology holds only what tests care about: network ports and the wires between
 How QEMU runs (memory, processors, acceleration) is the business of qemu.py.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Topology:
     name: str
     ports: tuple[Port, ...]
     extra: tuple[str, ...] = field(default=())
+    # Appended to the kernel's command line.
+    append: str = ""
 
     def qemu_args(self) -> list[str]:
         """The arguments for the ports: a root port, a card, and its plug in the hub."""
@@ -49,4 +51,12 @@ WIRE = Topology(
     ports=(Port("52:54:00:aa:00:01"), Port("52:54:00:aa:00:02")),
 )
 
-TOPOLOGIES = {topology.name: topology for topology in (WIRE,)}
+# The same with an IOMMU, as VFIO needs it. The machine's own devices do without.
+IOMMU = replace(
+    WIRE,
+    name="iommu",
+    extra=("-device", "amd-iommu,dma-remap=on,xtsup=on"),
+    append="iommu=pt",
+)
+
+TOPOLOGIES = {topology.name: topology for topology in (WIRE, IOMMU)}
