@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Step: what the VM boots from. The tree as a read-only disk image (far quicker under
-# emulation than a shared folder), and the kernel without its compression.
+# emulation than a shared folder), and the kernel and Xen without their compression.
 
 image_done() {
 	[ -e "$VM_DIR/complete" ]
@@ -20,5 +20,6 @@ image_make() {
 			-d /tmp/tree '$VM_DIR/root.img' $((size * 5 / 4 + 256))M"
 	run_logged "$CACHE/image.log" "$ROOT/scripts/in-tree" \
 		bash -c "'$KSRC/scripts/extract-vmlinux' '/boot/vmlinuz-$KREL' > '$VM_DIR/vmlinux'"
+	gzip -dc "$TREE"/boot/xen-[0-9]*.gz > "$VM_DIR/xen"
 	touch "$VM_DIR/complete"
 }
