@@ -7,7 +7,7 @@ from pathlib import Path
 
 from . import runner, suite
 from .settings import Settings
-from .topology import WIRE
+from .topology import TOPOLOGIES, WIRE
 
 # Lines of a log that are shown where there is no better explanation.
 TAIL_LINES = 25
@@ -16,16 +16,20 @@ TAIL_LINES = 25
 def main() -> int:
     """Runs what the first argument names; the status is that of the command in the VM."""
     settings = Settings.from_environment()
+    topology = TOPOLOGIES.get(os.environ.get("VM_TOPOLOGY") or WIRE.name)
+    if not topology:
+        print(f"rigb: VM_TOPOLOGY is none of {' '.join(TOPOLOGIES)}", file=sys.stderr)
+        return 2
     match sys.argv[1:]:
         case ["shell"]:
-            return report(runner.shell(WIRE, settings), settings)
+            return report(runner.shell(topology, settings), settings)
         case ["selftests"]:
-            return suite.run_all(settings)
+            return suite.run_all(topology, settings)
         case ["run"] if os.environ.get("CMD"):
-            result = runner.run(WIRE, settings, os.environ["CMD"], sys.stdout.buffer)
+            result = runner.run(topology, settings, os.environ["CMD"], sys.stdout.buffer)
             return report(result, settings)
         case ["run", *words] if words:
-            result = runner.run(WIRE, settings, " ".join(words), sys.stdout.buffer)
+            result = runner.run(topology, settings, " ".join(words), sys.stdout.buffer)
             return report(result, settings)
     print("usage: make vm CMD='...'", file=sys.stderr)
     return 2

@@ -6,9 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-# What stands between the initramfs and the root: a disk, its filesystem, shared folders.
-BOOT_MODULES = ("virtio_blk", "ext4", "overlay", "9pnet_virtio", "9p")
-
 
 @dataclass(frozen=True)
 class Kernel:
@@ -20,15 +17,20 @@ class Kernel:
     shared: bool = False
 
     @property
+    def xen(self) -> Path:
+        """Debian's Xen, decompressed, for a kernel of the image that is to be dom0."""
+        return Path(os.environ["VM_DIR"]) / "xen"
+
+    @property
     def release(self) -> str:
         """The kernel's release, `uname -r`."""
         return self.modules.name
 
-    def boot_modules(self) -> list[tuple[str, bytes]]:
-        """Name and content of the modules of BOOT_MODULES, each after what it depends on."""
+    def boot_modules(self, wanted: tuple[str, ...]) -> list[tuple[str, bytes]]:
+        """Name and content of these modules, each after what it depends on."""
         depends = self._dependencies()
         order: list[str] = []
-        for name in BOOT_MODULES:
+        for name in wanted:
             path = next((p for p in depends if _stem(p) == name), None)
             # A module that is missing is built in.
             if path:

@@ -79,13 +79,17 @@ def scan(lines: list[str]) -> list[Finding]:
 def scan_run(run: Path) -> list[Finding]:
     """The reports of a run: from the guest's own log if it lived to save it, else its console.
 
-    The console is read in any case, for what came after the log was saved.
+    The console is read in any case, for what came after the log was saved. Of guests of
+    the guest, which tests let crash on purpose, only the saved logs are.
     """
     saved = _lines(run / "dmesg.log")
     findings = scan(saved)
     known = {STAMP.sub("", line) for line in saved}
     rest = [line for line in _lines(run / "console.log") if STAMP.sub("", line) not in known]
-    return findings + scan(rest)
+    findings += scan(rest)
+    for log in sorted(run.glob("*/dmesg.log")):
+        findings += scan(_lines(log))
+    return findings
 
 
 def _is_report(text: str) -> bool:

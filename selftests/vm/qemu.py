@@ -34,11 +34,10 @@ def command(
     # Counting instructions needs a single thread.
     accel = "tcg,thread=single" if "-icount" in settings.qemu else settings.accel
     args += _unless_given(settings, ("-accel",), ["-accel", accel])
-    args += ["-cpu", "host" if accel.startswith("kvm") else "max"]
-    args += ["-smp", settings.cpus, "-m", settings.memory]
-    args += ["-kernel", str(kernel.image), "-initrd", str(run / "initrd")]
+    args += ["-cpu", "host" if accel.startswith("kvm") else topology.cpu]
+    args += ["-smp", settings.cpus, "-m", settings.memory or topology.memory]
     line = " ".join(filter(None, (KERNEL_ARGS, topology.append, settings.append)))
-    args += ["-append", line]
+    args += _boot_args(topology, kernel, run / "initrd", line)
 
     args += ["-chardev", f"file,id=console,path={run / 'console.log'}"]
     args += ["-serial", "chardev:console"]
@@ -55,6 +54,15 @@ def command(
     for share in shares:
         args += _share_args(share)
     return args + topology.qemu_args() + settings.qemu
+
+
+def _boot_args(topology: Topology, kernel: Kernel, initrd: Path, line: str) -> list[str]:
+    """The kernel as such, or as dom0: Xen takes it and its initramfs as multiboot modules."""
+    if not topology.xen:
+        return ["-kernel", str(kernel.image), "-initrd", str(initrd), "-append", line]
+    module = f"{kernel.image} {line}".replace(",", ",,")
+    modules = f"{module},{str(initrd).replace(',', ',,')}"
+    return ["-kernel", str(kernel.xen), "-initrd", modules, "-append", topology.xen]
 
 
 def _share_args(share: Share) -> list[str]:

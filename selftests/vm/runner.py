@@ -51,7 +51,7 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
     root = project_root()
     folder = new_folder(root / "build/vm")
     kernel = kernels.selected()
-    shares = _shares(root, kernel, settings)
+    shares = _shares(root, kernel, settings, topology)
     (folder / "cmd").write_text(cmd)
     # Where the modules for this kernel are: build/debug has those for the debug kernel.
     modules = root / "build/debug" if kernel.shared else root
@@ -63,6 +63,10 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
         "VM_MODE": "run" if out else "shell",
         "KSRC": os.environ["KSRC"],
     }
+    if topology.nested:
+        # Its guests boot from what it boots from itself.
+        variables |= {name: os.environ[name] for name in ("VM_DIR", "KREL")}
+        variables["VM_TOPOLOGY"] = topology.name
     if not out:
         size = shutil.get_terminal_size()
         variables |= {"VM_ROWS": str(size.lines), "VM_COLUMNS": str(size.columns)}
@@ -79,11 +83,16 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
     return Result(status, seconds, folder, findings)
 
 
-def _shares(root: Path, kernel: kernels.Kernel, settings: Settings) -> list[Share]:
+def _shares(
+    root: Path, kernel: kernels.Kernel, settings: Settings, topology: Topology
+) -> list[Share]:
     shares = [
         Share("project", str(root), str(root)),
         Share("ksrc", os.environ["KSRC"], os.environ["KSRC"], "overlay"),
     ]
+    if topology.nested:
+        boot = os.environ["VM_DIR"]
+        shares.append(Share("boot", boot, boot, "overlay"))
     if settings.mount:
         mount = os.path.realpath(settings.mount)
         shares.append(Share("mount", mount, mount))

@@ -16,8 +16,8 @@ class Settings:
     """How to run a VM. Every field has its variable, see `from_environment`."""
 
     cpus: str = "2"
-    # QEMU's -m, in MiB without a suffix.
-    memory: str = "2048"
+    # QEMU's -m, in MiB without a suffix; empty for what the topology needs.
+    memory: str = ""
     qemu: list[str] = field(default_factory=list)
     append: str = ""
     # One more folder of the host, at the same path in the guest.

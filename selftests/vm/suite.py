@@ -18,14 +18,17 @@ from .settings import Settings, project_root
 from .topology import IOMMU, WIRE, Topology
 
 
-def programs() -> list[str]:
+def programs(topology: Topology) -> list[str]:
     """The programs to run: $TESTS, else what selftests/Makefile names in TEST_PROGS.
 
-    On the debug kernel TEST_PROGS_DEBUG takes its place, where the Makefile has it.
+    A machine that has guests has its own list, named for it (TEST_PROGS_KVM_AMD). On the
+    debug kernel TEST_PROGS_DEBUG takes its place, where the Makefile has it.
     """
     if os.environ.get("TESTS"):
         return os.environ["TESTS"].split()
     wanted = "$(TEST_PROGS)"
+    if topology.nested:
+        wanted = f"$(TEST_PROGS_{topology.name.upper().replace('-', '_')})"
     if os.environ.get("VM_KERNEL"):
         wanted = "$(or $(TEST_PROGS_DEBUG),$(TEST_PROGS))"
     return _listed(wanted)
@@ -39,20 +42,24 @@ def _listed(words: str) -> list[str]:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
-def _topology(name: str) -> Topology:
-    """The machine that a program needs."""
-    return IOMMU if name in _listed("$(TEST_PROGS_IOMMU)") else WIRE
+def _machine(name: str, topology: Topology) -> Topology:
+    """The machine that a program needs, where the user has not chosen another."""
+    if topology is WIRE and name in _listed("$(TEST_PROGS_IOMMU)"):
+        return IOMMU
+    return topology
 
 
-def run_all(settings: Settings) -> int:
+def run_all(topology: Topology, settings: Settings) -> int:
     """Runs all programs; 0 only if each passed and no kernel reported anything."""
-    names = programs()
+    names = programs(topology)
     if not names:
         print("rigb: selftests/Makefile names no program", file=sys.stderr)
         return 1
     failed = 0
-    with ThreadPoolExecutor(max_workers=runner.SLOTS) as pool:
-        jobs = [(name, pool.submit(_run_one, name, settings)) for name in names]
+    # One machine with guests in it is enough for a small host.
+    workers = 1 if topology.nested else runner.SLOTS
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        jobs = [(name, pool.submit(_run_one, name, topology, settings)) for name in names]
         for name, job in jobs:
             result, output = job.result()
             print(f"# {name} in {result.seconds:.0f} s, logs in {result.folder}")
@@ -83,12 +90,12 @@ class _Progress(io.BytesIO):
         return super().write(data)
 
 
-def _run_one(name: str, settings: Settings) -> tuple[runner.Result, str]:
+def _run_one(name: str, topology: Topology, settings: Settings) -> tuple[runner.Result, str]:
     out = _Progress(name)
     # Python holds back what it writes to a pipe.
     command = "PYTHONUNBUFFERED=1 make -s -C selftests KSRC=$KSRC "
     command += f"TEST_PROGS={shlex.quote(name)} run_tests"
-    result = runner.run(_topology(name), settings, command, out)
+    result = runner.run(_machine(name, topology), settings, command, out)
     return result, out.getvalue().decode(errors="replace")
 
 

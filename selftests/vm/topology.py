@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a virtual machine is made of, as data, and the QEMU arguments it stands for.
 
-A topology holds only what tests care about: network ports and the wires between them.
-How QEMU runs (memory, processors, acceleration) is the business of qemu.py.
+A topology holds only what tests care about: network ports and the wires between them, and
+what a machine needs to have guests of its own. How QEMU runs (processors, acceleration) is
+the business of qemu.py.
 """
 
 from dataclasses import dataclass, field, replace
@@ -27,8 +28,15 @@ class Topology:
     name: str
     ports: tuple[Port, ...]
     extra: tuple[str, ...] = field(default=())
+    cpu: str = "max"
+    # MiB, where VM_MEM does not say otherwise.
+    memory: str = "2048"
     # Appended to the kernel's command line.
     append: str = ""
+    # Whether it runs guests of its own, which boot from the same image as it does.
+    nested: bool = False
+    # Xen's command line, where the kernel boots as its dom0.
+    xen: str = ""
 
     def qemu_args(self) -> list[str]:
         """The arguments for the ports: a root port, a card, and its plug in the hub."""
@@ -59,4 +67,36 @@ IOMMU = replace(
     append="iommu=pt",
 )
 
-TOPOLOGIES = {topology.name: topology for topology in (WIRE, IOMMU)}
+# The same with an emulated IOMMU and nested virtualisation, for guests under KVM. AMD's
+# needs no second translation of interrupts in the model, and so cannot offer it; Intel's
+# works with an AMD processor as well, for the kernel goes by the ACPI table.
+KVM_AMD = replace(
+    WIRE,
+    name="kvm-amd",
+    cpu="EPYC,+svm",
+    memory="4096",
+    extra=("-device", "amd-iommu,dma-remap=on,xtsup=on"),
+    nested=True,
+)
+KVM_INTEL = replace(
+    KVM_AMD,
+    name="kvm-intel",
+    extra=("-device", "intel-iommu,intremap=on,caching-mode=on"),
+    append="intel_iommu=on",
+)
+
+# Xen takes the Intel IOMMU with an AMD processor, whose virtualisation QEMU emulates. Without
+# "monitor" since Xen faults in mwait on this model; without "rdtscp" since its emulation ends HVM
+# guests; FPU registers are switched eagerly since under emulation lazy switching corrupts dom0.
+XEN = replace(
+    KVM_AMD,
+    name="xen",
+    cpu="EPYC-v1,+svm,+npt,+x2apic,-monitor,-rdtscp",
+    extra=("-device", "intel-iommu,intremap=on,eim=on"),
+    # The first is for a register of AMD's chipset that is not there.
+    append="initcall_blacklist=print_s5_reset_status_mmio console=hvc0",
+    xen="dom0_mem=1536M,max:1536M console=com1 com1=115200,8n1 loglvl=info iommu=no-sharept "
+    "spec-ctrl=eager-fpu xpti=no",
+)
+
+TOPOLOGIES = {topology.name: topology for topology in (WIRE, IOMMU, KVM_AMD, KVM_INTEL, XEN)}

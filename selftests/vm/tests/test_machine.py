@@ -1,25 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0
 """The initramfs writer and the QEMU command line."""
 
+import os
 import subprocess
 import tempfile
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 from vm import qemu, runner
 from vm.cpio import Cpio
 from vm.initrd import Share
 from vm.kernels import Kernel
 from vm.settings import Settings
-from vm.topology import WIRE
+from vm.topology import KVM_AMD, KVM_INTEL, WIRE, XEN, Topology
 
 KERNEL = Kernel(Path("/k/vmlinux"), Path("/lib/modules/7.3"))
 
 
-def command(settings: Settings, shares: list[Share] | None = None, shell: bool = False) -> str:
-    """The command line of the standard bench as one string."""
-    words = qemu.command(settings, WIRE, KERNEL, shares or [], Path("/i"), Path("/r"), shell)
+def command(
+    settings: Settings,
+    shares: list[Share] | None = None,
+    shell: bool = False,
+    topology: Topology = WIRE,
+) -> str:
+    """The command line of a bench as one string."""
+    words = qemu.command(settings, topology, KERNEL, shares or [], Path("/i"), Path("/r"), shell)
     return " ".join(words)
 
 
@@ -65,6 +72,24 @@ class QemuCommand(unittest.TestCase):
         line = command(Settings(), shares)
         self.assertIn("local,id=a,path=/a,security_model=none,multidevs=remap -device", line)
         self.assertIn("path=/b,,c,security_model=none,multidevs=remap,readonly=on", line)
+
+    def test_a_host_of_guests_has_an_iommu(self) -> None:
+        for topology, device in ((KVM_AMD, "amd-iommu,"), (KVM_INTEL, "intel-iommu,intremap=on")):
+            line = command(Settings(), topology=topology)
+            self.assertIn(f"-device {device}", line)
+            self.assertIn("+svm", line)
+            self.assertIn(f"-m {topology.memory}", line)
+        self.assertIn("-m 8192", command(Settings(memory="8192"), topology=KVM_AMD))
+
+    def test_xen_takes_the_kernel_as_a_module(self) -> None:
+        with patch.dict(os.environ, VM_DIR="/v"):
+            words = qemu.command(Settings(), XEN, KERNEL, [], Path("/i"), Path("/r"), False)
+        self.assertEqual(words[words.index("-kernel") + 1], "/v/xen")
+        self.assertIn("dom0_mem=", words[words.index("-append") + 1])
+        # Commas separate modules; one in a command line is doubled.
+        kernel, initrd = words[words.index("-initrd") + 1].replace(",,", "").split(",")
+        self.assertTrue(kernel.startswith("/k/vmlinux console=ttyS0 "))
+        self.assertEqual(initrd, "/r/initrd")
 
     def test_a_shell_has_a_console(self) -> None:
         self.assertIn("virtconsole", command(Settings(), shell=True))

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What commands in guests have in common; the host's own ends of a test use it as well.
+# Sourced, never run. Waits are bounded by $LIMIT seconds.
+
+LIMIT=${LIMIT:-60}
+
+# until_true CMD...: tries CMD until it succeeds; fails, and says so, at the limit.
+until_true() {
+	local end=$((SECONDS + LIMIT))
+	until "$@"; do
+		if [ $SECONDS -ge $end ]; then
+			echo "within $LIMIT s never true: $*" >&2
+			return 1
+		fi
+		sleep 0.1
+	done
+}
+
+# The PCI addresses of the VFs of an 82576 here.
+vf_functions() {
+	local device
+	for device in /sys/bus/pci/devices/*; do
+		case $(cat "$device/vendor" "$device/device" 2>/dev/null | paste -s -d:) in
+		0x8086:0x10ca|0x8086:0x152d) echo "${device##*/}" ;;
+		esac
+	done
+}
+
+# The interface of the first VF.
+vf_netdev() {
+	local function path
+	for function in $(vf_functions); do
+		for path in "/sys/bus/pci/devices/$function/net"/*; do
+			[ -e "$path" ] && echo "${path##*/}" && return
+		done
+	done
+	return 1
+}
+
+no_vf_netdev() {
+	! vf_netdev >/dev/null
+}
+
+# The interface that the VF is a port of: a failover pair's, a bond.
+vf_master() {
+	local dev
+	dev=$(vf_netdev) && [ -e "/sys/class/net/$dev/master" ] &&
+		basename "$(readlink "/sys/class/net/$dev/master")"
+}
+
+# vf_load DRIVER: rigbvf is the file that the host has built, by plain insmod.
+vf_load() {
+	[ -e "/sys/module/$1" ] && return
+	case $1 in
+	rigbvf) insmod /run/vm/rigbvf.ko ;;
+	*) modprobe "$1" ;;
+	esac
+}
+
+has_carrier() {
+	[ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = 1 ]
+}
+
+# vf_up V4 V6: the VF's interface with these addresses, as soon as it is there, and its link.
+vf_up() {
+	local dev
+	until_true vf_netdev >/dev/null || {
+		echo "VFs here: $(vf_functions | paste -s)" >&2
+		return 1
+	}
+	dev=$(vf_netdev)
+	# The emulated card hands multicast back to its sender, which looks like a duplicate.
+	sysctl -q -w "net.ipv6.conf.$dev.accept_dad=0"
+	ip addr replace "$1/24" dev "$dev"
+	ip link set "$dev" up || return
+	ip addr replace "$2/64" dev "$dev" nodad
+	until_true has_carrier "$dev" || return
+	echo "$dev"
+}
+
+# reach ADDRESS: the first answer, then three without loss.
+reach() {
+	ping -q -c 1 -i 0.2 -w "$LIMIT" "$1" && ping -q -c 3 -i 0.2 -w "$LIMIT" "$1"
+}
+
+# silent ADDRESS: no answer may come.
+silent() {
+	! ping -q -c 3 -i 0.2 -w 2 "$1"
+}
+
+# tcp_sink PORT: what one connection carried, as a checksum. tcp_source ADDRESS PORT BYTES
+# sends that much of random data, and prints its checksum.
+tcp_sink() {
+	timeout "$LIMIT" nc -l -N "$1" | sha256sum
+}
+
+tcp_source() {
+	local data
+	data=$(mktemp)
+	head -c "$3" /dev/urandom > "$data"
+	sha256sum < "$data"
+	# Refused until the other side listens.
+	until_true nc -N -w "$LIMIT" "$1" "$2" < "$data" 2>/dev/null
+}
