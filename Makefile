@@ -73,6 +73,26 @@ debug-modules: prepare build/hammer
 	@kernel=$$(scripts/debug-kernel.sh) && source=$$(scripts/copy-source debug) && \
 		KDIR=$$kernel/build SOURCE=$$source scripts/kbuild.sh modules
 
+# commands NAME: the text that the user gave, as `override CMD` above has it.
+commands = $(subst $$$$,$$,$(value $(1)))
+
+.PHONY: kvm
+kvm: export RIGB_HOST := $(call commands,HOST)
+kvm: export RIGB_GUEST := $(call commands,GUEST)
+kvm: export RIGB_GUESTS := $(or $(GUESTS),1)
+kvm: vm-modules ## Run HOST='...' in a KVM host, GUEST='...' in its guest with a VF (GUESTS=1)
+	@VM_TOPOLOGY=$(KVM_TOPOLOGY) $(VM) run selftests/run_guests.py kvm
+
+# Which IOMMU the KVM host has: kvm-amd or kvm-intel.
+KVM_TOPOLOGY ?= kvm-amd
+
+.PHONY: xen
+xen: export RIGB_HOST := $(call commands,DOM0)
+xen: export RIGB_GUEST := $(call commands,DOMU)
+xen: export RIGB_GUESTS := $(or $(GUESTS),1)
+xen: vm-modules ## The same for Xen: DOM0='...', DOMU='...', TYPE=pv or hvm
+	@VM_TOPOLOGY=xen $(VM) run selftests/run_guests.py $(or $(TYPE),pv)
+
 .PHONY: demo
 demo: modules ## Boot the VM and show VFs that carry traffic
 	@CMD='selftests/demo.sh' $(VM) run
@@ -83,13 +103,21 @@ bench: modules ## Instructions and interrupts per packet, beside the C drivers
 	@VM_CPUS=1 VM_QEMU='-icount shift=0,sleep=off' VM_TIMEOUT=3600 VM_KLOG=ignore \
 		CMD='selftests/bench/compare.py' $(VM) run
 
+.PHONY: demo-kvm
+demo-kvm: modules ## The same with the VFs in two guests under KVM
+	@VM_TOPOLOGY=$(KVM_TOPOLOGY) $(VM) run selftests/demo_guests.py kvm
+
+.PHONY: demo-xen
+demo-xen: modules ## The same with a PV and an HVM guest of Xen
+	@VM_TOPOLOGY=xen $(VM) run selftests/demo_guests.py xen
+
 .PHONY: check
 check: modules ## Every test; prints its totals
 	@scripts/check.sh $(CHECK_STAGES)
 
 # The stages of `make check`, in this order. Each is a target check-STAGE here, which prints
 # TAP or what cargo test prints; scripts/check.sh adds up.
-CHECK_STAGES := tools lint mbox datapath page kapi fuzz vm
+CHECK_STAGES := tools lint mbox datapath page kapi fuzz vm kvm
 
 .PHONY: check-tools
 check-tools:
@@ -123,6 +151,15 @@ check-fuzz:
 .PHONY: check-vm
 check-vm: vm-modules ## The kselftests in the test VM, on the stock kernel
 	@$(VM) selftests
+
+.PHONY: check-kvm
+check-kvm: vm-modules ## VFs in guests under KVM, with both kinds of IOMMU
+	@status=0; for topology in kvm-amd kvm-intel; do \
+		VM_TOPOLOGY=$$topology $(VM) selftests || status=1; done; exit $$status
+
+.PHONY: check-xen
+check-xen: vm-modules ## VFs in PV and HVM guests of Xen
+	@VM_TOPOLOGY=xen $(VM) selftests
 
 # That kernel is several times slower: fifty rounds of each kind, and the C drivers alone as a
 # control, are for `make check`.

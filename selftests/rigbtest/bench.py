@@ -185,7 +185,7 @@ class Bench:
                 good = False
                 try:
                     function(*arguments)
-                    good = _ksft_result()
+                    good = case_passed()
                 except kselftest.KsftSkipEx:
                     good = True
                     raise
@@ -197,7 +197,8 @@ class Bench:
         return wrapper
 
 
-def _ksft_result() -> bool:
+def case_passed() -> bool:
+    """Whether no assertion of the case that runs has failed so far."""
     return bool(sys.modules["net.lib.py.ksft"].KSFT_RESULT)
 
 

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Traffic between ends of which some are in guests: by the scripts of vm/guest/lib.sh.
+
+An end has a label, addresses `v4` and `v6`, and `sh`, which runs a script on it and gives
+what it printed; a script that fails is an error. Ports of the host get theirs by `Local`.
+"""
+
+import itertools
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .agent import GuestError
+from .port import Port
+
+LIB = Path(__file__).resolve().parents[1] / "vm/guest/lib.sh"
+# Longer than any bounded wait in the scripts.
+LIMIT = 150.0
+TCP_BYTES = 1 << 20
+_ports = itertools.count(8300)
+
+
+class Local:
+    """A port of the host, in its namespace."""
+
+    def __init__(self, port: Port):
+        self.port = port
+        self.label, self.v4, self.v6 = port.label, port.v4, port.v6
+
+    def sh(self, script: str, limit: float = LIMIT) -> str:
+        """Runs a script in the port's namespace."""
+        with self.port.inside():
+            result = subprocess.run(
+                ["bash", "-c", f". {LIB}; {script}"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=limit,
+                check=False,
+            )
+        if result.returncode:
+            raise GuestError(f"{self.label}: {script}: {result.returncode}: {result.stdout}")
+        return result.stdout
+
+
+def ping(source, target) -> None:
+    """Pings over both families: an answer within the limit, then no loss."""
+    for address in (target.v4, target.v6):
+        source.sh(f"reach {address}")
+
+
+def silent(source, target) -> None:
+    """No ping of the target is answered."""
+    source.sh(f"silent {target.v4}")
+
+
+def tcp(source, target, size: int = TCP_BYTES) -> None:
+    """One connection from source to target, whose content is compared by checksum."""
+    port = next(_ports)
+    with ThreadPoolExecutor(1) as pool:
+        sink = pool.submit(target.sh, f"tcp_sink {port}")
+        sent = source.sh(f"tcp_source {target.v4} {port} {size}").split()
+        got = sink.result().split()
+    if not sent or sent[0] != got[0]:
+        raise GuestError(f"TCP {source.label} -> {target.label}: sent {sent}, got {got}")

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A guest that holds a VF, whatever runs it: KVM's and Xen's add how it is made."""
+
+import os
+import shutil
+from pathlib import Path
+
+from vm import nested
+
+from .agent import Agent, GuestError
+from .driver import VF_DRIVERS
+from .ends import LIB, LIMIT
+from .wait import Timeout
+
+# Seconds for a guest to boot; the slowest that was seen took a fifth of it.
+BOOT_LIMIT = 180.0
+RUN = Path("/run/guests")
+
+
+class Guest:
+    """One guest, with its addresses on the VFs' network; `number` makes them."""
+
+    # Where the kernel's console says that it has panicked, and all else.
+    console = "console.log"
+    # What its initramfs loads to find its disk.
+    boot_modules: tuple[str, ...] = ()
+    # Seconds for its start at the most.
+    boot_limit = BOOT_LIMIT
+
+    def __init__(self, label: str, number: int):
+        self.label = label
+        self.number = number
+        self.v4 = f"10.82.0.{number}"
+        self.v6 = f"fd82::{number:x}"
+        self.folder = RUN / label
+        self.logs = Path(os.environ["VM_RUN"], label)
+        for folder in (self.folder, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.agent = Agent(label, self.logs / "agent.log")
+        self.driver = ""
+
+    def prepare(self) -> None:
+        """Makes what the guest boots, with our VF driver and the scripts in it."""
+        files = [LIB]
+        if module := VF_DRIVERS["rigbvf"].path():
+            files.append(module)
+        nested.make_initrd(self.folder / "initrd", files, self.boot_modules)
+
+    # --- commands
+
+    def run(self, script: str, limit: float = LIMIT):
+        """Runs a script in the guest; the answer has its status and what it printed."""
+        return self.agent.run(f". /run/vm/lib.sh; {script}", limit)
+
+    def sh(self, script: str, limit: float = LIMIT) -> str:
+        """Runs a script in the guest, and returns what it printed; it may not fail."""
+        answer = self.run(script, limit)
+        if answer.status:
+            raise GuestError(f"{self.label}: {script}: {answer.status}: {answer.text}")
+        return answer.text
+
+    # --- state
+
+    def wait_boot(self, count: int = 1) -> None:
+        """Waits until the guest has come up for the `count`th time since it was made."""
+        self.agent.wait_boot(count, self.boot_limit)
+
+    def up(self, driver: str) -> str:
+        """Loads the VF's driver and waits for its link; the interface's name."""
+        self.driver = driver
+        self.sh(f"vf_load {driver}")
+        return self.sh(f"vf_up {self.v4} {self.v6}").split()[-1]
+
+    def console_text(self) -> str:
+        """All that the guest's kernel has said."""
+        path = self.folder / self.console
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def keep_log(self) -> None:
+        """Saves the guest's kernel log beside the host's, where the run is judged by it.
+
+        A guest that does not answer has none; its case has failed before.
+        """
+        if not self.agent.connected or not self.agent.boots:
+            return
+        try:
+            text = self.run("dmesg", 60).text
+        except (GuestError, Timeout) as error:
+            text = f"{error}\n"
+        with (self.logs / "dmesg.log").open("a") as file:
+            file.write(text)
+
+    def emulator_fault(self) -> str:
+        """What the emulation below the guest has said if it broke, not the guest."""
+        return ""
+
+    def remove(self) -> None:
+        """Removes the guest's files, but for what it has said."""
+        if (self.folder / self.console).exists():
+            with (self.logs / "console.log").open("a") as file:
+                file.write(self.console_text())
+        shutil.rmtree(self.folder, ignore_errors=True)

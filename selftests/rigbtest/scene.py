@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The bench of ports with guests on it, each of which holds a VF.
+
+As `Bench.use` does for ports, `Scene.use` says what a case wants; what is there already
+stays, and what a failed case leaves behind is taken down.
+"""
+
+from functools import wraps
+from typing import Callable
+
+from .agent import GuestError
+from .bench import Bench, case_passed
+from .driver import CommandError
+from .ends import Local
+from .guest import Guest
+from .kselftest import ksft_pr
+from .pci import Function
+from .traffic import TrafficError
+from .wait import Timeout
+
+FIRST_NUMBER = 20
+# Repetitions in one run because the emulation below the guests has failed.
+MAX_RETRIES = 3
+
+
+class Scene:
+    """The host's ports, and the guests in use now."""
+
+    def __init__(self, bench: Bench, platform):
+        self.bench = bench
+        # kvm.Kvm or xen.Xen: makes guests, and gives VFs to them.
+        self.platform = platform
+        self.guests: list[Guest] = []
+        self.drivers: tuple[str, str] | None = None
+        self.retries = 0
+        self.dirty = True
+
+    @classmethod
+    def find(cls, platform) -> "Scene":
+        """The cards of this machine, which must be able to run guests."""
+        scene = cls(Bench.find(), platform)
+        try:
+            platform.load()
+        except (CommandError, GuestError) as error:
+            raise SystemExit(f"# {error}\nnot ok 1 {platform.name} can have guests") from error
+        return scene
+
+    def ends(self) -> dict:
+        """The ends of traffic by name: guests, `pf` and `wire`."""
+        ports = {"pf": Local(self.bench.pf), "wire": Local(self.bench.wire)}
+        return {guest.label: guest for guest in self.guests} | ports
+
+    def use(self, pf_driver: str, vf_driver: str, count: int = 2) -> None:
+        """Sees to it that `count` guests run, each with a VF that has its driver and link."""
+        wanted = (pf_driver, vf_driver)
+        if not self.dirty and self.drivers == wanted and len(self.guests) == count:
+            return
+        self.down()
+        self.start(pf_driver, vf_driver, count)
+        self.drivers = wanted
+        self.dirty = False
+
+    def start(self, pf_driver: str, vf_driver: str, count: int) -> None:
+        """Boots `count` guests with a VF each; an empty `vf_driver` is not loaded."""
+        self.host(pf_driver, count)
+        self.guests = [self.new_guest(n, [self.vf(n)]) for n in range(count)]
+        self.boot(*self.guests)
+        for guest in self.guests:
+            if vf_driver:
+                guest.up(vf_driver)
+
+    def host(self, pf_driver: str, vfs: int) -> None:
+        """PF up, and `vfs` VFs ready for guests."""
+        self.bench.use(pf_driver, "", vfs)
+        for number in range(vfs):
+            self.platform.assign(self.vf(number))
+
+    def vf(self, number: int) -> Function:
+        """The host's view of a VF."""
+        return self.bench.vfs[number].function
+
+    def new_guest(self, number: int, functions: list[Function], *more) -> Guest:
+        """A guest that is not started yet."""
+        label = self.platform.label(number)
+        return self.platform.guest(label, FIRST_NUMBER + number, functions, *more)
+
+    def boot(self, *guests: Guest) -> None:
+        """Starts guests at the same time; tries again where the emulator is known to hang."""
+        for guest in guests:
+            guest.start()
+        for guest in guests:
+            for attempt in range(1, self.platform.boot_tries + 1):
+                try:
+                    guest.wait_boot()
+                    break
+                except Timeout:
+                    if attempt == self.platform.boot_tries:
+                        raise
+                    self.retries += 1
+                    where = self.platform.name
+                    ksft_pr(f"{guest.label} hangs at boot on {where}: retry {self.retries}")
+                    guest.kill()
+                    guest.start()
+
+    def down(self) -> None:
+        """Ends all guests, and gives their VFs back."""
+        for guest in self.guests:
+            guest.stop()
+        self.guests = []
+        self.drivers = None
+        for port in self.bench.vfs:
+            if port.function.exists():
+                self.platform.release(port.function)
+        self.dirty = True
+
+    def case(self, function: Callable) -> Callable:
+        """Wraps a case: after a failure the next starts anew, and the guests' consoles show.
+
+        A case that met a fault of the emulation is tried again, a few times in all of a run.
+        """
+
+        @wraps(function)
+        def attempt(*arguments):
+            try:
+                function(*arguments)
+            except (GuestError, Timeout, TrafficError) as error:
+                if not self._emulator_failed(function.__name__, error):
+                    raise
+                function(*arguments)
+
+        inner = self.bench.case(attempt)
+
+        @wraps(function)
+        def wrapper(*arguments):
+            good = False
+            try:
+                inner(*arguments)
+                good = case_passed()
+            finally:
+                if not good:
+                    self._show_guests()
+                    self.dirty = self.bench.dirty = True
+
+        return wrapper
+
+    def _emulator_failed(self, name: str, error: Exception) -> bool:
+        faults = [guest.emulator_fault() for guest in self.guests]
+        if not any(faults) or self.retries >= MAX_RETRIES:
+            return False
+        self.retries += 1
+        ksft_pr(f"{name}: {error}")
+        ksft_pr(f"{name}: the emulation has failed ({max(faults)}): retry {self.retries}")
+        self.dirty = True
+        return True
+
+    def _show_guests(self) -> None:
+        for guest in self.guests:
+            for line in guest.console_text().splitlines()[-15:]:
+                ksft_pr(line, line_pfx=f"{guest.label}|")

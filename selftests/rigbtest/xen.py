@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Guests under Xen, made and ruled by xl: PV and HVM domains with VFs through xen-pciback."""
+
+import gzip
+import os
+import subprocess
+import tty
+from pathlib import Path
+
+from vm import initrd, nested
+
+from . import wait
+from .agent import GuestError
+from .driver import run
+from .guest import Guest
+from .pci import Function
+
+MEMORY = {"pv": 320, "hvm": 400}
+# The firmware of an HVM guest reads kernel and initramfs byte by byte from a port, since QEMU
+# has no DMA for that under Xen: two minutes of emulation, more on a busy machine.
+BOOT_LIMIT = 480.0
+MODULES = ("xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "xen-blkback")
+FOLDERS = ("/run/xen", "/run/xenstored", "/var/lib/xenstored", "/var/lib/xen",
+           "/var/log/xen/console")
+PCIBACK = "pciback"
+XL_LIMIT = 180.0
+
+
+def tool(name: str) -> str:
+    """The path of a program of the toolstack, which Debian keeps by Xen's version."""
+    paths = sorted(Path("/usr/lib").glob(f"xen-4*/bin/{name}"))
+    if not paths:
+        raise GuestError(f"no {name} in /usr/lib/xen-4*/bin: is xen-utils installed?")
+    return str(paths[-1])
+
+
+class Xen:
+    """What a `Scene` asks of a platform; `kinds` are those of its guests, by number."""
+
+    boot_tries = 1
+
+    def __init__(self, *kinds: str):
+        self.kinds = kinds
+        self.name = "xen"
+
+    def load(self) -> None:
+        """Starts the toolstack's daemons in dom0."""
+        if not Path("/proc/xen").exists():
+            raise GuestError("this kernel does not run under Xen")
+        for module in MODULES:
+            run("modprobe", module)
+        run("modprobe", "xen-pciback", "passthrough=0")
+        if not Path("/proc/xen/capabilities").exists():
+            run("mount", "-t", "xenfs", "xenfs", "/proc/xen")
+        for folder in FOLDERS:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        if not Path("/run/xen/xenstored.pid").exists():
+            _daemon(tool("xenstored"), "--pid-file", "/run/xen/xenstored.pid")
+            run(tool("xen-init-dom0"))
+            _daemon(tool("xenconsoled"), "--log=guest", "--log-dir=/var/log/xen/console",
+                    "--pid-file=/run/xen/xenconsoled.pid")
+
+    def assign(self, function: Function) -> None:
+        """Makes a VF assignable."""
+        # The bench lets VFs have no driver but one that is named.
+        function.write("driver_override", PCIBACK)
+        run("xl", "pci-assignable-add", function.address)
+
+    def release(self, function: Function) -> None:
+        """The reverse."""
+        if function.driver == PCIBACK:
+            run("xl", "pci-assignable-remove", function.address)
+            function.write("driver_override", "\n")
+
+    def guest(self, label: str, number: int, functions: list[Function]) -> "XenGuest":
+        """A guest that is not started."""
+        kind = self.kinds[number % len(self.kinds)]
+        return XenGuest(label, number, functions, kind)
+
+    def label(self, number: int) -> str:
+        """What a guest is called: by its kind, where no other is of that kind."""
+        distinct = 1 < len(self.kinds) == len(set(self.kinds))
+        return self.kinds[number] if distinct else f"guest{number}"
+
+
+def _daemon(*command: str) -> None:
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, timeout=60)
+
+
+class XenGuest(Guest):
+    """One domain; `functions` are its VFs at the start."""
+
+    boot_modules = initrd.XEN_GUEST_MODULES
+    boot_limit = BOOT_LIMIT
+
+    def __init__(self, label: str, number: int, functions: list[Function], kind: str):
+        super().__init__(label, number)
+        self.functions = functions
+        self.kind = kind
+        self.alive = False
+
+    @property
+    def config(self) -> str:
+        """The domain's configuration, as xl.cfg(5) has it."""
+        line = f"{nested.KERNEL_ARGS} initcall_blacklist=print_s5_reset_status_mmio edd=off"
+        console = "hvc0" if self.kind != "hvm" else "ttyS0"
+        pci = ", ".join(f"'{function.address}'" for function in self.functions)
+        kernel = os.environ["VM_DIR"] + "/vmlinux"
+        lines = [
+            f'name = "{self.label}"',
+            f'type = "{self.kind}"',
+            f"memory = {MEMORY.get(self.kind, 320)}",
+            "vcpus = 1",
+            f'ramdisk = "{self.folder}/initrd"',
+            # The first four of that name would be IDE disks as well, in an HVM guest.
+            f"disk = ['phy:{nested.DISK},xvde,r']",
+            f"pci = [{pci}]",
+            f'extra = "console={console} {line}"',
+            'on_reboot = "restart"',
+            'on_crash = "restart"',
+        ]
+        if self.kind == "hvm":
+            kernel = f"/boot/vmlinuz-{os.environ['KREL']}"
+            lines += ['tsc_mode = "native"', 'vga = "none"', "vnc = 0", "sdl = 0", "nographic = 1",
+                      "usb = 0", f'serial = "file:{self.folder}/{self.console}"']
+        return "\n".join([*lines, f'kernel = "{kernel}"', ""])
+
+    def prepare(self) -> None:
+        """As for any guest, with less for an HVM guest's firmware to read."""
+        super().prepare()
+        if self.kind == "hvm":
+            path = self.folder / "initrd"
+            path.write_bytes(gzip.compress(path.read_bytes(), 1))
+
+    def start(self) -> None:
+        """Makes the domain; `wait_boot` waits for what runs in it."""
+        self.prepare()
+        path = self.folder / "config"
+        path.write_text(self.config)
+        self.xl("create", str(path))
+        self.alive = True
+        self.connect()
+
+    def connect(self) -> None:
+        """Opens the domain's console, as soon as xenconsoled has made it."""
+        terminal = wait.until(self._terminal, f"console of {self.label}")
+        fd = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(fd)
+        self.agent.connect(fd)
+
+    def _terminal(self) -> str:
+        """The console's pty, empty if there is none yet."""
+        domain = self.domain()
+        path = f"/local/domain/{domain}/console/tty"
+        return run("xenstore-read", path, check=False).strip() if domain else ""
+
+    def xl(self, *arguments: str) -> str:
+        """A command of xl; what it says goes to the logs as well."""
+        result = subprocess.run(
+            ["xl", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=XL_LIMIT, check=False,
+        )
+        with (self.logs / "xl.log").open("a") as log:
+            log.write(f"# xl {' '.join(arguments)}\n{result.stdout}")
+        if result.returncode:
+            raise GuestError(f"xl {' '.join(arguments)}: {result.stdout.strip()}")
+        return result.stdout
+
+    def anew(self, command: str) -> None:
+        """Runs a command that ends the guest's system, and waits for the new domain's."""
+        old = self.domain()
+        boots = len(self.agent.boots)
+        self.agent.start(command)
+        wait.until(lambda: self.domain() not in ("", old), f"new domain of {self.label}",
+                   limit=BOOT_LIMIT)
+        self.connect()
+        self.wait_boot(boots + 1)
+
+    def domain(self) -> str:
+        """Its number, empty if it does not exist."""
+        return run("xl", "domid", self.label, check=False).strip()
+
+    def running(self) -> bool:
+        """Whether the domain exists."""
+        return bool(self.domain())
+
+    def kill(self) -> None:
+        """Ends the domain without asking it."""
+        self.alive = False
+        if self.running():
+            self.xl("destroy", self.label)
+
+    def stop(self) -> None:
+        """Saves the guest's kernel log and ends it; also if it does not answer."""
+        if not self.alive:
+            return
+        self.keep_log()
+        self.kill()
+        self.remove()
+
+    def console_text(self) -> str:
+        """All that the guest's kernel has said; a PV guest has one console for all."""
+        if self.kind == "hvm":
+            return super().console_text()
+        return (self.logs / "agent.log").read_text(errors="replace")
