@@ -158,7 +158,7 @@ check-kvm: vm-modules ## VFs in guests under KVM, with both kinds of IOMMU
 		VM_TOPOLOGY=$$topology $(VM) selftests || status=1; done; exit $$status
 
 .PHONY: check-xen
-check-xen: vm-modules ## VFs in PV and HVM guests of Xen
+check-xen: vm-modules ## VFs in guests of Xen
 	@VM_TOPOLOGY=xen $(VM) selftests
 
 # That kernel is several times slower: fifty rounds of each kind, and the C drivers alone as a

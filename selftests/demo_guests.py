@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What guests do with VFs, for a person to read: host, guests, traffic, a VF that moves.
+
+demo_guests.py kvm|xen, in a VM that can have such guests. Exits 0 only if all of it worked.
+"""
+
+import os
+import re
+import sys
+
+from rigbtest import ends
+from rigbtest.kvm import Kvm
+from rigbtest.scene import Scene
+from rigbtest.xen import Xen
+
+SECONDS = 2
+PORT = 5201
+
+
+def title(text: str) -> None:
+    """A line between two parts of the story."""
+    print(f"\n{text}", flush=True)
+
+
+def show_host(scene: Scene) -> None:
+    """PF and VFs."""
+    title("1. The host: rigb drives the PF, and gives two VFs away")
+    pf = scene.bench.pf
+    print(f"   PF    {pf.function.address}  {pf.mac}  {scene.platform.name}")
+    for number, guest in enumerate(scene.guests):
+        function = scene.vf(number)
+        print(f"   VF {number}  {function.address}  {function.driver:<8}  is for {guest.label}")
+
+
+def show_guests(scene: Scene) -> None:
+    """What each guest sees of its VF."""
+    title("2. The guests: each loads the same rigbvf.ko with insmod")
+    for guest in scene.guests:
+        guest.up("rigbvf")
+        said = guest.sh(
+            "dev=$(vf_netdev); cat /sys/class/net/$dev/address /sys/class/net/$dev/speed;"
+            " sha256sum < /run/vm/rigbvf.ko; cat /sys/hypervisor/type 2>/dev/null || echo kvm"
+        ).split()
+        mac, speed, checksum, kind = said[0], said[1], said[2], said[4]
+        print(f"   {guest.label:<7} {kind:<4} {guest.v4:<12} {mac}  {speed} Mbit/s"
+              f"  rigbvf.ko {checksum[:8]}", flush=True)
+
+
+def traffic(scene: Scene, one: str, two: str) -> None:
+    """Round trip and TCP from one end to another."""
+    source, target = scene.ends()[one], scene.ends()[two]
+    ends.ping(source, target)
+    answer = source.sh(f"ping -q -c 5 -i 0.2 {target.v4}")
+    rtt = re.search(r"= [\d.]+/([\d.]+)/", answer)[1]
+    target.sh(f"iperf3 -s -1 -p {PORT} -D -B {target.v4}")
+    shown = source.sh(
+        f"until_true iperf3 -f m -c {target.v4} -p {PORT} -t {SECONDS} > /tmp/iperf 2>&1;"
+        " cat /tmp/iperf"
+    )
+    rate = float(re.search(r"([\d.]+) Mbits/sec\s+receiver", shown)[1])
+    if rate <= 0:
+        raise SystemExit(f"TCP from {one} to {two} moved nothing")
+    print(f"   {one:>7} -> {two:<7} {rtt:>8} ms {rate:8.0f} Mbit/s", flush=True)
+
+
+def show_traffic(scene: Scene) -> None:
+    """All ways."""
+    title("3. Traffic: round trip and TCP")
+    first, second = (guest.label for guest in scene.guests)
+    for way in ((first, second), (first, "pf"), ("pf", second), (second, "wire"), ("wire", first)):
+        traffic(scene, *way)
+
+
+def show_reboot(scene: Scene) -> None:
+    """A guest crashes and comes back with its VF."""
+    guest = scene.guests[0]
+    title(f"4. {guest.label} crashes, starts again and has its VF back")
+    guest.anew("echo c > /proc/sysrq-trigger")
+    guest.up("rigbvf")
+    traffic(scene, guest.label, scene.guests[1].label)
+
+
+def main() -> int:
+    """The story."""
+    platform = Kvm() if sys.argv[1] == "kvm" else Xen("pv", "hvm")
+    print(f"VFs of an Intel 82576 in guests of {sys.argv[1]}, Linux {os.uname().release}")
+    scene = Scene.find(platform)
+    try:
+        scene.start("rigb", "", 2)
+        show_host(scene)
+        show_guests(scene)
+        show_traffic(scene)
+        show_reboot(scene)
+    finally:
+        scene.down()
+    print("\nEverything worked.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

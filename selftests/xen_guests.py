@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Guests of Xen with a VF each: they reach each other, the PF and the wire.
+
+Two guests run at the same time, of the kinds in $RIGB_KINDS ("pv hvm" for one of each). What
+counts is what is seen inside the guests. $RIGB_PAIRS takes the place of the list of driver pairs.
+"""
+
+import os
+import re
+
+from rigbtest import ends
+from rigbtest.agent import GuestError
+from rigbtest.bench import finish
+from rigbtest.kselftest import case, ksft_eq, ksft_in, ksft_pr, ksft_run, ksft_true
+from rigbtest.scene import Scene
+from rigbtest.xen import PCIBACK, Xen, XenGuest
+
+PAIRS = os.environ.get("RIGB_PAIRS", "rigb+rigbvf").split()
+KINDS = os.environ.get("RIGB_KINDS", "pv pv").split()
+PLATFORM = Xen(*KINDS)
+ONE, TWO = (PLATFORM.label(number) for number in range(2))
+# One guest of each kind is enough for what happens to a guest.
+LIVES = list({kind: PLATFORM.label(number) for number, kind in enumerate(KINDS)}.values())
+WAYS = ((ONE, TWO), (TWO, ONE), (ONE, "pf"), ("pf", TWO), (TWO, "wire"), ("wire", ONE))
+PVH_REFUSAL = "passthrough not yet supported for x86 PVH guests"
+SCENE = Scene.find(PLATFORM)
+
+
+def boot(pair: str) -> None:
+    """Both guests come up and load the driver, by insmod; it says who it is."""
+    pf_driver, vf_driver = pair.split("+")
+    SCENE.use(pf_driver, vf_driver)
+    for guest in SCENE.guests:
+        shown = guest.sh("ethtool -i $(vf_netdev)")
+        ksft_eq(shown.splitlines()[0], f"driver: {vf_driver}")
+        ksft_eq(guest.sh("cat /sys/hypervisor/guest_type").strip().lower(), guest.kind)
+    macs = [guest.sh("cat /sys/class/net/$(vf_netdev)/address") for guest in SCENE.guests]
+    ksft_eq(len({*macs, SCENE.bench.pf.mac}), 3, f"addresses are not unique: {macs}")
+
+
+def ping(pair: str, one: str, two: str) -> None:
+    """IPv4 and IPv6, no loss."""
+    SCENE.use(*pair.split("+"))
+    ends.ping(SCENE.ends()[one], SCENE.ends()[two])
+
+
+def tcp(pair: str, one: str, two: str) -> None:
+    """A megabyte over TCP, compared by checksum."""
+    SCENE.use(*pair.split("+"))
+    ends.tcp(SCENE.ends()[one], SCENE.ends()[two])
+
+
+def talk(guest: XenGuest) -> None:
+    """The guest reaches PF and wire, and sends data."""
+    for name in ("pf", "wire"):
+        ends.ping(guest, SCENE.ends()[name])
+    ends.tcp(guest, SCENE.ends()["wire"])
+
+
+def by_label(label: str) -> XenGuest:
+    """The guest of this name."""
+    return next(guest for guest in SCENE.guests if guest.label == label)
+
+
+def reboot(pair: str, label: str) -> None:
+    """The guest starts anew: Xen makes another domain of it, with the same VF."""
+    SCENE.use(*pair.split("+"))
+    guest = by_label(label)
+    guest.anew("busybox reboot -f")
+    guest.up(guest.driver)
+    talk(guest)
+
+
+def crash(pair: str, label: str) -> None:
+    """The guest's kernel panics."""
+    SCENE.use(*pair.split("+"))
+    guest = by_label(label)
+    guest.anew("echo c > /proc/sysrq-trigger")
+    ksft_in("sysrq triggered crash", guest.console_text())
+    guest.up(guest.driver)
+    talk(guest)
+
+
+def detach(pair: str, label: str) -> None:
+    """`xl pci-detach` and `xl pci-attach` while the guest runs."""
+    SCENE.use(*pair.split("+"))
+    guest = by_label(label)
+    address = guest.functions[0].address
+    guest.xl("pci-detach", guest.label, address)
+    guest.sh("until_true no_vf_netdev")
+    guest.xl("pci-attach", guest.label, address)
+    guest.up(guest.driver)
+    talk(guest)
+
+
+def removal_refused(pair: str) -> None:
+    """sriov_numvfs=0 and the driver's removal while guests have VFs: neither takes them away."""
+    SCENE.use(*pair.split("+"))
+    pf = SCENE.bench.pf.function
+    try:
+        pf.set_numvfs(0)
+        ksft_true(False, "sriov_numvfs=0 takes VFs from guests of Xen")
+    except OSError as error:
+        ksft_pr(f"sriov_numvfs=0: {error.strerror}")
+    ksft_eq(pf.numvfs, 2)
+    for guest in SCENE.guests:
+        talk(guest)
+
+
+def pvh(pair: str) -> None:
+    """Xen does not pass devices to PVH guests, and says so."""
+    SCENE.use(*pair.split("+"))
+    SCENE.down()
+    SCENE.host(pair.split("+", maxsplit=1)[0], 1)
+    guest = XenGuest("pvh", 30, [SCENE.vf(0)], "pvh")
+    try:
+        guest.start()
+    except GuestError as error:
+        found = re.search(r"libxl.*", str(error))
+        ksft_pr(found[0] if found else error)
+        ksft_in(PVH_REFUSAL, str(error))
+    else:
+        guest.kill()
+        ksft_true(False, "Xen takes a PVH guest with a device by now: test it like the others")
+    ksft_eq(SCENE.vf(0).driver, PCIBACK)
+
+
+def main() -> None:
+    """Runs all pairs."""
+    cases = []
+    for pair in PAIRS:
+        name = f"xen.{pair}"
+        cases.append(case("boot", SCENE.case(boot), name, pair))
+        for one, two in WAYS:
+            for function in (ping, tcp):
+                variant = f"{name}.{one}_{two}"
+                cases.append(case(function.__name__, SCENE.case(function), variant, pair, one, two))
+        for function in (reboot, crash, detach):
+            for label in LIVES:
+                variant = f"{name}.{label}"
+                cases.append(case(function.__name__, SCENE.case(function), variant, pair, label))
+        for function in (removal_refused, pvh):
+            cases.append(case(function.__name__, SCENE.case(function), name, pair))
+    ksft_run(cases)
+    SCENE.down()
+    finish(SCENE.bench)
+
+
+if __name__ == "__main__":
+    main()
