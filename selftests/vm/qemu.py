@@ -30,7 +30,9 @@ def command(
     args += ["-display", "none"]
     # With a PIT Linux counts processor cycles against it at boot. On a busy host that can go wrong
     # by a factor of seven, and time in the VM with it; against the HPET it cannot.
-    args += _unless_given(settings, ("-M", "-machine"), ["-M", "q35,pit=off"])
+    # Xen wants one.
+    machine = "q35" if topology.xen else "q35,pit=off"
+    args += _unless_given(settings, ("-M", "-machine"), ["-M", machine])
     # Counting instructions needs a single thread.
     accel = "tcg,thread=single" if "-icount" in settings.qemu else settings.accel
     args += _unless_given(settings, ("-accel",), ["-accel", accel])
