@@ -39,7 +39,7 @@ class Driver:
 
     def loaded(self) -> bool:
         """Whether the module is in the kernel."""
-        return Path("/sys/module", self.name).exists()
+        return Path("/sys/module", self.name.replace("-", "_")).exists()
 
     def load(self) -> None:
         """Loads the module, if it is not there yet."""

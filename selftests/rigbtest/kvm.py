@@ -11,8 +11,9 @@ from pathlib import Path
 
 from vm import initrd, nested
 
+from . import vfio
 from .agent import GuestError
-from .driver import run
+from .driver import Driver, run
 from .guest import BOOT_LIMIT, Guest
 from .pci import Function
 
@@ -22,37 +23,42 @@ EXIT_LIMIT = 60.0
 
 
 INTEL = os.environ.get("VM_TOPOLOGY") == "kvm-intel"
-VFIO = "vfio-pci"
 
 
 class Kvm:
     """What a `Scene` asks of a platform."""
 
     name = "intel-iommu" if INTEL else "amd-iommu"
+    # What VFs are given to: $RIGB_VFIO, vfio-pci or rigb_vfio.
+    drivers = {driver.name: driver for driver in (vfio.PLAIN, vfio.DRIVER)}
     # The first guest in a fresh host hangs now and then on the emulated intel-iommu, in 2 of
     # 10 runs, with C drivers as well: a fault of the emulator, so the boot is tried again.
     boot_tries = 3 if INTEL else 1
 
+    def __init__(self, driver: Driver | None = None):
+        self.driver = driver or self.drivers[os.environ.get("RIGB_VFIO", vfio.PLAIN.name)]
+
     def load(self) -> None:
-        """Loads KVM and vfio-pci.
+        """Loads KVM and the VFIO driver.
 
         The emulated amd-iommu does not remap interrupts; vfio then wants to hear that
         devices may send any.
         """
         flag = [] if INTEL else ["allow_unsafe_interrupts=1"]
         run("modprobe", "vfio_iommu_type1", *flag)
-        run("modprobe", VFIO)
+        run("modprobe", "vfio-pci-core")
+        self.driver.load()
         run("modprobe", "kvm-amd")
         if not Path("/dev/kvm").exists():
             raise GuestError("no /dev/kvm in this VM: its processor has no virtualisation")
 
     def assign(self, function: Function) -> None:
         """Makes a VF ready for guests."""
-        function.bind(VFIO)
+        function.bind(self.driver.name)
 
     def release(self, function: Function) -> None:
         """The reverse."""
-        if function.driver == VFIO:
+        if function.driver == self.driver.name:
             function.unbind()
 
     def label(self, number: int) -> str:

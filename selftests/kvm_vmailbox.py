@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Guests under KVM whose VFs have the virtual mailbox, with VF drivers that know nothing of it.
+
+$RIGB_VF_DRIVERS takes the place of the list of drivers.
+"""
+
+import os
+
+from rigbtest import ends, vfio
+from rigbtest.bench import finish
+from rigbtest.kselftest import case, ksft_eq, ksft_gt, ksft_in, ksft_lt, ksft_pr, ksft_run
+from rigbtest.kvm import Kvm
+from rigbtest.scene import Scene
+from rigbtest.tenant import Tenant
+
+DRIVERS = os.environ.get("RIGB_VF_DRIVERS", "rigbvf igbvf").split()
+WAYS = (
+    ("guest0", "guest1"),
+    ("guest1", "guest0"),
+    ("guest0", "pf"),
+    ("pf", "guest1"),
+    ("guest0", "wire"),
+    ("wire", "guest1"),
+)
+TCP_BYTES = 8 << 20
+# Of TCP_BYTES, both ways, were they sent in frames of full length: with TSO there are as many on
+# the wire.
+PACKETS = TCP_BYTES // 1448
+CHANGES = 4
+
+
+SCENE = Scene.find(Kvm(vfio.DRIVER))
+
+
+def stats(vf: int) -> dict[str, int]:
+    """What the PF counts of a VF's mailbox."""
+    head = f"vf{vf}_mbx_"
+    found = SCENE.bench.pf.ethtool_stats()
+    return {name[len(head):]: value for name, value in found.items() if name.startswith(head)}
+
+
+def interrupts(guest) -> int:
+    """How often the vector of the mailbox has interrupted the guest: its third."""
+    return int(guest.sh(
+        "irq=$(ls /sys/bus/pci/devices/$(vf_functions)/msi_irqs | sort -n | sed -n 3p);"
+        " awk -v irq=$irq: '$1 == irq { print $2 }' /proc/interrupts"
+    ))
+
+
+def boot(driver: str) -> None:
+    """The guests come up, their drivers find a PF and a link."""
+    SCENE.use("rigb", driver)
+    for number, guest in enumerate(SCENE.guests):
+        shown = guest.sh("ethtool -i $(vf_netdev)")
+        ksft_eq(shown.splitlines()[0], f"driver: {driver}")
+        count = stats(number)
+        ksft_eq(count["virtual"], 1)
+        ksft_gt(count["requests"], 0)
+        ksft_pr(guest.label, count)
+
+
+def ping(driver: str, one: str, two: str) -> None:
+    """IPv4 and IPv6, no loss."""
+    SCENE.use("rigb", driver)
+    ends.ping(SCENE.ends()[one], SCENE.ends()[two])
+
+
+def tcp(driver: str, one: str, two: str) -> None:
+    """A megabyte over TCP, compared by checksum."""
+    SCENE.use("rigb", driver)
+    ends.tcp(SCENE.ends()[one], SCENE.ends()[two])
+
+
+def requests(driver: str) -> None:
+    """An address, a group, a VLAN and long frames: all that a driver asks its PF for."""
+    SCENE.use("rigb", driver)
+    with Tenant(SCENE.guests[0], SCENE.bench.wire) as tenant:
+        tenant.settle()
+    # It has another address now.
+    SCENE.dirty = True
+
+
+def notices(driver: str) -> None:
+    """What the host decides reaches the guest by interrupt, on the mailbox's vector."""
+    SCENE.use("rigb", driver)
+    guest = SCENE.guests[0]
+    pf = SCENE.bench.pf
+    ends.ping(guest, SCENE.ends()["pf"])
+    for _ in range(CHANGES):
+        for state, carrier in (("disable", 0), ("auto", 1)):
+            before = interrupts(guest)
+            pf.ip(f"link set {{dev}} vf 0 state {state}")
+            guest.sh(
+                "dev=$(vf_netdev); has() { [ \"$(cat /sys/class/net/$dev/carrier)\" = $1 ]; };"
+                f" until_true has {carrier}"
+            )
+            ksft_gt(interrupts(guest), before, f"interrupts for {state}")
+    ksft_pr(f"mailbox interrupts in the guest: {interrupts(guest)}")
+    ends.ping(guest, SCENE.ends()["pf"])
+
+
+def no_trap_per_packet(driver: str) -> None:
+    """The data path never touches the trapped page."""
+    SCENE.use("rigb", driver)
+    guest = SCENE.guests[0]
+    ends.ping(guest, SCENE.ends()["pf"])
+    for one, two in ((guest, SCENE.ends()["pf"]), (SCENE.ends()["pf"], guest)):
+        before = stats(0)["traps"]
+        ends.tcp(one, two, TCP_BYTES)
+        traps = stats(0)["traps"] - before
+        ksft_pr(f"{one.label} -> {two.label}: {traps} traps, {PACKETS} packets and more")
+        # A driver looks at its link now and then, whether there is traffic or not.
+        ksft_lt(traps * 10, PACKETS)
+
+
+def pf_reset(driver: str) -> None:
+    """The PF is reset under the guests, and they recover by themselves."""
+    SCENE.use("rigb", driver)
+    SCENE.bench.pf.ethtool("-t", "offline", check=False)
+    SCENE.bench.pf.wait_running()
+    wire = SCENE.ends()["wire"]
+    for guest in SCENE.guests:
+        # A driver that looks every two seconds takes its time.
+        guest.sh(f"until_true ping -q -c 1 -w 3 {wire.v4}")
+        ends.ping(guest, wire)
+
+
+def reboot(driver: str) -> None:
+    """A guest reboots: the PF takes back what it had, and it starts again."""
+    SCENE.use("rigb", driver)
+    guest = SCENE.guests[1]
+    before = stats(1)["traps_reset"]
+    guest.anew("echo b > /proc/sysrq-trigger")
+    guest.up(driver)
+    ksft_gt(stats(1)["traps_reset"], before)
+    ends.ping(guest, SCENE.ends()["pf"])
+
+
+def power_off(driver: str) -> None:
+    """The VMM is killed: the VF has the card's mailbox again, and the other guest goes on."""
+    SCENE.use("rigb", driver)
+    SCENE.guests[1].kill()
+    ksft_eq(stats(1)["virtual"], 0)
+    ksft_in("mailbox: the card's", words(1))
+    ends.ping(SCENE.guests[0], SCENE.ends()["pf"])
+    SCENE.dirty = True
+
+
+def words(vf: int) -> str:
+    """The VF's file in debugfs."""
+    path = f"/sys/kernel/debug/rigb-{SCENE.bench.pf.function.address}/vf{vf}"
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def main() -> None:
+    """Runs all drivers."""
+    cases = []
+    for driver in DRIVERS:
+        name = f"{Kvm.name}.{driver}"
+        cases.append(case("boot", SCENE.case(boot), name, driver))
+        for one, two in WAYS:
+            for function in (ping, tcp):
+                variant = f"{name}.{one}_{two}"
+                wrapped = SCENE.case(function)
+                cases.append(case(function.__name__, wrapped, variant, driver, one, two))
+        for function in (notices, no_trap_per_packet, pf_reset, reboot, requests, power_off):
+            cases.append(case(function.__name__, SCENE.case(function), name, driver))
+    ksft_run(cases)
+    ksft_pr(f"{SCENE.retries} boots were tried again")
+    SCENE.down()
+    finish(SCENE.bench)
+
+
+if __name__ == "__main__":
+    main()
