@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A network port in a namespace of its own, so that no two ports of a test share a stack."""
 
+import ctypes
 import fcntl
 import json
 import os
@@ -18,6 +19,8 @@ from .pci import Function
 SIOCGIFFLAGS = 0x8913
 SIOCGIFMTU = 0x8921
 SIOCGIFHWADDR = 0x8927
+SIOCETHTOOL = 0x8946
+ETHTOOL_GLINK = 0xA
 IFF_UP = 0x1
 IFF_RUNNING = 0x40
 IFNAMSIZ = 16
@@ -132,8 +135,22 @@ class Port:
 
     def running(self) -> bool:
         """Whether the interface is up and has its carrier."""
+        # IFF_RUNNING follows the carrier late, after a loss by up to a second.
         up = IFF_UP | IFF_RUNNING
-        return self.present() and self._ioctl(SIOCGIFFLAGS, "H") & up == up
+        return self.present() and self._carrier() and self._ioctl(SIOCGIFFLAGS, "H") & up == up
+
+    def _carrier(self) -> bool:
+        """What `ethtool DEV` says of the link; none while the interface is going."""
+        value = ctypes.create_string_buffer(struct.pack("=II", ETHTOOL_GLINK, 0), 8)
+        request = struct.pack(f"{IFNAMSIZ}sN16x", self.name.encode(), ctypes.addressof(value))
+        with self.inside():
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with sock:
+            try:
+                fcntl.ioctl(sock, SIOCETHTOOL, request)
+            except OSError:
+                return False
+        return struct.unpack_from("=I", value.raw, 4)[0] != 0
 
     @property
     def mac(self) -> str:
