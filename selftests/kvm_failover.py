@@ -15,7 +15,7 @@ from rigbtest.driver import run
 from rigbtest.ends import LIMIT
 from rigbtest.guest import RUN
 from rigbtest.kselftest import case, ksft_eq, ksft_pr, ksft_run, ksft_true
-from rigbtest.kvm import VFIO, Kvm, KvmGuest
+from rigbtest.kvm import Kvm, KvmGuest
 from rigbtest.scene import FIRST_NUMBER, Scene
 
 MAC = "02:82:57:63:00:02"
@@ -40,7 +40,7 @@ def start(pair: str) -> KvmGuest:
     address = SCENE.vf(0).address
     extra = ["-netdev", f"tap,id=tap,ifname={TAP},script=no,downscript=no"]
     extra += ["-device", f"virtio-net-pci,netdev=tap,id=sb,mac={MAC},failover=on"]
-    extra += ["-device", f"{VFIO},host={address},id=vf0,bus=slot0,failover_pair_id=sb"]
+    extra += ["-device", f"vfio-pci,host={address},id=vf0,bus=slot0,failover_pair_id=sb"]
     guest = SCENE.platform.guest("guest0", FIRST_NUMBER, [], *extra)
     SCENE.guests = [guest]
     guest.start()
