@@ -94,6 +94,10 @@ class Guest:
         """What the emulation below the guest has said if it broke, not the guest."""
         return ""
 
+    def stuck(self) -> str:
+        """Where the guest's processor is, as far as the VMM can tell."""
+        return ""
+
     def remove(self) -> None:
         """Removes the guest's files, but for what it has said."""
         if (self.folder / self.console).exists():

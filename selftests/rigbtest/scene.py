@@ -94,6 +94,8 @@ class Scene:
                     guest.wait_boot()
                     break
                 except Timeout:
+                    for line in guest.stuck().splitlines():
+                        ksft_pr(line, line_pfx=f"{guest.label}|")
                     if attempt == self.platform.boot_tries:
                         raise
                     self.retries += 1
