@@ -8,14 +8,16 @@ demo_guests.py kvm|xen, in a VM that can have such guests. Exits 0 only if all o
 import os
 import re
 import sys
+from pathlib import Path
 
-from rigbtest import ends
+from rigbtest import ends, vfio
 from rigbtest.kvm import Kvm
 from rigbtest.scene import Scene
 from rigbtest.xen import Xen
 
 SECONDS = 2
 PORT = 5201
+BYTES = 8 << 20
 
 
 def title(text: str) -> None:
@@ -31,6 +33,41 @@ def show_host(scene: Scene) -> None:
     for number, guest in enumerate(scene.guests):
         function = scene.vf(number)
         print(f"   VF {number}  {function.address}  {function.driver:<8}  is for {guest.label}")
+
+
+def mailbox_words(scene: Scene, vf: int) -> str:
+    """What debugfs says of a VF's mailbox."""
+    folder = Path(f"/sys/kernel/debug/rigb-{scene.bench.pf.function.address}")
+    return re.search(r"^mailbox: (.*)", (folder / f"vf{vf}").read_text(), re.M)[1]
+
+
+def traps(scene: Scene, vf: int) -> int:
+    """How often the VF's guest has touched the trapped page."""
+    return scene.bench.pf.ethtool_stats()[f"vf{vf}_mbx_traps"]
+
+
+def show_mailboxes(scene: Scene) -> None:
+    """Which mailbox each VF has; that the virtual one costs nothing per packet, and interrupts."""
+    title("4. Mailboxes: the card's, or the one that rigb_vfio gives the VF")
+    target = scene.ends()["pf"]
+    for number, guest in enumerate(scene.guests):
+        words = mailbox_words(scene, number)
+        print(f"   {guest.label:<7} {scene.vf(number).driver:<9} {words}")
+        if not words.startswith("virtual"):
+            continue
+        before = traps(scene, number)
+        ends.tcp(guest, target, BYTES)
+        print(f"           {BYTES >> 20} MiB of TCP: {traps(scene, number) - before} accesses to"
+              " its trapped page")
+        for state, carrier in (("disable", 0), ("auto", 1)):
+            before = guest.mailbox_interrupts()
+            scene.bench.pf.ip(f"link set {{dev}} vf {number} state {state}")
+            guest.wait_carrier(carrier)
+            count = guest.mailbox_interrupts() - before
+            if count < 1:
+                raise SystemExit(f"{guest.label} heard of state {state} without an interrupt")
+            print(f"           ip link set vf {number} state {state:<7}: carrier {carrier} in the"
+                  f" guest, by {count} interrupt(s)", flush=True)
 
 
 def show_guests(scene: Scene) -> None:
@@ -72,10 +109,10 @@ def show_traffic(scene: Scene) -> None:
         traffic(scene, *way)
 
 
-def show_reboot(scene: Scene) -> None:
+def show_reboot(scene: Scene, number: int) -> None:
     """A guest crashes and comes back with its VF."""
     guest = scene.guests[0]
-    title(f"4. {guest.label} crashes, starts again and has its VF back")
+    title(f"{number}. {guest.label} crashes, starts again and has its VF back")
     guest.anew("echo c > /proc/sysrq-trigger")
     guest.up("rigbvf")
     traffic(scene, guest.label, scene.guests[1].label)
@@ -83,7 +120,9 @@ def show_reboot(scene: Scene) -> None:
 
 def main() -> int:
     """The story."""
-    platform = Kvm() if sys.argv[1] == "kvm" else Xen("pv", "hvm")
+    kvm = sys.argv[1] == "kvm"
+    drivers = () if "RIGB_VFIO" in os.environ else (vfio.DRIVER, vfio.PLAIN)
+    platform = Kvm(*drivers) if kvm else Xen("pv", "hvm")
     print(f"VFs of an Intel 82576 in guests of {sys.argv[1]}, Linux {os.uname().release}")
     scene = Scene.find(platform)
     try:
@@ -91,7 +130,9 @@ def main() -> int:
         show_host(scene)
         show_guests(scene)
         show_traffic(scene)
-        show_reboot(scene)
+        if kvm:
+            show_mailboxes(scene)
+        show_reboot(scene, 5 if kvm else 4)
     finally:
         scene.down()
     print("\nEverything worked.")

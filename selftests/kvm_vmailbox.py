@@ -7,9 +7,10 @@ $RIGB_VF_DRIVERS takes the place of the list of drivers.
 
 import os
 
-from rigbtest import ends, vfio
+from rigbtest import ends, held, vfio
 from rigbtest.bench import finish
 from rigbtest.kselftest import case, ksft_eq, ksft_gt, ksft_in, ksft_lt, ksft_pr, ksft_run
+from rigbtest.kselftest import ksft_true
 from rigbtest.kvm import Kvm
 from rigbtest.scene import Scene
 from rigbtest.tenant import Tenant
@@ -38,14 +39,6 @@ def stats(vf: int) -> dict[str, int]:
     head = f"vf{vf}_mbx_"
     found = SCENE.bench.pf.ethtool_stats()
     return {name[len(head):]: value for name, value in found.items() if name.startswith(head)}
-
-
-def interrupts(guest) -> int:
-    """How often the vector of the mailbox has interrupted the guest: its third."""
-    return int(guest.sh(
-        "irq=$(ls /sys/bus/pci/devices/$(vf_functions)/msi_irqs | sort -n | sed -n 3p);"
-        " awk -v irq=$irq: '$1 == irq { print $2 }' /proc/interrupts"
-    ))
 
 
 def boot(driver: str) -> None:
@@ -89,14 +82,11 @@ def notices(driver: str) -> None:
     ends.ping(guest, SCENE.ends()["pf"])
     for _ in range(CHANGES):
         for state, carrier in (("disable", 0), ("auto", 1)):
-            before = interrupts(guest)
+            before = guest.mailbox_interrupts()
             pf.ip(f"link set {{dev}} vf 0 state {state}")
-            guest.sh(
-                "dev=$(vf_netdev); has() { [ \"$(cat /sys/class/net/$dev/carrier)\" = $1 ]; };"
-                f" until_true has {carrier}"
-            )
-            ksft_gt(interrupts(guest), before, f"interrupts for {state}")
-    ksft_pr(f"mailbox interrupts in the guest: {interrupts(guest)}")
+            guest.wait_carrier(carrier)
+            ksft_gt(guest.mailbox_interrupts(), before, f"interrupts for {state}")
+    ksft_pr(f"mailbox interrupts in the guest: {guest.mailbox_interrupts()}")
     ends.ping(guest, SCENE.ends()["pf"])
 
 
@@ -147,6 +137,39 @@ def power_off(driver: str) -> None:
     SCENE.dirty = True
 
 
+def neighbours(driver: str) -> None:
+    """One guest has the virtual mailbox, the other the card's."""
+    SCENE.down()
+    former = SCENE.platform
+    SCENE.platform = Kvm(vfio.DRIVER, vfio.PLAIN)
+    try:
+        SCENE.platform.load()
+        SCENE.use("rigb", driver)
+        for number, mailbox in enumerate(("virtual", "the card's")):
+            ksft_in(f"mailbox: {mailbox}", words(number))
+            ksft_eq(stats(number)["virtual"], 1 - number)
+        for one, two in WAYS:
+            ends.ping(SCENE.ends()[one], SCENE.ends()[two])
+        ends.tcp(*SCENE.guests)
+        SCENE.down()
+    finally:
+        SCENE.platform = former
+
+
+def numvfs_zero(driver: str) -> None:
+    """sriov_numvfs=0 while guests hold VFs: they are asked for them, and nobody hangs."""
+    SCENE.use("rigb", driver)
+    guests = list(SCENE.guests)
+    held.taken_away(lambda: SCENE.bench.pf.function.set_numvfs(0), "sriov_numvfs=0")
+    if not SCENE.bench.pf.function.numvfs:
+        for guest in guests:
+            guest.sh("until_true no_vf_netdev")
+            ksft_true(guest.running(), "the guest lives on")
+        SCENE.bench.vfs = []
+    SCENE.dirty = True
+    ends.ping(SCENE.ends()["pf"], SCENE.ends()["wire"])
+
+
 def words(vf: int) -> str:
     """The VF's file in debugfs."""
     path = f"/sys/kernel/debug/rigb-{SCENE.bench.pf.function.address}/vf{vf}"
@@ -165,7 +188,8 @@ def main() -> None:
                 variant = f"{name}.{one}_{two}"
                 wrapped = SCENE.case(function)
                 cases.append(case(function.__name__, wrapped, variant, driver, one, two))
-        for function in (notices, no_trap_per_packet, pf_reset, reboot, requests, power_off):
+        for function in (notices, no_trap_per_packet, pf_reset, reboot, requests, power_off,
+                         neighbours, numvfs_zero):
             cases.append(case(function.__name__, SCENE.case(function), name, driver))
     ksft_run(cases)
     ksft_pr(f"{SCENE.retries} boots were tried again")

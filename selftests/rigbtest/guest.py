@@ -104,3 +104,17 @@ class Guest:
             with (self.logs / "console.log").open("a") as file:
                 file.write(self.console_text())
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def wait_carrier(self, carrier: int) -> None:
+        """Waits until the VF's interface has, or has not, a carrier."""
+        self.sh(
+            "dev=$(vf_netdev); has() { [ \"$(cat /sys/class/net/$dev/carrier)\" = $1 ]; };"
+            f" until_true has {carrier}"
+        )
+
+    def mailbox_interrupts(self) -> int:
+        """How often the vector of the VF's mailbox, its third, has interrupted the guest."""
+        return int(self.sh(
+            "irq=$(ls /sys/bus/pci/devices/$(vf_functions)/msi_irqs | sort -n | sed -n 3p);"
+            " awk -v irq=$irq: '$1 == irq { print $2 }' /proc/interrupts"
+        ))

@@ -35,19 +35,20 @@ class Kvm:
     """What a `Scene` asks of a platform."""
 
     name = "intel-iommu" if INTEL else "amd-iommu"
-    # What VFs are given to: $RIGB_VFIO, vfio-pci or rigb_vfio.
-    drivers = {driver.name: driver for driver in (vfio.PLAIN, vfio.DRIVER)}
+    # By name, for $RIGB_VFIO.
+    known = {driver.name: driver for driver in (vfio.PLAIN, vfio.DRIVER)}
     # A guest hangs at boot now and then, before it has loaded any driver: in 2 of 10 runs on the
     # emulated intel-iommu, with C drivers as well, and on a busy machine once in some 20 boots
     # with AMD's, where its kernel waits for a spinlock that only its one processor can hold.
     # That is a fault of the emulator, so the boot is tried again.
     boot_tries = 3
 
-    def __init__(self, driver: Driver | None = None):
-        self.driver = driver or self.drivers[os.environ.get("RIGB_VFIO", vfio.PLAIN.name)]
+    def __init__(self, *drivers: Driver):
+        """The drivers that VFs are given to, in turn; without any, $RIGB_VFIO has the name."""
+        self.drivers = drivers or (self.known[os.environ.get("RIGB_VFIO", vfio.PLAIN.name)],)
 
     def load(self) -> None:
-        """Loads KVM and the VFIO driver.
+        """Loads KVM and the VFIO drivers.
 
         The emulated amd-iommu does not remap interrupts; vfio then wants to hear that
         devices may send any.
@@ -55,18 +56,19 @@ class Kvm:
         flag = [] if INTEL else ["allow_unsafe_interrupts=1"]
         run("modprobe", "vfio_iommu_type1", *flag)
         run("modprobe", "vfio-pci-core")
-        self.driver.load()
+        for driver in self.drivers:
+            driver.load()
         run("modprobe", "kvm-amd")
         if not Path("/dev/kvm").exists():
             raise GuestError("no /dev/kvm in this VM: its processor has no virtualisation")
 
-    def assign(self, function: Function) -> None:
-        """Makes a VF ready for guests."""
-        function.bind(self.driver.name)
+    def assign(self, function: Function, number: int) -> None:
+        """Makes VF `number` ready for guests."""
+        function.bind(self.drivers[number % len(self.drivers)].name)
 
     def release(self, function: Function) -> None:
         """The reverse."""
-        if function.driver == self.driver.name:
+        if function.driver in self.known:
             function.unbind()
 
     def label(self, number: int) -> str:

@@ -73,7 +73,7 @@ class Scene:
         """PF up, and `vfs` VFs ready for guests."""
         self.bench.use(pf_driver, "", vfs)
         for number in range(vfs):
-            self.platform.assign(self.vf(number))
+            self.platform.assign(self.vf(number), number)
 
     def vf(self, number: int) -> Function:
         """The host's view of a VF."""

@@ -60,7 +60,7 @@ class Xen:
             _daemon(tool("xenconsoled"), "--log=guest", "--log-dir=/var/log/xen/console",
                     "--pid-file=/run/xen/xenconsoled.pid")
 
-    def assign(self, function: Function) -> None:
+    def assign(self, function: Function, _number: int) -> None:
         """Makes a VF assignable."""
         # The bench lets VFs have no driver but one that is named.
         function.write("driver_override", PCIBACK)
