@@ -71,6 +71,12 @@ class Guest:
         self.sh(f"vf_load {driver}")
         return self.sh(f"vf_up {self.v4} {self.v6}").split()[-1]
 
+    def change(self, driver: str) -> None:
+        """Unloads the VF's driver, if it has one, and loads another."""
+        if self.driver:
+            self.sh(f"rmmod {self.driver} && until_true no_vf_netdev")
+        self.up(driver)
+
     def console_text(self) -> str:
         """All that the guest's kernel has said."""
         path = self.folder / self.console

@@ -53,11 +53,22 @@ class Scene:
     def use(self, pf_driver: str, vf_driver: str, count: int = 2) -> None:
         """Sees to it that `count` guests run, each with a VF that has its driver and link."""
         wanted = (pf_driver, vf_driver)
-        if not self.dirty and self.drivers == wanted and len(self.guests) == count:
-            return
+        if not self.dirty and self.drivers and len(self.guests) == count:
+            if self.drivers[0] == pf_driver and vf_driver:
+                self._change_vf_driver(vf_driver)
+                return
         self.down()
         self.start(pf_driver, vf_driver, count)
         self.drivers = wanted
+        self.dirty = False
+
+    def _change_vf_driver(self, vf_driver: str) -> None:
+        """Loads another driver in the guests, if they have not this one."""
+        self.dirty = True
+        for guest in self.guests:
+            if guest.driver != vf_driver:
+                guest.change(vf_driver)
+        self.drivers = (self.drivers[0], vf_driver)
         self.dirty = False
 
     def start(self, pf_driver: str, vf_driver: str, count: int) -> None:
