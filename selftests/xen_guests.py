@@ -2,22 +2,23 @@
 # SPDX-License-Identifier: GPL-2.0
 """Guests of Xen with a VF each: they reach each other, the PF and the wire.
 
-Two guests run at the same time, of the kinds in $RIGB_KINDS ("pv hvm" for one of each). What
-counts is what is seen inside the guests. $RIGB_PAIRS takes the place of the list of driver pairs.
+Two guests run at the same time, of the kinds in $RIGB_KINDS ("pv hvm": one of each). What
+counts is what is seen inside the guests. $RIGB_PAIRS takes the place of the list of driver pairs;
+what happens in a guest's life is tried with the first.
 """
 
 import os
 import re
 
-from rigbtest import ends
+from rigbtest import ends, held
 from rigbtest.agent import GuestError
 from rigbtest.bench import finish
 from rigbtest.kselftest import case, ksft_eq, ksft_in, ksft_pr, ksft_run, ksft_true
 from rigbtest.scene import Scene
 from rigbtest.xen import PCIBACK, Xen, XenGuest
 
-PAIRS = os.environ.get("RIGB_PAIRS", "rigb+rigbvf").split()
-KINDS = os.environ.get("RIGB_KINDS", "pv pv").split()
+PAIRS = os.environ.get("RIGB_PAIRS", "rigb+rigbvf rigb+igbvf").split()
+KINDS = os.environ.get("RIGB_KINDS", "pv hvm").split()
 PLATFORM = Xen(*KINDS)
 ONE, TWO = (PLATFORM.label(number) for number in range(2))
 # One guest of each kind is enough for what happens to a guest.
@@ -51,13 +52,6 @@ def tcp(pair: str, one: str, two: str) -> None:
     ends.tcp(SCENE.ends()[one], SCENE.ends()[two])
 
 
-def talk(guest: XenGuest) -> None:
-    """The guest reaches PF and wire, and sends data."""
-    for name in ("pf", "wire"):
-        ends.ping(guest, SCENE.ends()[name])
-    ends.tcp(guest, SCENE.ends()["wire"])
-
-
 def by_label(label: str) -> XenGuest:
     """The guest of this name."""
     return next(guest for guest in SCENE.guests if guest.label == label)
@@ -69,7 +63,7 @@ def reboot(pair: str, label: str) -> None:
     guest = by_label(label)
     guest.anew("busybox reboot -f")
     guest.up(guest.driver)
-    talk(guest)
+    held.talk(SCENE, guest)
 
 
 def crash(pair: str, label: str) -> None:
@@ -79,19 +73,55 @@ def crash(pair: str, label: str) -> None:
     guest.anew("echo c > /proc/sysrq-trigger")
     ksft_in("sysrq triggered crash", guest.console_text())
     guest.up(guest.driver)
-    talk(guest)
+    held.talk(SCENE, guest)
 
 
 def detach(pair: str, label: str) -> None:
     """`xl pci-detach` and `xl pci-attach` while the guest runs."""
     SCENE.use(*pair.split("+"))
     guest = by_label(label)
-    address = guest.functions[0].address
-    guest.xl("pci-detach", guest.label, address)
-    guest.sh("until_true no_vf_netdev")
-    guest.xl("pci-attach", guest.label, address)
+    guest.unplug("vf0")
+    guest.plug(guest.functions[0], "vf0", "")
     guest.up(guest.driver)
-    talk(guest)
+    held.talk(SCENE, guest)
+
+
+def move(pair: str) -> None:
+    """A VF goes from one guest to the other; nothing of the old tenant's goes with it."""
+    SCENE.use(*pair.split("+"))
+    held.move(SCENE)
+
+
+def pf_reset(pair: str) -> None:
+    """The PF is reset, by its own driver and as a function: the guests' VFs recover."""
+    SCENE.use(*pair.split("+"))
+    held.pf_reset(SCENE)
+
+
+def pf_down(pair: str) -> None:
+    """The PF's interface goes down: the guests work on; and up again."""
+    SCENE.use(*pair.split("+"))
+    held.pf_down(SCENE)
+
+
+def pf_late(pair: str) -> None:
+    """The guest boots, and loads its driver, before the PF's interface has ever been up."""
+    held.pf_late(SCENE, pair)
+
+
+def rmmod(pair: str) -> None:
+    """The PF's driver goes while guests have VFs, which stay; it takes them over when it is back."""
+    SCENE.use(*pair.split("+"))
+    pf, driver = SCENE.bench.pf, SCENE.bench.pf_driver
+    held.taken_away(driver.unload, f"rmmod {driver.name}")
+    ksft_true(not driver.loaded())
+    for number, guest in enumerate(SCENE.guests):
+        ksft_eq(SCENE.vf(number).driver, PCIBACK)
+        ksft_true(guest.running(), "the guest lives on")
+    driver.load()
+    pf.attach()
+    pf.wait_running()
+    held.talk(SCENE, *SCENE.guests)
 
 
 def removal_refused(pair: str) -> None:
@@ -105,7 +135,7 @@ def removal_refused(pair: str) -> None:
         ksft_pr(f"sriov_numvfs=0: {error.strerror}")
     ksft_eq(pf.numvfs, 2)
     for guest in SCENE.guests:
-        talk(guest)
+        held.talk(SCENE, guest)
 
 
 def pvh(pair: str) -> None:
@@ -136,13 +166,16 @@ def main() -> None:
             for function in (ping, tcp):
                 variant = f"{name}.{one}_{two}"
                 cases.append(case(function.__name__, SCENE.case(function), variant, pair, one, two))
-        for function in (reboot, crash, detach):
-            for label in LIVES:
-                variant = f"{name}.{label}"
-                cases.append(case(function.__name__, SCENE.case(function), variant, pair, label))
-        for function in (removal_refused, pvh):
-            cases.append(case(function.__name__, SCENE.case(function), name, pair))
+    pair = PAIRS[0]
+    name = f"xen.{pair}"
+    for function in (reboot, crash, detach):
+        for label in LIVES:
+            variant = f"{name}.{label}"
+            cases.append(case(function.__name__, SCENE.case(function), variant, pair, label))
+    for function in (move, pf_reset, pf_down, removal_refused, rmmod, pvh, pf_late):
+        cases.append(case(function.__name__, SCENE.case(function), name, pair))
     ksft_run(cases)
+    ksft_pr(f"{SCENE.retries} cases or boots were tried again")
     SCENE.down()
     finish(SCENE.bench)
 

@@ -2,6 +2,7 @@
 """Guests under Xen, made and ruled by xl: PV and HVM domains with VFs through xen-pciback."""
 
 import gzip
+import json
 import os
 import subprocess
 import tty
@@ -17,7 +18,7 @@ from .pci import Function
 
 MEMORY = {"pv": 320, "hvm": 400}
 # The firmware of an HVM guest reads kernel and initramfs byte by byte from a port, since QEMU
-# has no DMA for that under Xen: two minutes of emulation, more on a busy machine.
+# has no DMA for that under Xen: a minute of emulation, several on a busy machine.
 BOOT_LIMIT = 480.0
 MODULES = ("xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "xen-blkback")
 FOLDERS = ("/run/xen", "/run/xenstored", "/var/lib/xenstored", "/var/lib/xen",
@@ -99,6 +100,10 @@ class XenGuest(Guest):
         self.functions = functions
         self.kind = kind
         self.alive = False
+        # What it has now, by the name that KVM's guests know devices by.
+        self.devices: dict[str, Function] = {}
+        # How much the console had said before this domain.
+        self._before = 0
 
     @property
     def config(self) -> str:
@@ -123,8 +128,13 @@ class XenGuest(Guest):
         if self.kind == "hvm":
             kernel = f"/boot/vmlinuz-{os.environ['KREL']}"
             lines += ['tsc_mode = "native"', 'vga = "none"', "vnc = 0", "sdl = 0", "nographic = 1",
-                      "usb = 0", f'serial = "file:{self.folder}/{self.console}"']
+                      "usb = 0", f"device_model_args = {json.dumps(self._serial())}"]
         return "\n".join([*lines, f'kernel = "{kernel}"', ""])
+
+    def _serial(self) -> list[str]:
+        """A serial port whose file outlives the domain, unlike that of xl's `serial`."""
+        path = self.folder / self.console
+        return ["-chardev", f"file,id=console,path={path},append=on", "-serial", "chardev:console"]
 
     def prepare(self) -> None:
         """As for any guest, with less for an HVM guest's firmware to read."""
@@ -140,10 +150,12 @@ class XenGuest(Guest):
         path.write_text(self.config)
         self.xl("create", str(path))
         self.alive = True
+        self.devices = {f"vf{number}": vf for number, vf in enumerate(self.functions)}
         self.connect()
 
     def connect(self) -> None:
         """Opens the domain's console, as soon as xenconsoled has made it."""
+        self._before = len(self.console_text())
         terminal = wait.until(self._terminal, f"console of {self.label}")
         fd = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(fd)
@@ -177,9 +189,37 @@ class XenGuest(Guest):
         self.connect()
         self.wait_boot(boots + 1)
 
+    def unplug(self, device: str) -> None:
+        """Takes its only VF away, with the guest's consent, and waits until it is gone."""
+        self.xl("pci-detach", self.label, self.devices.pop(device).address)
+        self.sh("until_true no_vf_netdev")
+
+    def plug(self, function: Function, device: str, _slot: str) -> None:
+        """Gives the running guest a VF."""
+        self.xl("pci-attach", self.label, function.address)
+        self.devices[device] = function
+
+    def change(self, driver: str) -> None:
+        """As for any guest; a PV guest is given its VF anew, as MSI-X stays on in dom0 when a
+        driver goes: xen_pv_teardown_msi_irqs() asks dev->msix_enabled, which is 0 by then."""
+        if self.driver and self.kind == "pv":
+            self.sh(f"rmmod {self.driver}")
+            self.driver = ""
+            self.unplug("vf0")
+            self.plug(self.functions[0], "vf0", "")
+        super().change(driver)
+
     def domain(self) -> str:
         """Its number, empty if it does not exist."""
         return run("xl", "domid", self.label, check=False).strip()
+
+    def emulator_fault(self) -> str:
+        """Linux's complaint about a race of its own: where a watch fires while a frontend
+        connects, xenbus_dev_changed() may take it for a new backend, and the device is lost."""
+        for line in self.console_text()[self._before:].splitlines():
+            if "state reset occurred" in line:
+                return line
+        return ""
 
     def running(self) -> bool:
         """Whether the domain exists."""
