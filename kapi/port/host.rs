@@ -184,7 +184,12 @@ impl Drop for Registration {
     fn drop(&mut self) {
         let removed = with_registry(|entries| {
             let index = entries.iter().position(|entry| entry.pdev == self.pdev)?;
-            entries.remove(index).ok()
+            let entry = entries.remove(index).ok();
+            // A static is never dropped: its memory goes with the last entry, or with no module.
+            if entries.is_empty() {
+                *entries = KVec::new();
+            }
+            entry
         });
         // Without the lock: this may be the last of the host.
         drop(removed);
