@@ -76,7 +76,7 @@ impl RingInfo {
 /// A queue pair that was made but does not run yet.
 struct Prepared<H: Hw> {
     producer: TxProducer<H>,
-    vector: QueueVector<H>,
+    vector: KBox<QueueVector<H>>,
 }
 
 /// A queue pair.
@@ -89,7 +89,7 @@ struct Pair<H: Hw> {
 
 /// The rings, buffers and NAPI instances of an open device.
 ///
-/// Dropping it stops it as [`Running::stop`] does.
+/// Dropping it stops it as [`Running::stop`] does. Dropped with the RTNL.
 pub struct Running<H: Hw> {
     dev: Arc<Device>,
     queues: Arc<KVec<Queue<H>>>,
@@ -154,8 +154,8 @@ impl<H: Hw> Running<H> {
     }
 
     /// Tells the core which interrupt belongs to queue pair `index`, and which queues. RTNL.
-    pub fn link(&self, index: u16, irq: u32) {
-        if let Some(pair) = self.pairs.get(usize::from(index)) {
+    pub fn link(&mut self, index: u16, irq: u32) {
+        if let Some(pair) = self.pairs.get_mut(usize::from(index)) {
             pair.napi.set_irq(irq);
             pair.napi.link_queues();
         }
@@ -168,30 +168,21 @@ impl<H: Hw> Running<H> {
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`], if there is not even memory for a few receive buffers. Then nothing runs.
+    /// [`ENOMEM`], if there is not even memory for a few receive buffers. The hardware has some by
+    /// then: disable its queues before this is dropped.
     pub fn start(&mut self) -> Result {
         self.started = true;
-        let started =
-            self.pairs
-                .iter_mut()
-                .zip(self.queues.iter())
-                .try_for_each(|(pair, queue)| {
-                    let Some(Prepared {
-                        producer,
-                        mut vector,
-                    }) = pair.prepared.take()
-                    else {
-                        return Ok(());
-                    };
-                    vector.fill()?;
-                    pair.napi.enable(vector)?;
-                    drop(queue.producer.replace(Some(producer)));
-                    Ok(())
-                });
-        if started.is_err() {
-            self.halt();
+        for (pair, queue) in self.pairs.iter_mut().zip(self.queues.iter()) {
+            if let Some(prepared) = &mut pair.prepared {
+                prepared.vector.fill()?;
+            }
+            let Some(Prepared { producer, vector }) = pair.prepared.take() else {
+                continue;
+            };
+            pair.napi.enable(vector)?;
+            drop(queue.producer.replace(Some(producer)));
         }
-        started
+        Ok(())
     }
 
     /// Ends the polls, takes the transmit path away and frees all buffers. Process context.
@@ -248,6 +239,7 @@ impl<H: Hw> Maker<'_, H> {
             consumer,
             rx_queue,
         );
+        let vector = KBox::new(vector, GFP_KERNEL)?;
         Ok(Pair {
             napi,
             tx,

@@ -17,6 +17,7 @@ use crate::{
     },
     hw::{
         irq,
+        is_gone,
         queue::{
             self,
             Layout,
@@ -141,7 +142,10 @@ impl Adapter {
         Ok((running, regs))
     }
 
-    fn request_irqs(&self, running: &Running<QueueRegs>) -> Result<KVec<Registration<PairIrq>>> {
+    fn request_irqs(
+        &self,
+        running: &mut Running<QueueRegs>,
+    ) -> Result<KVec<Registration<PairIrq>>> {
         let mut irqs = KVec::with_capacity(usize::from(running.queues()), GFP_KERNEL)?;
         for pair in 0..running.queues() {
             let name = CString::try_from_fmt(fmt!("{}-TxRx-{}", *self.ndev, pair))?;
@@ -163,9 +167,9 @@ impl Adapter {
     ) -> Result {
         let pairs = running.queues();
         dev.set_real_num_queues(pairs.into(), pairs.into())?;
-        let irqs = self.request_irqs(&running)?;
-        rss::set_table(&self.bar, pairs.into());
+        let irqs = self.request_irqs(&mut running)?;
         let drop_frames = regs.layout() == Layout::Pools;
+        rss::set_table(&self.bar, pairs.into(), drop_frames);
         for pair in 0..pairs {
             let tx = running.tx_ring(pair).ok_or(EINVAL)?;
             let rx = running.rx_ring(pair).ok_or(EINVAL)?;
@@ -195,12 +199,13 @@ impl Adapter {
         let pairs = active.running.queues();
         irq::disable_pairs(&self.bar, pairs.into());
         drop(active.irqs);
-        if active.regs.disable(pairs).is_err() && !crate::hw::is_gone(&self.bar) {
+        if active.regs.disable(pairs).is_err() && !is_gone(&self.bar) {
+            // Memory that the card may still write to cannot be given back.
             netdev_warn!(
                 self.ndev,
-                "the queues do not come to rest; if traffic stays away, reset the port: ethtool -t {} offline\n",
-                *self.ndev
+                "the queues do not come to rest: resetting the port\n"
             );
+            self.reset_stopped();
         }
         active.running.stop();
     }
@@ -311,6 +316,8 @@ impl Adapter {
         }
         // VFs in quarantine may be gone.
         self.works.health.queue();
+        // With pools, the VLAN filter cannot be off.
+        dev.update_features();
         changed
     }
 

@@ -75,12 +75,34 @@ impl Adapter {
         self.warn_vfs();
         dev.carrier_off();
         self.down(dev);
+        self.lose_hardware();
+    }
+
+    /// Nothing of the PF runs: neither do the VFs any more, and nobody looks at the hardware.
+    fn lose_hardware(&self) {
         self.suspend_control();
         self.link.lock().lose();
         if !is_gone(&self.bar) {
             irq::mask_all(&self.bar);
             reset::stop_engines(&self.bar);
         }
+    }
+
+    /// Resets the port while no queue pair is to run, and brings up all but these. The only way to
+    /// end a transfer that a queue goes on to wait for.
+    pub(crate) fn reset_stopped(&self) {
+        self.warn_vfs();
+        self.ndev.carrier_off();
+        self.lose_hardware();
+        if let Err(err) = reset::reset(&self.bar).and_then(|()| self.setup_hardware()) {
+            netdev_err!(
+                self.ndev,
+                "reset failed (error {}): unbind and bind the driver\n",
+                err.to_errno()
+            );
+        }
+        self.works.mailbox.queue();
+        self.works.watchdog.queue();
     }
 
     /// Resets the port and brings everything up again. VFs are told, and recover by themselves.

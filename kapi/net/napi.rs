@@ -11,6 +11,7 @@
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
+    mem,
     ptr, //
 };
 
@@ -115,6 +116,8 @@ pub struct Napi<P: Poll> {
     core: Arc<Core>,
     enabled: Option<KBox<P>>,
     index: u32,
+    /// The queues with its number point to it.
+    linked: bool,
 }
 
 impl<P: Poll> Napi<P> {
@@ -152,6 +155,7 @@ impl<P: Poll> Napi<P> {
             core,
             enabled: None,
             index,
+            linked: false,
         })
     }
 
@@ -171,19 +175,23 @@ impl<P: Poll> Napi<P> {
         unsafe { bindings::kapi_napi_set_irq(self.core.napi.get(), irq as c_int) };
     }
 
-    /// Tells the core which queues this instance serves: those with its own number. RTNL.
-    pub fn link_queues(&self) {
+    /// Tells the core which queues this instance serves: those with its own number. RTNL. Taken
+    /// back when the instance is dropped, which is done with the RTNL, too.
+    pub fn link_queues(&mut self) {
+        self.linked = true;
         self.set_queues(self.core.napi.get());
     }
 
-    /// Takes back what [`Napi::link_queues`] said. RTNL.
-    pub fn unlink_queues(&self) {
-        self.set_queues(ptr::null_mut());
+    /// The core shows the instance of a queue to whoever asks, and looks at it then.
+    fn unlink_queues(&mut self) {
+        if mem::take(&mut self.linked) {
+            self.set_queues(ptr::null_mut());
+        }
     }
 
     fn set_queues(&self, napi: *mut bindings::napi_struct) {
         let dev = self.core.dev.as_raw();
-        if self.index < self.core.dev.real_num_rx_queues() {
+        if self.index < self.core.dev.num_rx_queues() {
             // SAFETY: The device is live, the queue exists, `napi` is null or added to it.
             unsafe {
                 bindings::netif_queue_set_napi(
@@ -194,7 +202,7 @@ impl<P: Poll> Napi<P> {
                 )
             };
         }
-        if self.index < self.core.dev.real_num_tx_queues() {
+        if self.index < self.core.dev.num_tx_queues() {
             // SAFETY: As above.
             unsafe {
                 bindings::netif_queue_set_napi(
@@ -211,12 +219,12 @@ impl<P: Poll> Napi<P> {
     ///
     /// # Errors
     ///
-    /// [`EBUSY`] if it is enabled already, [`ENOMEM`].
-    pub fn enable(&mut self, poll: P) -> Result {
+    /// [`EBUSY`] if it is enabled already.
+    pub fn enable(&mut self, poll: KBox<P>) -> Result {
         if self.enabled.is_some() {
             return Err(EBUSY);
         }
-        let poll = self.enabled.insert(KBox::new(poll, GFP_KERNEL)?);
+        let poll: &mut P = self.enabled.insert(poll);
         // SAFETY: Disabled: the callback does not run. The box stays until `disable()`.
         unsafe { *self.core.poll.get() = ptr::from_mut::<P>(poll).cast() };
         // SAFETY: The instance is added and disabled.
@@ -260,5 +268,6 @@ impl<P: Poll> Napi<P> {
 impl<P: Poll> Drop for Napi<P> {
     fn drop(&mut self) {
         drop(self.disable());
+        self.unlink_queues();
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn setup(bar: &Bar0, key: &Key, queues: u32) {
     for (index, &word) in key.iter().enumerate() {
         put::<RSSRK>(bar, index, word);
     }
-    set_table(bar, queues);
+    set_table(bar, queues, false);
     bar.update(RXCSUM, |csum| {
         csum.with_ipofld(true)
             .with_tuofld(true)
@@ -42,15 +42,17 @@ pub(crate) fn setup(bar: &Bar0, key: &Key, queues: u32) {
     });
 }
 
-/// Spreads flows evenly over `queues` queues.
-pub(crate) fn set_table(bar: &Bar0, queues: u32) {
+/// Spreads flows evenly over `queues` queues. With pools a pool's two queues are told apart by bit 3
+/// in Intel's own drivers, and by bit 0 in QEMU's model: entries have both.
+pub(crate) fn set_table(bar: &Bar0, queues: u32, pools: bool) {
     let entries = 4 * RETA_REGS;
     for register in 0..RETA_REGS {
         let mut value = 0;
         for slot in 0..4 {
             // CAST: Below 128 * 8.
             let queue = (4 * register + slot) as u32 * queues.max(1) / entries as u32;
-            value |= queue << (8 * slot);
+            let entry = if pools { queue | queue << 3 } else { queue };
+            value |= entry << (8 * slot);
         }
         put::<RETA>(bar, register, value);
     }
