@@ -151,10 +151,17 @@ impl<H: Hw> TxProducer<H> {
     /// Puts a frame on the ring, or drops and counts it, or gives it back.
     #[inline]
     pub(super) fn xmit(&mut self, skb: SkBuff, queue: &XmitQueue<'_>) -> TxVerdict {
-        let Ok(skb) = skb.pad_to(MIN_FRAME) else {
+        let Ok(mut skb) = skb.pad_to(MIN_FRAME) else {
             return self.drop_one();
         };
-        let info = skb.tx_info();
+        let mut info = skb.tx_info();
+        if Self::beyond_hardware(&info) {
+            if self.sum_in_software(&mut skb).is_err() {
+                return self.drop_one();
+            }
+            // That may have moved the frame's data to one buffer.
+            info = skb.tx_info();
+        }
         let data = Self::data_descs(&skb, &info);
         let needed = data + 1;
         if info.headlen() == 0 || needed + GAP > usize::from(self.size.get()) {
@@ -269,6 +276,21 @@ impl<H: Hw> TxProducer<H> {
         self.contexts.forget();
     }
 
+    /// Whether the frame wants a checksum that the hardware does not know.
+    #[inline]
+    fn beyond_hardware(info: &TxInfo) -> bool {
+        match (info.checksum(), info.gso()) {
+            (Some(sum), None) => transport(sum.offset, sum.sctp).is_none(),
+            _ => false,
+        }
+    }
+
+    #[cold]
+    fn sum_in_software(&self, skb: &mut SkBuff) -> Result {
+        self.counters.xmit.csum_sw.add(1);
+        skb.checksum_help()
+    }
+
     /// Says what the hardware is to do with the frame, and into how many it will become.
     #[inline]
     fn plan(&self, skb: &mut SkBuff, info: &TxInfo) -> Result<(Plan, u16), Dropped> {
@@ -281,14 +303,8 @@ impl<H: Hw> TxProducer<H> {
             }
             (Some(sum), None) => {
                 let ip_len = u32::from(sum.start.saturating_sub(info.l3_offset()));
-                match transport(sum.offset, sum.sctp) {
-                    Some(l4) => Work::Checksum { l4, ip_len },
-                    None => {
-                        self.counters.xmit.csum_sw.add(1);
-                        skb.checksum_help().map_err(|_| Dropped)?;
-                        Work::None
-                    }
-                }
+                let l4 = transport(sum.offset, sum.sctp).ok_or(Dropped)?;
+                Work::Checksum { l4, ip_len }
             }
         };
         let frame = Frame {
