@@ -172,6 +172,8 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         return Err(ENODEV);
     }
     let enabled = Enabled::new(pdev)?;
+    // What recovery from an error restores: with memory and bus mastering.
+    kpci::save_state(pdev)?;
     kpci::set_dma_mask_64(pdev)?;
     let bar: Arc<Bar0> = Arc::new(Bar::map(pdev, 0, c"rigb")?, GFP_KERNEL)?;
     let mac = read_mac(pdev, &bar)?;
@@ -262,6 +264,16 @@ impl PfData {
         self.adapter.quiesce(dev);
     }
 
+    /// [`Self::detach`], unless that was done.
+    fn detach_if_present(&self) {
+        let rtnl = rtnl_lock();
+        let dev = rtnl.device(&self.adapter.ndev);
+        if dev.present() {
+            dev.detach();
+            self.adapter.quiesce(dev);
+        }
+    }
+
     /// Ends [`Self::detach`].
     fn attach(&self) -> Result {
         let rtnl = rtnl_lock();
@@ -340,7 +352,8 @@ impl Driver for PfDriver {
         Recovery::NeedReset
     }
 
-    fn slot_reset(pdev: &pci::Device<Core<'_>>, _this: Pin<&Self::Data>) -> Recovery {
+    fn slot_reset(pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) -> Recovery {
+        kpci::restore_state(pdev);
         if let Err(err) = kpci::reenable(pdev) {
             dev_err!(
                 pdev,
@@ -349,7 +362,9 @@ impl Driver for PfDriver {
             );
             return Recovery::Disconnect;
         }
-        kpci::restore_state(pdev);
+        // For an error that this port could live with, another function of the bus may have asked
+        // for the reset.
+        this.detach_if_present();
         Recovery::Recovered
     }
 

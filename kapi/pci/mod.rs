@@ -64,11 +64,12 @@ impl Enabled {
 impl Drop for Enabled {
     fn drop(&mut self) {
         let raw = raw(&*self.pdev);
-        // SAFETY: The device is referenced, and was enabled in `new()`; without memory access or
-        // power these calls do no harm.
-        unsafe {
-            bindings::pci_clear_master(raw);
-            bindings::pci_disable_device(raw);
+        // SAFETY: The device is referenced, and was enabled in `new()`.
+        unsafe { bindings::pci_clear_master(raw) };
+        // A recovery that failed has left it disabled.
+        if enabled(raw) {
+            // SAFETY: As above.
+            unsafe { bindings::pci_disable_device(raw) };
         }
     }
 }
@@ -84,21 +85,33 @@ pub fn set_dma_mask_64(pdev: &pci::Device<Core<'_>>) -> Result {
     unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<64>()) }
 }
 
-/// Enables the device again after a reset or sleep, with bus mastering.
+/// Whether the core counts the device as enabled.
+fn enabled(raw: *mut bindings::pci_dev) -> bool {
+    // SAFETY: A live device; the count is read as `pci_is_enabled()` reads it.
+    unsafe { (&raw const (*raw).enable_cnt.counter).read_volatile() > 0 }
+}
+
+/// Enables the device again after a reset or sleep, with bus mastering. What [`restore_state`] puts
+/// back may take both away: it comes first.
 ///
 /// # Errors
 ///
 /// What `pci_enable_device_mem()` says.
 pub fn reenable(pdev: &pci::Device<Core<'_>>) -> Result {
-    pdev.enable_device_mem()?;
+    // The core counts, and one driver counts once.
+    if !enabled(raw(pdev)) {
+        pdev.enable_device_mem()?;
+    }
     pdev.set_master();
     Ok(())
 }
 
 /// Turns the device off for the time of a recovery or of sleep; [`reenable`] undoes it.
 pub fn disable(pdev: &pci::Device<Core<'_>>) {
-    // SAFETY: Bound to a driver that enabled it.
-    unsafe { bindings::pci_disable_device(raw(pdev)) };
+    if enabled(raw(pdev)) {
+        // SAFETY: Bound to a driver that enabled it.
+        unsafe { bindings::pci_disable_device(raw(pdev)) };
+    }
 }
 
 /// Saves the configuration space, for [`restore_state`].
