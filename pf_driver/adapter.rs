@@ -284,10 +284,8 @@ impl Handler for OtherIrq {
         if cause.lsc() {
             this.works.link.queue();
         }
-        if cause.doutsync() {
-            // Which VF it was is read from WVBR by the watchdog.
-            this.works.watchdog.queue();
-        }
+        // DOUTSYNC only says that WVBR names a VF. The watchdog reads that at its own pace: a VF can
+        // cause this interrupt for every frame that it sends.
         if cause.drsta() {
             this.works.reset.queue();
         }

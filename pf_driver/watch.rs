@@ -21,7 +21,12 @@ use crate::{
             LinkStatus, //
         }, //
     },
+    iov::vf::{
+        Control,
+        Vf, //
+    },
     kapi::net::{
+        net_ratelimit,
         netdev_info,
         netdev_warn, //
     },
@@ -53,6 +58,8 @@ pub(crate) struct Link {
     pub(crate) status: Option<LinkStatus>,
     /// Flow control, by negotiation.
     pub(crate) flow: FlowControl,
+    /// Whether VFs and users have been told of `status`.
+    told: bool,
     /// Whether the interface is open, and so shows its carrier.
     open: bool,
 }
@@ -61,6 +68,7 @@ impl Link {
     /// The hardware is about to be reset: the link is seen anew afterwards.
     pub(crate) fn lose(&mut self) {
         self.status = None;
+        self.told = false;
     }
 }
 
@@ -86,10 +94,12 @@ impl Adapter {
             }
         }
         let now = link::status(&self.bar, self.media);
-        if now == link.status {
+        // After a reset the VFs may have to hear that there is no link any more.
+        if now == link.status && link.told {
             return;
         }
         link.status = now;
+        link.told = true;
         if let Some(status) = now {
             link.flow = FlowControl::negotiated(&self.bar, self.media).unwrap_or_default();
             self.apply_flow(link.flow);
@@ -136,15 +146,16 @@ impl Adapter {
     }
 
     /// Names the VFs that sent what they must not.
-    fn report_spoofing(&self) {
-        let live = self.control.lock().vfs.len();
-        if live == 0 {
+    fn report_spoofing(&self, control: &mut Control) {
+        if control.vfs.is_empty() {
             return;
         }
         let queues = self.bar.read(WVBR).into_raw();
-        for vf in (0..live).filter(|vf| queues & 0x0101 << vf != 0) {
-            if let Some(vf) = self.control.lock().vfs.get_mut(vf) {
-                vf.spoof_events = vf.spoof_events.wrapping_add(1);
+        let named = |(vf, _): &(usize, &mut Vf)| queues & 0x0101 << vf != 0;
+        for (vf, entry) in control.vfs.iter_mut().enumerate().filter(named) {
+            entry.spoof_events = entry.spoof_events.wrapping_add(1);
+            if !net_ratelimit() {
+                continue;
             }
             netdev_warn!(
                 self.ndev,
@@ -164,12 +175,19 @@ pub(crate) fn link_changed(this: ArcBorrow<'_, Adapter>) {
 
 /// Time has passed. The work item's function.
 pub(crate) fn watchdog(this: ArcBorrow<'_, Adapter>) {
-    if is_gone(&this.bar) {
+    this.check_link();
+    // Whoever resets the port queues this again. Meanwhile nothing may be read.
+    if this.control.lock().resetting {
         return;
     }
-    this.check_link();
     this.update_stats();
-    this.control.lock().collect_traffic(&this.bar);
-    this.report_spoofing();
+    {
+        let mut control = this.control.lock();
+        if control.resetting || is_gone(&this.bar) {
+            return;
+        }
+        control.collect_traffic(&this.bar);
+        this.report_spoofing(&mut control);
+    }
     this.works.watchdog.queue_after(INTERVAL);
 }
