@@ -59,7 +59,8 @@ use crate::{
 };
 
 /// Longest interval between interrupts, in microseconds, as C igb has it.
-const MAX_USECS: u32 = 10_000 - 1;
+/// EITR has 13 bits for it.
+const MAX_USECS: u32 = (1 << 13) - 1;
 /// All LEDs on and blinking.
 const LEDS_BLINK: u32 = 0x8e8e_8e8e;
 /// What the LEDs show by default: link, activity, 1000 and 100 Mbit/s.

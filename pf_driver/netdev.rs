@@ -101,9 +101,8 @@ impl Adapter {
         .inspect_err(|_| {
             netdev_err!(
                 self.ndev,
-                "no room for VLAN {}: with VFs the card has 31 VLANs for all; remove some, or switch the filter off: ethtool -K {} rx-vlan-filter off\n",
-                vid,
-                *self.ndev
+                "no room for VLAN {}: with VFs the card has 31 VLANs for all; remove some\n",
+                vid
             );
         })
     }
@@ -205,6 +204,24 @@ impl net::Driver for Adapter {
             return Ok(());
         }
         this.set_vlan(vid, false)
+    }
+
+    fn fix_features(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        mut features: Features,
+    ) -> Features {
+        // One bit of the card, CTRL.VME, is for both.
+        if features.contains(Features::HW_VLAN_CTAG_RX) {
+            features |= Features::HW_VLAN_CTAG_TX;
+        } else {
+            features = features.difference(Features::HW_VLAN_CTAG_TX);
+        }
+        // The table of VLANs is what brings tagged frames to the PF's pool.
+        if !this.control.lock().vfs.is_empty() {
+            features |= Features::HW_VLAN_CTAG_FILTER;
+        }
+        features
     }
 
     fn set_features(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, features: Features) -> Result {

@@ -151,7 +151,9 @@ impl Image {
             state.pf.max_frame
         };
         self.set_rctl(state, see_all);
-        self.strip_vlans = state.pf.strip_vlans;
+        // With pools VMOLR says who gets tags stripped. This bit is for inserting them as well, which
+        // every VF may want.
+        self.strip_vlans = state.pf.strip_vlans || pools;
         Ok(())
     }
 
