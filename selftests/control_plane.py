@@ -22,6 +22,7 @@ from rigbtest.regs import Registers
 BENCH = Bench.find()
 
 MAC = "02:82:57:70:00:01"
+OTHER = "02:82:57:70:00:02"
 VLAN, QOS = 82, 5
 RATE = 250
 PINGS = 20
@@ -142,6 +143,56 @@ def address_taken_meanwhile() -> None:
         ksft_true(any("VF 0" in line and "is in use" in line for line in log.lines()))
     ksft_eq(shown(0)["address"], default)
     pf.ip(f"link set {{dev}} address {own}")
+
+
+def decides() -> None:
+    """Whoever has which address, the administrator's word is above what a guest has chosen."""
+    one, two, registers = raw_vfs()
+    default = shown(0)["address"]
+    with one, two:
+        one.reset()
+        two.reset()
+        # An address that is free is any guest's. It is another's as soon as that is decided.
+        ksft_true(two.granted(mb.SET_MAC, *mb.mac_words(MAC)))
+        setting("0", "mac", MAC)
+        ksft_eq(registers.addresses(0), {MAC})
+        ksft_eq(registers.addresses(1) & {MAC}, set(), "two VFs have one address")
+        ksft_true(not two.granted(mb.SET_MAC, *mb.mac_words(MAC)))
+        # What a trusted guest has put in its place, it has for as long as it is trusted.
+        setting("0", "trust", "on")
+        one.reset()
+        ksft_true(one.granted(mb.SET_MAC, *mb.mac_words(OTHER)))
+        ksft_eq(registers.addresses(0), {OTHER})
+        setting("0", "trust", "off")
+        ksft_eq(registers.addresses(0), {MAC}, "trust taken back")
+        # The port's own address stays its own while it uses another.
+        own = BENCH.pf.mac
+        BENCH.pf.ip(f"link set {{dev}} address {OTHER}")
+        two.reset()
+        ksft_true(not two.granted(mb.SET_MAC, *mb.mac_words(own)))
+        BENCH.pf.ip(f"link set {{dev}} address {own}")
+        setting("0", "mac", "00:00:00:00:00:00")
+        ksft_eq(shown(0)["address"], default)
+
+
+def vlan_filter() -> None:
+    """With VFs the table of VLANs is how tagged frames come to the PF: the filter stays on."""
+    BENCH.use("rigb", "", 0)
+    BENCH.dirty = True
+    pf, wire = BENCH.pf, BENCH.wire
+    pf.ethtool("-K", "rx-vlan-filter", "off")
+    mine, far = pf.add_vlan(VLAN), wire.add_vlan(VLAN)
+    traffic.reach(mine, far)
+    BENCH.start_vfs(2)
+    ksft_in("rx-vlan-filter: on", pf.ethtool("-k"))
+    traffic.reach(mine, far)
+    # The card has one bit for taking tags out of frames and putting them in, everybody's.
+    pf.ethtool("-K", "rxvlan", "off")
+    traffic.reach(mine, far)
+    BENCH.stop_vfs()
+    ksft_in("rx-vlan-filter: off", pf.ethtool("-k"))
+    ksft_in("tx-vlan-offload: off", pf.ethtool("-k"))
+    traffic.reach(mine, far)
 
 
 def refusals() -> None:
@@ -301,7 +352,7 @@ def rate_registers() -> None:
 
 
 CASES = [
-    shown_is_held, survives, address_taken_meanwhile, refusals, link_state, statistics,
+    shown_is_held, survives, address_taken_meanwhile, decides, vlan_filter, refusals, link_state, statistics,
     stable_addresses, autoprobe, rate_registers,
 ]
 

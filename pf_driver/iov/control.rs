@@ -11,7 +11,10 @@
 use kernel::prelude::*;
 
 use super::{
-    policy::mac_in_use,
+    policy::{
+        mac_holder,
+        mac_reserved, //
+    },
     vf::Control, //
 };
 use crate::{
@@ -20,11 +23,17 @@ use crate::{
         is_zero_ether_addr,
         netdev_err,
         netdev_info,
+        netdev_warn,
         MacAddress, //
     },
-    mbox::types::{
-        MacAddr,
-        VlanId, //
+    mbox::{
+        pf::Effect,
+        pf_state::VfConfig,
+        reason::Failure,
+        types::{
+            MacAddr,
+            VlanId, //
+        }, //
     },
     switch::state::PortVlan, //
 };
@@ -77,7 +86,7 @@ impl Adapter {
             (Some(unicast), true)
         };
         if let Some(mac) = mac {
-            if mac_in_use(&control.switch, &control.vfs, index, mac) {
+            if mac_reserved(&control.switch, &control.vfs, index, mac) {
                 netdev_err!(
                     self.ndev,
                     "VF {} cannot have {}: the PF or another VF uses it; choose another one\n",
@@ -86,34 +95,65 @@ impl Adapter {
                 );
                 return Err(EEXIST);
             }
+            // What a guest has chosen for itself, it has for as long as nobody else is given it.
+            while let Some(holder) = mac_holder(&control.switch, index, mac) {
+                self.take_back(control, holder)?;
+                netdev_warn!(
+                    self.ndev,
+                    "VF {} had chosen {} and loses it: it is given to VF {}\n",
+                    holder,
+                    mac,
+                    vf
+                );
+            }
         }
-        let changed = {
-            let pool = control.switch.state.vfs.get(index).ok_or(EINVAL)?;
-            pool.mac != mac
-        };
         let mut config = control.vf(vf)?.config;
         config.mac = mac;
         config.mac_locked = locked;
-        let live = control.vf(vf)?.server.takes_mac(&config);
+        self.enforce(control, index, config)?;
+        drop(guard);
+        if let (Some(mac), true) = (mac, locked) {
+            netdev_info!(self.ndev, "VF {} has address {}\n", vf, mac);
+        }
+        self.works.mailbox.queue();
+        Ok(())
+    }
+
+    /// Makes `config` that of VF `index`. Where it has other addresses than it may have by that, it
+    /// gets the one that it shall have.
+    fn enforce(&self, control: &mut Control, index: usize, config: VfConfig) -> Result {
+        let pool = control.switch.state.vfs.get(index).ok_or(EINVAL)?;
+        let chosen = pool.filters.iter().any(Option::is_some);
+        let changed = pool.mac != config.mac || (chosen && !config.may_set_mac());
+        let entry = control.vfs.get_mut(index).ok_or(EINVAL)?;
+        let live = entry.server.takes_mac(&config);
         if changed {
             control.switch.change_vf(&self.bar, index, |pool| {
                 pool.open &= live;
-                pool.mac = mac;
+                pool.mac = config.mac;
                 Ok::<(), Error>(())
             })?;
         }
-        let entry = control.vf(vf)?;
         entry.config = config;
         if changed && live {
             entry.server.assign_mac(&config);
         } else if changed {
             entry.server.reconfigure();
         }
-        drop(guard);
-        if let (Some(mac), true) = (mac, locked) {
-            netdev_info!(self.ndev, "VF {} has address {}\n", vf, mac);
-        }
-        self.works.mailbox.queue();
+        Ok(())
+    }
+
+    /// Takes from VF `index` all that its driver has asked for. It is closed until it starts again.
+    fn take_back(&self, control: &mut Control, index: usize) -> Result {
+        let entry = control.vfs.get_mut(index).ok_or(EINVAL)?;
+        let mac = entry.config.mac;
+        control
+            .switch
+            .change_vf(&self.bar, index, |pool| {
+                pool.apply(&Effect::FunctionReset { mac })
+            })
+            .map_err(|_: Failure| EIO)?;
+        entry.server.reconfigure();
         Ok(())
     }
 
@@ -216,7 +256,12 @@ impl Adapter {
             pool.multicast = multicast;
             Ok::<(), Error>(())
         })?;
-        control.vf(vf)?.config = config;
+        if config.may_set_mac() {
+            control.vf(vf)?.config = config;
+        } else {
+            // Without trust it has the address that it was given, and no other.
+            self.enforce(&mut control, index, config)?;
+        }
         drop(control);
         self.works.mailbox.queue();
         let trust = if on { "trusted" } else { "not trusted" };

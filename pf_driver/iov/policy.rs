@@ -68,26 +68,29 @@ pub(crate) struct Executor<'a> {
     pub(crate) vf: usize,
 }
 
-/// Whether `mac` is the PF's, or in use by or reserved for a VF other than `but`.
-pub(crate) fn mac_in_use(switch: &Switch, vfs: &[Vf], but: usize, mac: MacAddr) -> bool {
-    if switch.state.pf.uses_mac(mac.bytes()) {
-        return true;
-    }
+/// Whether `mac` is the PF's, or reserved for a VF other than `but`: its default, or what the
+/// administrator gave it.
+pub(crate) fn mac_reserved(switch: &Switch, vfs: &[Vf], but: usize, mac: MacAddr) -> bool {
     let reserved = |vf: &Vf| vf.config.mac == Some(mac) || vf.default_mac == Some(mac);
-    let others = |(vf, _): &(usize, &Vf)| *vf != but;
-    if vfs
-        .iter()
-        .enumerate()
-        .filter(others)
-        .any(|(_, vf)| reserved(vf))
-    {
-        return true;
-    }
+    switch.state.pf.uses_mac(mac.bytes())
+        || vfs
+            .iter()
+            .enumerate()
+            .any(|(vf, entry)| vf != but && reserved(entry))
+}
+
+/// The VF other than `but` that receives frames for `mac`.
+pub(crate) fn mac_holder(switch: &Switch, but: usize, mac: MacAddr) -> Option<usize> {
     switch
         .state
         .live_vfs()
-        .filter(|(vf, _)| *vf != but)
-        .any(|(_, pool)| pool.macs().any(|used| used == mac))
+        .find(|(vf, pool)| *vf != but && pool.macs().any(|used| used == mac))
+        .map(|(vf, _)| vf)
+}
+
+/// Whether `mac` is the PF's, or in use by or reserved for a VF other than `but`.
+pub(crate) fn mac_in_use(switch: &Switch, vfs: &[Vf], but: usize, mac: MacAddr) -> bool {
+    mac_reserved(switch, vfs, but, mac) || mac_holder(switch, but, mac).is_some()
 }
 
 impl Policy for Executor<'_> {

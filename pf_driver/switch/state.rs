@@ -52,6 +52,8 @@ pub(crate) type HashBits = [u32; MTA_REGS];
 pub(crate) struct PfPool {
     /// Its address.
     pub(crate) mac: MacAddress,
+    /// The address in its NVM.
+    permanent: MacAddress,
     /// Unicast addresses beside its own; those that find no place make it promiscuous.
     pub(crate) unicast: KVec<MacAddress>,
     /// Multicast hashes.
@@ -84,6 +86,7 @@ impl PfPool {
         vlans[0] = 1;
         Self {
             mac,
+            permanent: mac,
             unicast: KVec::new(),
             hashes: [0; MTA_REGS],
             all_multicast: false,
@@ -130,9 +133,9 @@ impl PfPool {
         }
     }
 
-    /// Whether the PF uses `mac`.
+    /// Whether the PF uses `mac`, or may want it back: a bond that it leaves gives it its own.
     pub(crate) fn uses_mac(&self, mac: &MacAddress) -> bool {
-        self.mac == *mac || self.unicast.iter().any(|other| other == mac)
+        self.mac == *mac || self.permanent == *mac || self.unicast.iter().any(|other| other == mac)
     }
 }
 
