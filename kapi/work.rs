@@ -80,6 +80,14 @@ impl<T: Send + Sync + 'static> Work<T> {
         unsafe { bindings::kapi_work_mod(self.dwork.get(), ms) };
     }
 
+    /// Runs the function after `delay`, unless it is due already, be it earlier or later. Any context.
+    /// Nothing happens if the work is disabled.
+    pub fn queue_again_after(&self, delay: Delta) {
+        let ms = u32::try_from(delay.as_millis().max(0)).unwrap_or(u32::MAX);
+        // SAFETY: As above.
+        unsafe { bindings::kapi_work_queue(self.dwork.get(), ms) };
+    }
+
     /// Waits until the function has run if it was due, or runs. Process context, not from within
     /// the function.
     pub fn flush(&self) {

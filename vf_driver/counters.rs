@@ -88,9 +88,17 @@ impl HwCounters {
         let mut inner = self.inner.lock();
         let Inner { last, total } = &mut *inner;
         let now = read(hw);
-        for ((total, last), now) in total.iter_mut().zip(last.iter_mut()).zip(now) {
-            *total += u64::from(now.wrapping_sub(*last));
-            *last = now;
+        let mut gained = now;
+        for (gained, last) in gained.iter_mut().zip(last.iter()) {
+            *gained = gained.wrapping_sub(*last);
+        }
+        *last = now;
+        // No counter gains half its range between two looks: a reset that nobody has told of yet.
+        if gained.iter().any(|gained| *gained > u32::MAX / 2) {
+            return;
+        }
+        for (total, gained) in total.iter_mut().zip(gained) {
+            *total += u64::from(gained);
         }
         self.multicast.store(total[MULTICAST], Relaxed);
     }

@@ -211,7 +211,10 @@ impl net::Ethtool for Adapter {
 
     fn stat_values(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, values: &mut StatValues<'_>) {
         let stats = this.datapath.queue_stats(0);
-        this.hw_counters.update(&this.hw);
+        // Without a PF they may have been zeroed, or be about to be.
+        if this.ready() {
+            this.hw_counters.update(&this.hw);
+        }
         let mut push = |value| values.push(value);
         stats.xmit.values().for_each(&mut push);
         stats.sent.values().for_each(&mut push);

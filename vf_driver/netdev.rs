@@ -64,8 +64,11 @@ pub(crate) const fn features() -> FeatureSet {
 impl net::Driver for Adapter {
     fn open(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> Result {
         dev.carrier_off();
-        // The mailbox is not watched while the interface is down.
-        this.listen();
+        // The mailbox is not watched while the interface is down. Without a PF the service work may
+        // hold it for a while, waiting for an answer.
+        if this.ready() {
+            this.listen();
+        }
         if this.ready() {
             this.open_rings(dev)?;
         }
@@ -224,9 +227,7 @@ impl net::QueueStats for Adapter {
         tx: &mut QueueStatsTx,
     ) {
         // The counters of the one queue live as long as the device.
-        rx.packets = Some(0);
-        rx.bytes = Some(0);
-        tx.packets = Some(0);
-        tx.bytes = Some(0);
+        let none = datapath::QueueStats::default();
+        (*rx, *tx) = (none.rx_queue(), none.tx_queue());
     }
 }

@@ -47,7 +47,8 @@ const RETRY: Delta = Delta::from_millis(200);
 /// The work function.
 pub(crate) fn run(adapter: ArcBorrow<'_, Adapter>) {
     if let Some(delay) = adapter.serve() {
-        adapter.service.queue_after(delay);
+        // What came meanwhile is not put off.
+        adapter.service.queue_again_after(delay);
     }
 }
 
@@ -142,6 +143,9 @@ impl Adapter {
             let rtnl = rtnl_lock();
             self.close_rings(rtnl.device(&self.ndev));
         }
+        if self.control.halted() {
+            return false;
+        }
         let patience = if self.state.pf_absent.get() {
             // Asking a PF in reset is of no use, and this is cheaper.
             if self.control.pf_in_reset() {
@@ -194,6 +198,9 @@ impl Adapter {
         }
         if self.state.pf_absent.replace(false) {
             netdev_info!(dev, "the PF answers again\n");
+        }
+        if self.control.halted() {
+            return false;
         }
         self.state.count_recovery();
         self.state.set_ready();
@@ -266,8 +273,10 @@ impl Adapter {
     /// The device is about to be reset from outside, or to sleep: stops everything. Sleeps.
     pub(crate) fn pause(&self) {
         self.control.halt();
-        self.state.set_lost();
+        // It may be about to touch the device, and goes by `halted` from now on.
+        self.service.flush();
         let rtnl = rtnl_lock();
+        self.state.set_lost();
         self.close_rings(rtnl.device(&self.ndev));
     }
 

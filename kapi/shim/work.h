@@ -5,6 +5,7 @@
 #include <linux/workqueue.h>
 
 void kapi_work_init(struct delayed_work *dwork, work_func_t func);
+bool kapi_work_queue(struct delayed_work *dwork, unsigned int ms);
 bool kapi_work_mod(struct delayed_work *dwork, unsigned int ms);
 
 #endif /* KAPI_SHIM_WORK_H */
