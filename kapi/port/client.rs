@@ -64,16 +64,18 @@ unsafe impl<P: Port> Sync for Link<P> {}
 
 impl<P: Port> Link<P> {
     /// Offers `port` to the driver of the PF of `vf`. None if that driver is not ours, or not
-    /// loaded. Process context.
+    /// loaded, or not of this machine: a guest sees a VF as a device like any other. Process context.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if `vf` is no VF, [`EBUSY`] if it has such a mailbox already, [`ENOMEM`].
+    /// [`EBUSY`] if it has such a mailbox already, [`ENOMEM`].
     pub fn attach(vf: &pci::Device<Bound>, port: Arc<P>) -> Result<Option<Self>> {
         let vf = raw(vf);
         // SAFETY: A valid device; the function returns an error for one that is no VF.
         let index = unsafe { kernel::bindings::pci_iov_vf_id(vf) };
-        to_result(index)?;
+        let Ok(index) = u32::try_from(index) else {
+            return Ok(None);
+        };
         // SAFETY: As above; a VF's PF does not go away before its VF.
         let pf = unsafe { (*vf).__bindgen_anon_1.physfn };
         // SAFETY: Process context.
@@ -89,7 +91,7 @@ impl<P: Port> Link<P> {
             Some(attach) => to_result(unsafe {
                 attach(
                     pf.cast(),
-                    u32::try_from(index)?,
+                    index,
                     core::ptr::from_ref(&Table::<P>::OPS),
                     data,
                     &mut link,

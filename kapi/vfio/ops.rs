@@ -274,12 +274,16 @@ impl<T: Driver> Ops<T> {
             bindings::kapi_vfio_KAPI_VFIO_IOEVENTFD => ENOTTY.to_errno() as c_long,
             bindings::kapi_vfio_KAPI_VFIO_SET_IRQS => {
                 let _one_at_a_time = data.changing.lock();
-                let change = match Change::read(argument) {
+                let mut change = match Change::read(argument) {
                     Ok(change) => change,
                     Err(error) => return error.to_errno() as c_long,
                 };
                 let done = pass_on();
-                if done == 0 {
+                if done < 0 {
+                    change.failed();
+                }
+                // More than zero is the room that there is, and changes nothing.
+                if done <= 0 {
                     data.shared.change_vectors(change);
                 }
                 done

@@ -106,6 +106,14 @@ impl Change {
         }
     }
 
+    /// VFIO has begun with it and failed: it has taken back the vectors that it was to change, those
+    /// with an eventfd of before as well.
+    pub(super) fn failed(&mut self) {
+        if let Self::Set(_, events) = self {
+            events.iter_mut().for_each(|event| *event = None);
+        }
+    }
+
     /// Makes the change; what it replaces is left in it. Sleeps not.
     pub(super) fn apply(&mut self, table: &mut Table) {
         if let Self::Set(start, events) = self {
