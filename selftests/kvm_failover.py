@@ -85,6 +85,14 @@ class Stream:
             f" nc -N {PEER} {PORT}; echo $? > /run/vm/stream.status; }} >/dev/null 2>&1 3>&- &"
         )
 
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *_) -> None:
+        # It holds the test's own stderr open.
+        self.sink.kill()
+        self.sink.wait()
+
     def advances(self, what: str) -> None:
         """Waits until more has arrived."""
         before = self.path.stat().st_size
@@ -109,18 +117,18 @@ def failover(pair: str) -> None:
     """The VF is unplugged and plugged again under one connection."""
     guest = start(pair)
     function = SCENE.vf(0)
-    stream = Stream(guest)
-    stream.advances("VF")
-    for _ in range(ROUNDS):
-        guest.unplug("vf0")
-        guest.sh("until_true no_vf_netdev")
-        stream.advances("standby")
-        guest.plug(function, **VF)
-        guest.sh("until_true vf_master && until_true has_carrier $(vf_netdev)")
-        before = carried(guest)
+    with Stream(guest) as stream:
         stream.advances("VF")
-        ksft_true(carried(guest) > before, "the data took the VF")
-    stream.finish()
+        for _ in range(ROUNDS):
+            guest.unplug("vf0")
+            guest.sh("until_true no_vf_netdev")
+            stream.advances("standby")
+            guest.plug(function, **VF)
+            guest.sh("until_true vf_master && until_true has_carrier $(vf_netdev)")
+            before = carried(guest)
+            stream.advances("VF")
+            ksft_true(carried(guest) > before, "the data took the VF")
+        stream.finish()
     SCENE.dirty = SCENE.bench.dirty = True
 
 

@@ -154,8 +154,9 @@ class KvmGuest(Guest):
     def emulator_fault(self) -> str:
         """KVM's complaint about an exit that cannot be, which is QEMU's emulation of SVM: it
         leaves the mark of an earlier event in an exit for MMIO. Or a guest that hangs at boot
-        as `Kvm.boot_tries` says, and has no driver of a VF yet."""
-        if self.booting and (where := self._spins()):
+        as `Kvm.boot_tries` says, and has no driver of a VF yet; or one that cannot fetch an
+        instruction of its kernel, which is there, and goes on to try."""
+        if where := (self.booting and self._spins()) or self._faults():
             return where
         for line in (self.logs / "qemu.log").read_text(errors="replace").splitlines():
             if "KVM internal error" in line:
@@ -174,6 +175,16 @@ class KvmGuest(Guest):
         if max(seen) - min(seen) > LOOP:
             return ""
         return f"{self.label} spins at {min(seen):x} with interrupts off"
+
+    def _faults(self) -> str:
+        """Whether the guest's only processor takes a page fault at one instruction for good."""
+        seen = set()
+        for _ in range(SAMPLES):
+            found = re.search(r"RIP=(\w+) .*CR2=(\w+)", self.stuck(), re.S)
+            if not found or found[1] != found[2]:
+                return ""
+            seen.add(found[1])
+        return f"{self.label} cannot fetch what is at {seen.pop()}" if len(seen) == 1 else ""
 
     def stuck(self) -> str:
         """Its registers but for those of the FPU, by QEMU's monitor."""

@@ -163,10 +163,12 @@ class Scene:
         self.retries += 1
         ksft_pr(f"{name}: {error}")
         ksft_pr(f"{name}: the emulation has failed ({max(faults)}): retry {self.retries}")
-        self.dirty = True
+        # What the case has made of the host's ports goes as well.
+        self.dirty = self.bench.dirty = True
         return True
 
     def _show_guests(self) -> None:
         for guest in self.guests:
-            for line in guest.console_text().splitlines()[-15:]:
+            lines = guest.console_text().splitlines()[-15:] + guest.stuck().splitlines()
+            for line in lines:
                 ksft_pr(line, line_pfx=f"{guest.label}|")
