@@ -95,7 +95,16 @@ def move(pair: str) -> None:
 def pf_reset(pair: str) -> None:
     """The PF is reset, by its own driver and as a function: the guests' VFs recover."""
     SCENE.use(*pair.split("+"))
-    held.pf_reset(SCENE)
+    held.pf_reset(SCENE, _interrupts_again)
+
+
+def _interrupts_again(guest: XenGuest) -> None:
+    """Gives an HVM guest its VF anew: Xen itself has set up the VF's MSI-X for it, and lets nobody
+    in dom0 restore that. What a PV guest has is dom0's own, and comes back by itself."""
+    if guest.kind == "hvm":
+        guest.unplug("vf0")
+        guest.plug(guest.functions[0], "vf0", "")
+        guest.up(guest.driver)
 
 
 def pf_down(pair: str) -> None:

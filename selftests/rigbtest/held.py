@@ -79,8 +79,12 @@ def move(scene: Scene) -> None:
     talk(scene, one, two)
 
 
-def pf_reset(scene: Scene) -> None:
-    """The PF is reset, by its own driver and as a function: the guests' VFs recover."""
+def pf_reset(scene: Scene, revive: Callable[[Guest], None] | None = None) -> None:
+    """The PF is reset, by its own driver and as a function: the guests' VFs recover.
+
+    `revive` is what a guest needs after the latter, which wipes the configuration space of VFs as
+    well, where the host cannot restore that.
+    """
     one, two = scene.guests
     pf = scene.bench.pf
     pf.ethtool("-t", "offline", check=False)
@@ -89,6 +93,8 @@ def pf_reset(scene: Scene) -> None:
     talk(scene, one, two)
     pf.function.reset()
     pf.wait_running()
+    for guest in scene.guests if revive else ():
+        revive(guest)
     talk(scene, one, two)
     ends.tcp(one, two)
 

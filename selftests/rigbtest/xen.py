@@ -217,7 +217,7 @@ class XenGuest(Guest):
         """Linux's complaint about a race of its own: where a watch fires while a frontend
         connects, xenbus_dev_changed() may take it for a new backend, and the device is lost."""
         for line in self.console_text()[self._before:].splitlines():
-            if "state reset occurred" in line:
+            if "pcifront" in line and "state reset occurred" in line:
                 return line
         return ""
 
