@@ -12,9 +12,11 @@ KINDS = ("failslab", "fail_page_alloc")
 # From the allocator up to the driver. Deeper down it is the core of Linux that allocates for
 # itself, and not all of that survives a failure: ACPI's namespace does not on 7.3.
 DEPTH = 8
-# Nor does this function, which sriov_numvfs calls by way of a driver: it takes a device from
-# the bus that was never added to it.
-FRAGILE = "pci_iov_add_virtfn"
+# What must not fail nearer by, as the first and the last function of a range; there can be one at a
+# time. The debugging of DMA switches itself off when its own bookkeeping finds no memory.
+DMA_DEBUG = ("debug_dma_map_single", "debug_dma_free_coherent")
+# sriov_numvfs calls this by way of a driver: it takes a device from the bus that was never added to it.
+NEW_VF = ("pci_iov_add_virtfn", "pci_iov_add_virtfn")
 
 
 def available() -> bool:
@@ -30,8 +32,9 @@ def prepare() -> None:
     (DEBUGFS / "fail_page_alloc/min-order").write_text("0")
 
 
-def only_in(module: str) -> None:
-    """Lets only those allocations fail that this module makes, or a function that it calls."""
+def only_in(module: str, never_in: tuple[str, str] = DMA_DEBUG) -> None:
+    """Lets only those allocations fail that this module makes, or a function that it calls, and
+    none of the functions from one to another."""
     symbols = []
     for line in Path("/proc/kallsyms").read_text(encoding="ascii").splitlines():
         address, kind, name, *owner = line.split()
@@ -41,13 +44,14 @@ def only_in(module: str) -> None:
     ours = [number for number, (_, _, *owner) in enumerate(symbols) if owner == [f"[{module}]"]]
     if not ours:
         raise ValueError(f"{module} is not loaded")
-    fragile = next(number for number, (_, name, *_) in enumerate(symbols) if name == FRAGILE)
+    names = [name for _, name, *_ in symbols]
+    first, last = (names.index(name) for name in never_in)
     limits = {
         "stacktrace-depth": str(DEPTH),
         "require-start": hex(symbols[ours[0]][0]),
         "require-end": hex(symbols[ours[-1]][0] + 1),
-        "reject-start": hex(symbols[fragile][0]),
-        "reject-end": hex(symbols[fragile + 1][0]),
+        "reject-start": hex(symbols[first][0]),
+        "reject-end": hex(symbols[last + 1][0]),
     }
     for kind in KINDS:
         for name, value in limits.items():
