@@ -279,11 +279,13 @@ impl<T: Driver> Ops<T> {
                     Err(error) => return error.to_errno() as c_long,
                 };
                 let done = pass_on();
+                // More than zero is the room that there is. Neither that nor what is refused as
+                // invalid, before anything was done, changes anything.
+                let untouched = done > 0 || done == EINVAL.to_errno() as c_long;
                 if done < 0 {
                     change.failed();
                 }
-                // More than zero is the room that there is, and changes nothing.
-                if done <= 0 {
+                if !untouched {
                     data.shared.change_vectors(change);
                 }
                 done
