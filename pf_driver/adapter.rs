@@ -62,6 +62,7 @@ use crate::{
         net::{
             self,
             devlink::Reporter,
+            msg,
             MacAddress, //
         },
         work::Work, //
@@ -188,8 +189,8 @@ pub(crate) struct Parts {
     pub(crate) max_pairs: u32,
 }
 
-/// What is printed unless the user wants otherwise: driver, probe, link.
-const DEFAULT_MSGLEVEL: u32 = 0x7;
+/// What is printed unless the user wants otherwise.
+const DEFAULT_MSGLEVEL: u32 = msg::DRV | msg::PROBE | msg::LINK;
 
 impl Adapter {
     /// A port that is reset and does nothing yet.
@@ -261,9 +262,6 @@ impl Adapter {
         self.msglevel.load(Relaxed) & bit != 0
     }
 }
-
-/// `NETIF_MSG_LINK`.
-pub(crate) const MSG_LINK: u32 = 0x4;
 
 /// The interrupt of everything but traffic.
 pub(crate) struct OtherIrq(pub(crate) Arc<Adapter>);

@@ -9,10 +9,7 @@ use kernel::{
 };
 
 use crate::{
-    adapter::{
-        Adapter,
-        MSG_LINK, //
-    },
+    adapter::Adapter,
     hw::{
         is_gone,
         link::{
@@ -26,6 +23,7 @@ use crate::{
         Vf, //
     },
     kapi::net::{
+        msg,
         net_ratelimit,
         netdev_info,
         netdev_warn, //
@@ -103,7 +101,7 @@ impl Adapter {
         if let Some(status) = now {
             link.flow = FlowControl::negotiated(&self.bar, self.media).unwrap_or_default();
             self.apply_flow(link.flow);
-            if self.wants_message(MSG_LINK) {
+            if self.wants_message(msg::LINK) {
                 netdev_info!(
                     self.ndev,
                     "link is up, {} Mbit/s {} duplex, flow control {}\n",
@@ -117,7 +115,7 @@ impl Adapter {
                     }
                 );
             }
-        } else if self.wants_message(MSG_LINK) {
+        } else if self.wants_message(msg::LINK) {
             netdev_info!(self.ndev, "link is down\n");
         }
         if link.open && now.is_some() {

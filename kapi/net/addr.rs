@@ -10,7 +10,11 @@ use crate::kapi::bindings;
 use kernel::types::Opaque;
 
 /// Length of an Ethernet address in bytes.
-pub const ETH_ALEN: usize = 6;
+pub const ETH_ALEN: usize = bindings::ETH_ALEN as usize;
+
+/// The protocol of a frame with a customer VLAN tag, in the CPU's byte order.
+// CAST: An EtherType.
+pub const ETH_P_8021Q: u16 = bindings::ETH_P_8021Q as u16;
 
 /// An Ethernet address, in the order of transmission.
 pub type MacAddress = [u8; ETH_ALEN];

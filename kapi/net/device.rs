@@ -165,7 +165,7 @@ impl Device {
 
     /// The name. It can change at any time while the device is registered.
     pub fn name(&self) -> Name {
-        let mut name = [0; 16];
+        let mut name = [0; bindings::IFNAMSIZ as usize];
         // SAFETY: Valid by the type invariant. `name` is always terminated; a torn read only gives
         // a mixture of two names.
         let from = unsafe { addr_of!((*self.as_raw()).name) }.cast::<u8>();
@@ -356,7 +356,7 @@ impl fmt::Display for Device {
 
 /// The name of a device at one moment.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Name([u8; 16]);
+pub struct Name([u8; bindings::IFNAMSIZ as usize]);
 
 impl Name {
     /// The bytes, without the terminator. User space chose them: any but `/`, `:` and white space.

@@ -36,7 +36,8 @@ pub use self::{
         AddrList,
         MacAddress,
         RxMode,
-        ETH_ALEN, //
+        ETH_ALEN,
+        ETH_P_8021Q, //
     },
     config::{
         PrivFlag,
@@ -59,7 +60,10 @@ pub use self::{
         PagePool,
         PoolPage, //
     },
-    print::net_ratelimit,
+    print::{
+        msg,
+        net_ratelimit, //
+    },
     queue::{
         TxQueue,
         XmitCell,

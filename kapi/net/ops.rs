@@ -20,7 +20,8 @@ use super::{
         AddrList,
         MacAddress,
         RxMode,
-        ETH_ALEN, //
+        ETH_ALEN,
+        ETH_P_8021Q, //
     },
     driver::{
         Driver,
@@ -54,7 +55,7 @@ pub(super) use optional;
 pub(super) struct DriverVtable<T>(PhantomData<T>);
 
 /// EtherType of an 802.1Q tag, as the core gives it.
-const ETH_P_8021Q_BE: u16 = (bindings::ETH_P_8021Q as u16).to_be();
+const ETH_P_8021Q_BE: u16 = ETH_P_8021Q.to_be();
 
 impl<T: Driver> DriverVtable<T> {
     const OPS: bindings::net_device_ops = {

@@ -46,3 +46,15 @@ pub fn net_ratelimit() -> bool {
     // SAFETY: Callable from any context.
     unsafe { bindings::net_ratelimit() != 0 }
 }
+
+/// Classes of messages, as `ethtool -s DEV msglvl` chooses among them (`NETIF_MSG_*`).
+pub mod msg {
+    use crate::kapi::bindings;
+
+    /// The driver and what it found.
+    pub const DRV: u32 = bindings::KAPI_NETIF_MSG_DRV;
+    /// Finding and setting up the device.
+    pub const PROBE: u32 = bindings::KAPI_NETIF_MSG_PROBE;
+    /// The link.
+    pub const LINK: u32 = bindings::KAPI_NETIF_MSG_LINK;
+}

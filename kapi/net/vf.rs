@@ -12,7 +12,8 @@ use kernel::prelude::*;
 use super::{
     addr::{
         MacAddress,
-        ETH_ALEN, //
+        ETH_ALEN,
+        ETH_P_8021Q, //
     },
     driver::{
         Driver,
@@ -83,7 +84,7 @@ impl Default for VfInfo {
             mac: [0; ETH_ALEN],
             vlan: 0,
             qos: 0,
-            vlan_proto: bindings::ETH_P_8021Q as u16,
+            vlan_proto: ETH_P_8021Q,
             spoofchk: None,
             trusted: None,
             rss_query: None,

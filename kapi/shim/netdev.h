@@ -16,6 +16,12 @@ enum {
 	KAPI_ETHTOOL_COALESCE_USE_ADAPTIVE_TX = ETHTOOL_COALESCE_USE_ADAPTIVE_TX,
 };
 
+enum {
+	KAPI_NETIF_MSG_DRV = NETIF_MSG_DRV,
+	KAPI_NETIF_MSG_PROBE = NETIF_MSG_PROBE,
+	KAPI_NETIF_MSG_LINK = NETIF_MSG_LINK,
+};
+
 /*
  * Layouts that Rust uses directly on hot paths. Rust compares them with what
  * bindgen made of the structs, at build time.

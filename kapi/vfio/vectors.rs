@@ -5,7 +5,10 @@
 //! vfio-pci keeps them for itself, so VFIO_DEVICE_SET_IRQS is read a second time here. What MSI-X
 //! masks is up to the VMM, which then takes the eventfd away or listens to it itself.
 
-use core::ptr::NonNull;
+use core::{
+    mem::offset_of,
+    ptr::NonNull, //
+};
 
 use kernel::{
     error::from_err_ptr,
@@ -67,9 +70,10 @@ pub(super) enum Change {
 impl Change {
     /// Reads the argument, a `struct vfio_irq_set`. What vfio-pci will refuse is no change.
     pub(super) fn read(argument: usize) -> Result<Self> {
-        const HEADER: usize = size_of::<[u32; 5]>();
+        const HEADER: usize = offset_of!(bindings::vfio_irq_set, data);
         let mut header = UserSlice::new(UserPtr::from_addr(argument), HEADER).reader();
-        let _size: u32 = header.read()?;
+        // The fields, in their order.
+        let _argsz: u32 = header.read()?;
         let flags: u32 = header.read()?;
         let index: u32 = header.read()?;
         let start: u32 = header.read()?;

@@ -24,7 +24,8 @@ use crate::{
         netdev_err,
         netdev_info,
         netdev_warn,
-        MacAddress, //
+        MacAddress,
+        ETH_P_8021Q, //
     },
     mbox::{
         pf::Effect,
@@ -37,8 +38,6 @@ use crate::{
     },
     switch::state::PortVlan, //
 };
-
-const ETH_P_8021Q: u16 = 0x8100;
 
 impl Adapter {
     /// The index of VF `vf`.

@@ -14,7 +14,8 @@ use crate::{
     kapi::net::{
         LinkState,
         VfInfo,
-        VfStats, //
+        VfStats,
+        ETH_P_8021Q, //
     },
     regs::{
         iov::POOLS,
@@ -29,8 +30,6 @@ use crate::{
         Bar0, //
     }, //
 };
-
-const ETH_P_8021Q: u16 = 0x8100;
 
 /// A counter that goes on where the hardware's wraps.
 #[derive(Clone, Copy, Debug, Default)]

@@ -149,8 +149,8 @@ pub struct LinkSettings {
     pub lp_advertising: LinkModes,
 }
 
-/// `SPEED_UNKNOWN`, -1.
-const SPEED_UNKNOWN: u32 = u32::MAX;
+// CAST: -1, as the field has it.
+const SPEED_UNKNOWN: u32 = bindings::SPEED_UNKNOWN as u32;
 
 impl LinkSettings {
     pub(super) fn from_raw(raw: &bindings::ethtool_link_ksettings) -> Self {
