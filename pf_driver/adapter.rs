@@ -165,6 +165,8 @@ pub(crate) struct Adapter {
     pub(crate) stats: PortStats,
     /// Which messages are wanted (`NETIF_MSG_*`).
     pub(crate) msglevel: Atomic<u32>,
+    /// LEDCTL as it is while nobody looks for the port.
+    pub(crate) leds: Atomic<u32>,
     /// A message about VFs is on its way.
     pub(crate) news_pending: Atomic<bool>,
     /// Where VFs that misbehave are reported.
@@ -229,6 +231,7 @@ impl Adapter {
                 control <- new_mutex!(control),
                 stats: PortStats::new(),
                 msglevel: Atomic::new(DEFAULT_MSGLEVEL),
+                leds: Atomic::new(0),
                 news_pending: Atomic::new(false),
                 health <- new_mutex!(None),
                 rings <- new_spinlock!(Rings::new()),

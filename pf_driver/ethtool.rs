@@ -58,13 +58,11 @@ use crate::{
     switch::state::MAX_VFS, //
 };
 
-/// Longest interval between interrupts, in microseconds, as C igb has it.
-/// EITR has 13 bits for it.
+/// Longest interval between interrupts, in microseconds: EITR has 13 bits for it. C igb takes more
+/// and sets what is left of it in these.
 const MAX_USECS: u32 = (1 << 13) - 1;
 /// All LEDs on and blinking.
 const LEDS_BLINK: u32 = 0x8e8e_8e8e;
-/// What the LEDs show by default: link, activity, 1000 and 100 Mbit/s.
-const LEDS_DEFAULT: u32 = 0x0706_8302;
 
 const TESTS: [&str; 3] = [
     "NVM test      (offline)",
@@ -219,7 +217,7 @@ impl Ethtool for Adapter {
         extack: &mut Extack<'_>,
     ) -> Result {
         if wanted.rx_usecs > MAX_USECS {
-            return Err(extack.fail(EINVAL, c"rx-usecs can be 0 to 9999"));
+            return Err(extack.fail(EINVAL, c"rx-usecs can be 0 to 8191"));
         }
         this.set_usecs(wanted.rx_usecs);
         Ok(())
@@ -325,9 +323,15 @@ impl Ethtool for Adapter {
 
     fn set_phys_id(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, state: IdState) -> Result<u8> {
         match state {
-            // The hardware blinks by itself.
-            IdState::Active => this.bar.write_reg(LEDCTL::from(LEDS_BLINK)),
-            IdState::Inactive => this.bar.write_reg(LEDCTL::from(LEDS_DEFAULT)),
+            IdState::Active => {
+                // What they show otherwise is the board's choice, by its NVM.
+                this.leds.store(this.bar.read(LEDCTL).into_raw(), Relaxed);
+                // The hardware blinks by itself.
+                this.bar.write_reg(LEDCTL::from(LEDS_BLINK));
+            }
+            IdState::Inactive => {
+                this.bar.write_reg(LEDCTL::from(this.leds.load(Relaxed)));
+            }
             IdState::On | IdState::Off => return Err(EINVAL),
         }
         Ok(0)
