@@ -285,8 +285,6 @@ impl Handler for OtherIrq {
         if cause.lsc() {
             this.works.link.queue();
         }
-        // DOUTSYNC only says that WVBR names a VF. The watchdog reads that at its own pace: a VF can
-        // cause this interrupt for every frame that it sends.
         if cause.drsta() {
             this.works.reset.queue();
         }

@@ -34,12 +34,6 @@ register! {
 // Interrupts. Bit and array index are the number of the MSI-X vector, 0 to 2.
 
 register! {
-    /// Causes to raise from software.
-    pub(crate) EICS(u32) @ 0x0000_1520 {
-        /// Vectors.
-        2:0 vectors;
-    }
-
     /// Vectors to unmask. Reads as the set of unmasked ones.
     pub(crate) EIMS(u32) @ 0x0000_1524 {
         /// Vectors.

@@ -45,8 +45,6 @@ pub(crate) const MAX_PAIRS: u32 = 8;
 /// rings without pause can cost.
 const OTHER_INTERVAL: u32 = 50;
 
-const CAUSES: u32 = 1 << 2 | 1 << 8 | 1 << 28 | 1 << 30;
-
 /// Vector of queue pair `pair`.
 pub(crate) const fn pair_vector(pair: u32) -> u32 {
     1 + pair
@@ -81,7 +79,13 @@ pub(crate) fn mask_all(bar: &Bar0) {
 /// Lets the link, the mailboxes and errors interrupt.
 pub(crate) fn enable_other(bar: &Bar0) {
     let _ = bar.read(ICR);
-    bar.write_reg(IMS::from(CAUSES));
+    // Not DOUTSYNC, which says that WVBR names a VF: a VF can cause it with every frame that it
+    // sends. The watchdog reads WVBR at its own pace.
+    let causes = ICR::zeroed()
+        .with_lsc(true)
+        .with_vmmb(true)
+        .with_drsta(true);
+    bar.write_reg(IMS::from(causes.into_raw()));
     rearm_other(bar);
 }
 

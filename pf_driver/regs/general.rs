@@ -106,19 +106,11 @@ register! {
         /// Take the signal of the module as the sign of a link.
         2:2 enrgsrc => bool;
     }
-    /// VLAN EtherTypes: inner 15:0.
-    pub(crate) VET(u32) @ 0x0_0038 { 31:0 value; }
     /// Time in a pause frame, in units of 512 bit times.
     pub(crate) FCTTV(u32) @ 0x0_0170 { 31:0 value; }
 
     /// LED control: one byte for each of four LEDs.
     pub(crate) LEDCTL(u32) @ 0x0_0e00 { 31:0 value; }
-
-    /// Management and PHY configuration state.
-    pub(crate) EEMNGCTL(u32) @ 0x0_1010 {
-        /// The PHY of port 0 or 1 was configured from the NVM.
-        19:18 cfg_done;
-    }
 
     /// Receive FIFO level below which the pause ends.
     pub(crate) FCRTL(u32) @ 0x0_2160 {
@@ -195,8 +187,6 @@ register! {
     /// Wake up filters.
     pub(crate) WUFC(u32) @ 0x0_5808 { 31:0 value; }
 
-    /// PCIe control.
-    pub(crate) GCR(u32) @ 0x0_5b00 { 31:0 value; }
     /// Software semaphore.
     pub(crate) SWSM(u32) @ 0x0_5b50 {
         /// Set by reading: whoever reads zero owns it among drivers.

@@ -11,13 +11,9 @@ register! {
         2:2 lsc => bool;
         /// VM mailbox: request, acknowledge or function level reset of a VF.
         8:8 vmmb => bool;
-        /// DMA transmit out of synchronisation: a VF sent what it must not, see WVBR.
-        28:28 doutsync => bool;
         /// The device reset itself.
         30:30 drsta => bool;
     }
-    /// Sets causes by software.
-    pub(crate) ICS(u32) @ 0x0_00c8 { 31:0 value; }
     /// Enables causes.
     pub(crate) IMS(u32) @ 0x0_00d0 { 31:0 value; }
     /// Disables causes.
@@ -36,8 +32,6 @@ register! {
         /// The pending bits follow the causes.
         31:31 pba_support => bool;
     }
-    /// Makes vectors fire.
-    pub(crate) EICS(u32) @ 0x0_1520 { 31:0 vectors; }
     /// Enables vectors.
     pub(crate) EIMS(u32) @ 0x0_1524 { 31:0 vectors; }
     /// Disables vectors.
@@ -46,8 +40,6 @@ register! {
     pub(crate) EIAC(u32) @ 0x0_152c { 31:0 vectors; }
     /// Vectors that firing disables.
     pub(crate) EIAM(u32) @ 0x0_1530 { 31:0 vectors; }
-    /// Extended interrupt cause; cleared by reading.
-    pub(crate) EICR(u32) @ 0x0_1580 { 31:0 vectors; }
     /// Moderation of each vector.
     pub(crate) EITR(u32)[25] @ 0x0_1680 {
         /// Least time between two interrupts, in microseconds.
