@@ -157,7 +157,8 @@ impl Adapter {
     ) -> Result<(), Failure> {
         let Wanted { filters, asked, .. } = wanted;
         if asked.multicast != filters.multicast {
-            if let Some(why) = self.ask(&Request::SetMulticast(filters.multicast))? {
+            let refused = self.ask(&Request::SetMulticast(filters.multicast))?;
+            if let Some(why) = refused.filter(|_| net_ratelimit()) {
                 netdev_warn!(
                     dev,
                     "the PF refused the list of multicast addresses: {why}\n"
@@ -170,7 +171,8 @@ impl Adapter {
                 unicast: false,
                 multicast: filters.all_multicast,
             });
-            if let Some(why) = self.ask(&request)?.filter(|_| filters.all_multicast) {
+            let refused = self.ask(&request)?.filter(|_| filters.all_multicast);
+            if let Some(why) = refused.filter(|_| net_ratelimit()) {
                 let why = Why(why, "'ip link set PF vf N trust on' on the host allows it");
                 netdev_warn!(
                     dev,
@@ -196,7 +198,8 @@ impl Adapter {
         }
         asked.unicast.clear();
         for &mac in filters.unicast.iter() {
-            if let Some(why) = self.ask(&Request::AddFilter(mac))? {
+            let refused = self.ask(&Request::AddFilter(mac))?;
+            if let Some(why) = refused.filter(|_| net_ratelimit()) {
                 let why = Why(
                     why,
                     "it is untrusted, or has as many addresses as it may have",
@@ -227,5 +230,7 @@ pub(crate) fn adopt(dev: &Device<Rtnl>, mac: MacAddr) {
         return;
     }
     dev.take_dev_addr(mac.bytes());
-    netdev_info!(dev, "the PF assigned MAC address {mac}\n");
+    if net_ratelimit() {
+        netdev_info!(dev, "the PF assigned MAC address {mac}\n");
+    }
 }
