@@ -159,7 +159,7 @@ impl net::Driver for Adapter {
         let control = &mut *guard;
         let own = control.switch.state.pf.uses_mac(&addr);
         if !own && mac_in_use(&control.switch, &control.vfs, MAX_VFS, mac) {
-            netdev_warn!(this.ndev, "{} is the address of a VF\n", mac);
+            netdev_warn!(this.ndev, "{} is the address of a VF: choose another, or give the VF another with 'ip link set {} vf N mac ADDRESS'\n", mac, *this.ndev);
             return Err(EEXIST);
         }
         let old = core::mem::replace(&mut control.switch.state.pf.mac, addr);

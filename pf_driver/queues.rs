@@ -309,10 +309,10 @@ impl Adapter {
                 .set_vfs(&self.ndev, &self.bar, &self.perm_mac, count)
         });
         if changed.is_err() {
-            let _ = self
-                .control
-                .lock()
-                .set_vfs(&self.ndev, &self.bar, &self.perm_mac, 0);
+            let mut control = self.control.lock();
+            let _ = control.set_vfs(&self.ndev, &self.bar, &self.perm_mac, 0);
+            // Fewer pools always fit into the tables.
+            let _ = control.commit(&self.bar);
         }
         // VFs in quarantine may be gone.
         self.works.health.queue();

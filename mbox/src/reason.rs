@@ -123,7 +123,8 @@ impl fmt::Display for Reason {
             Self::FilterQuota(quota) => {
                 write!(
                     f,
-                    "asked for more than its {quota} additional MAC addresses"
+                    "asked for more than its {quota} additional MAC addresses; \
+                     with fewer VFs ('sriov_numvfs') each may have more"
                 )
             }
             Self::PortVlan(vid) => write!(
@@ -133,7 +134,11 @@ impl fmt::Display for Reason {
                 vid.get()
             ),
             Self::VlanDenied(vid) => write!(f, "may not join VLAN {}", vid.get()),
-            Self::VlanQuota(quota) => write!(f, "asked for more than its {quota} VLANs"),
+            Self::VlanQuota(quota) => write!(
+                f,
+                "asked for more than its {quota} VLANs; \
+                 with fewer VFs ('sriov_numvfs') each may have more"
+            ),
             Self::UnicastPromisc => {
                 f.write_str("asked for promiscuous mode, which the 82576 has for the PF only")
             }

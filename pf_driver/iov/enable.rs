@@ -100,7 +100,7 @@ fn release(adapter: &Arc<Adapter>) {
     if let Err(err) = adapter.relayout(dev, Layout::Single, 0) {
         crate::kapi::net::netdev_err!(
             adapter.ndev,
-            "cannot take back the queues of the VFs (error {}); the interface is down, set it up again\n",
+            "cannot take back the queues of the VFs (error {}): the PF keeps two pairs; to try again, enable a VF and disable it\n",
             err.to_errno()
         );
     }
