@@ -160,21 +160,22 @@ fn inherit_vfs(pdev: &pci::Device<Core<'_>>, adapter: &Arc<Adapter>) -> Result {
             "{} VFs of a driver before are in use by guests: taken over\n",
             count
         );
-        return iov::enable::prepare(adapter, count);
+        return iov::enable::prepare(adapter, count).inspect_err(|err| {
+            dev_err!(
+                pdev,
+                "VFs in use by guests cannot be taken over (error {}): detach them, then bind this driver again\n",
+                err.to_errno()
+            );
+        });
     }
     dev_warn!(pdev, "{} VFs of a driver before are removed\n", count);
     sriov::disable(pdev);
     Ok(())
 }
 
-fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
-    if kpci::is_virtfn(pdev) {
-        return Err(ENODEV);
-    }
-    let enabled = Enabled::new(pdev)?;
-    // What recovery from an error restores: with memory and bus mastering.
-    kpci::save_state(pdev)?;
-    kpci::set_dma_mask_64(pdev)?;
+/// Maps the registers, and makes the port and its network device, unregistered. The second is the
+/// number of queue pairs.
+fn make_adapter(pdev: &pci::Device<Core<'_>>) -> Result<(Arc<Adapter>, u32)> {
     let bar: Arc<Bar0> = Arc::new(Bar::map(pdev, 0, c"rigb")?, GFP_KERNEL)?;
     let mac = read_mac(pdev, &bar)?;
     let vectors = Vectors::alloc_msix(pdev, 2, 1 + MAX_PAIRS).inspect_err(|err| {
@@ -184,7 +185,7 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
             err.to_errno()
         );
     })?;
-    let max_pairs = (vectors.len() - 1).min(MAX_PAIRS).min(online_cpus());
+    let max_pairs = (vectors.len() - 1).min(MAX_PAIRS).min(possible_cpus());
 
     let identity = Identity {
         device: pdev.device_id(),
@@ -196,14 +197,26 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
     let ndev = net::Device::alloc_ether(pdev.as_ref(), MAX_QUEUES, MAX_QUEUES)?;
     netdev::setup(&ndev, &mac)?;
     let adapter = Adapter::new(Parts {
-        ndev: ndev.clone(),
+        ndev,
         media: Media::detect(&bar),
         bar,
-        vectors: vectors.clone(),
+        vectors,
         mac,
         identity,
         max_pairs,
     })?;
+    Ok((adapter, max_pairs))
+}
+
+fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
+    if kpci::is_virtfn(pdev) {
+        return Err(ENODEV);
+    }
+    let enabled = Enabled::new(pdev)?;
+    // What recovery from an error restores: with memory and bus mastering.
+    kpci::save_state(pdev)?;
+    kpci::set_dma_mask_64(pdev)?;
+    let (adapter, max_pairs) = make_adapter(pdev)?;
     let quiet = Quiet(adapter.clone());
     adapter.setup_hardware().inspect_err(|err| {
         dev_err!(
@@ -218,10 +231,14 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         dev_dbg!(pdev, "no limit on VFs (error {})\n", err.to_errno());
     }
     let name = CString::try_from_fmt(fmt!("rigb-{}", kpci::name(pdev)))?;
-    let other_irq =
-        IrqRegistration::request(&vectors, OTHER_VECTOR, name, OtherIrq(adapter.clone()))?;
+    let other_irq = IrqRegistration::request(
+        &adapter.vectors,
+        OTHER_VECTOR,
+        name,
+        OtherIrq(adapter.clone()),
+    )?;
     irq::enable_other(&adapter.bar);
-    let registration = net::Registration::new(ndev, adapter.clone())?;
+    let registration = net::Registration::new(adapter.ndev.clone(), adapter.clone())?;
     adapter.works.watchdog.queue();
     netdev_info!(
         adapter.ndev,
@@ -250,8 +267,8 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
 // CAST: 7.
 const MAX_VFS_U16: u16 = MAX_VFS as u16;
 
-/// CPUs that can take an interrupt of their own.
-fn online_cpus() -> u32 {
+/// CPUs that there may be: one that comes later finds a queue pair of its own.
+fn possible_cpus() -> u32 {
     kernel::cpu::nr_cpu_ids()
 }
 
@@ -357,7 +374,7 @@ impl Driver for PfDriver {
         if let Err(err) = kpci::reenable(pdev) {
             dev_err!(
                 pdev,
-                "cannot be enabled after the reset (error {})\n",
+                "cannot be enabled after the reset (error {}); unbind and bind the driver\n",
                 err.to_errno()
             );
             return Recovery::Disconnect;

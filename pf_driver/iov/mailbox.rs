@@ -47,60 +47,52 @@ pub(crate) fn serve(this: ArcBorrow<'_, Adapter>) {
         }
         let changes = control.switch.changes;
         for index in 0..control.vfs.len() {
-            let Some(vf) = control.vfs.get(index) else {
-                break;
-            };
-            if vf.conduct.quarantine().is_some() {
-                if let Err(later) = hold(&this, control, index, now) {
-                    due = earlier(due, later);
-                    continue;
-                }
-            }
-            let Some(vf) = control.vfs.get(index) else {
-                break;
-            };
-            // Taken out while the executor looks at the others, and put back.
-            let mut server = vf.server;
-            let Some(config) = control.told(index, mtu) else {
-                break;
-            };
-            let mut port = AnyPort::of(&this.bar, vf, index);
-            port.show_link(&config.link);
-            let mut executor = Executor {
-                bar: &this.bar,
-                dev: &this.ndev,
-                switch: &mut control.switch,
-                vfs: &control.vfs,
-                vf: index,
-            };
-            let next = server.service(&mut port, &config, &mut executor, now);
-            if let Some(vf) = control.vfs.get_mut(index) {
-                vf.server = server;
-                let switch = &mut control.switch;
-                if quarantine::enforce(&this.ndev, &this.bar, switch, vf, index, now) {
-                    mask_mailboxes(&this.bar, &control.vfs);
-                    this.works.health.queue();
-                    continue;
-                }
-            }
-            due = earlier(due, next);
+            due = earlier(due, serve_one(&this, control, index, mtu, now));
         }
         if control.switch.changes != changes {
             this.vf_changed();
         }
     }
     if let Some(due) = due {
-        let wait = due.since(now).as_micros();
-        if wait == 0 {
-            this.works.mailbox.queue();
-        } else {
-            let millis = wait.div_ceil(1000);
-            let millis = i64::try_from(millis).unwrap_or(i64::from(i32::MAX));
-            this.works
-                .mailbox_timer
-                .queue_after(Delta::from_millis(millis));
+        this.serve_again_after(due.since(now).as_micros());
+    }
+}
+
+/// Serves the mailbox of VF `index`. Returns when it wants that again, if it does.
+fn serve_one(
+    this: &Adapter,
+    control: &mut Control,
+    index: usize,
+    mtu: u32,
+    now: Time,
+) -> Option<Time> {
+    if control.vfs.get(index)?.conduct.quarantine().is_some() {
+        if let Err(later) = hold(this, control, index, now) {
+            return later;
         }
     }
+    let vf = control.vfs.get(index)?;
+    // Taken out while the executor looks at the others, and put back.
+    let mut server = vf.server;
+    let config = control.told(index, mtu)?;
+    let mut port = AnyPort::of(&this.bar, vf, index);
+    port.show_link(&config.link);
+    let mut executor = Executor {
+        bar: &this.bar,
+        dev: &this.ndev,
+        switch: &mut control.switch,
+        vfs: &control.vfs,
+        vf: index,
+    };
+    let next = server.service(&mut port, &config, &mut executor, now);
+    let vf = control.vfs.get_mut(index)?;
+    vf.server = server;
+    if quarantine::enforce(&this.ndev, &this.bar, &mut control.switch, vf, index, now) {
+        mask_mailboxes(&this.bar, &control.vfs);
+        this.works.health.queue();
+        return None;
+    }
+    next
 }
 
 /// The earlier of two times, of which either may be none.
@@ -146,6 +138,19 @@ fn hold(
 }
 
 impl Adapter {
+    /// Has the mailboxes served again after `micros` microseconds.
+    fn serve_again_after(&self, micros: u64) {
+        if micros == 0 {
+            self.works.mailbox.queue();
+            return;
+        }
+        let millis = micros.div_ceil(1000);
+        let millis = i64::try_from(millis).unwrap_or(i64::from(i32::MAX));
+        self.works
+            .mailbox_timer
+            .queue_after(Delta::from_millis(millis));
+    }
+
     /// The port is about to be reset: tells those VFs that can be told.
     pub(crate) fn warn_vfs(&self) {
         let now = self.now();
