@@ -185,7 +185,7 @@ impl Control {
     }
 
     /// Introduces the VF to its PF. The caller has reset the VF, and nothing is on its rings.
-    /// Returns the address that the PF assigned, if any. Sleeps, at most about two seconds.
+    /// Returns the address that the PF assigned, if any. Sleeps: three exchanges, 3.5 seconds at most.
     ///
     /// # Errors
     ///

@@ -120,7 +120,7 @@ impl kapi::pci::Driver for VfDriver {
         Recovery::NeedReset
     }
 
-    fn slot_reset(pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) -> Recovery {
+    fn slot_reset(pdev: &pci::Device<Core<'_>>, _this: Pin<&Self::Data>) -> Recovery {
         kapi::pci::restore_state(pdev);
         match kapi::pci::reenable(pdev) {
             Ok(()) => Recovery::Recovered,
@@ -131,7 +131,6 @@ impl kapi::pci::Driver for VfDriver {
                      bind it again\n",
                     err.to_errno()
                 );
-                let _ = this;
                 Recovery::Disconnect
             }
         }

@@ -40,7 +40,8 @@ use crate::{
 };
 
 /// How often to look at link and mailbox while the interface is up.
-const IDLE_POLL: Delta = Delta::from_millis(250);
+// CAST: A fraction of a second.
+const IDLE_POLL: Delta = Delta::from_micros(vf::IDLE_POLL.as_micros() as i64);
 /// How soon to look again for a PF that does not answer.
 const RETRY: Delta = Delta::from_millis(200);
 

@@ -192,11 +192,6 @@ impl Server {
         &self.told
     }
 
-    /// Replaces the limit on requests.
-    pub fn set_request_limit(&mut self, limit: TokenBucket) {
-        self.requests = limit;
-    }
-
     /// Has the VF look at its link: the control message. Delivered by the next
     /// [`Self::service`] that finds the buffer free.
     pub fn notify(&mut self) {

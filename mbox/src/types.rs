@@ -66,9 +66,6 @@ impl fmt::Debug for MacAddr {
 pub struct VlanId(u16);
 
 impl VlanId {
-    /// No VLAN.
-    pub const ZERO: Self = Self(0);
-
     /// The VLAN `id`, if it is one.
     pub const fn new(id: u16) -> Option<Self> {
         if id < 4095 {
