@@ -43,7 +43,7 @@ struct rigb_port_ops {
  * @attach: makes @port the mailbox of VF @vf of @pf. Process context.
  *	Returns 0 and a link, -ENODEV if @pf is not a PF of this driver,
  *	-EINVAL if there is no such VF, -EBUSY if it has a mailbox already.
- * @ring: has the PF look at the mailbox soon. Any context.
+ * @ring: has the PF look at the mailbox soon. Process context.
  * @detach: ends it: no operation runs any more or ever will. Process context.
  */
 struct rigb_port_api {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "vfio.h"
 
-/* What is not taken over: as vfio-pci itself does it. */
+/*
+ * What is not taken over: as vfio-pci itself does it. Of pci_ops there are none
+ * on purpose: with them the BAR could be exported as a DMA buffer, and so be
+ * reached past the emulation of its first page.
+ */
 const struct vfio_device_ops kapi_vfio_defaults = {
 	.init = vfio_pci_core_init_dev,
 	.release = vfio_pci_core_release_dev,

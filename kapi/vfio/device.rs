@@ -172,8 +172,8 @@ impl Shared {
 pub struct Handle(pub(super) Arc<Shared>);
 
 impl Handle {
-    /// Raises vector `vector` in the guest, as MSI-X would. Whether the VMM listens. Any context
-    /// but hard interrupts.
+    /// Raises vector `vector` in the guest, as MSI-X would. Whether the VMM listens. Process
+    /// context.
     pub fn raise(&self, vector: usize) -> bool {
         match self.0.vectors.lock().get(vector) {
             Some(Some(event)) => {
