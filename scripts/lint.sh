@@ -45,7 +45,7 @@ check_clippy_crates() {
 check_shellcheck() {
 	local list
 	mapfile -t list < <(files | while IFS= read -r file; do
-		case $file in
+		case ${file##*/} in
 		*.sh) echo "$file" ;;
 		*.*) ;;
 		*) head -n 1 "$file" | grep -qa '^#!.*sh$' && echo "$file" ;;
