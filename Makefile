@@ -117,7 +117,7 @@ check: modules ## Every test; prints its totals
 
 # The stages of `make check`, in this order. Each is a target check-STAGE here, which prints
 # TAP or what cargo test prints; scripts/check.sh adds up.
-CHECK_STAGES := tools lint mbox datapath page kapi fuzz vm
+CHECK_STAGES := tools lint mbox datapath page kapi fuzz vm kvm xen
 
 .PHONY: check-tools
 check-tools:
@@ -156,6 +156,10 @@ check-vm: vm-modules ## The kselftests in the test VM, on the stock kernel
 check-kvm: vm-modules ## VFs in guests under KVM, with both kinds of IOMMU
 	@status=0; for topology in kvm-amd kvm-intel; do \
 		VM_TOPOLOGY=$$topology $(VM) selftests || status=1; done; exit $$status
+
+# A program that hangs must not take what is left of the time that CI has.
+check-kvm check-xen: export VM_TIMEOUT ?= 2400
+check-kvm check-xen: export RIGB_TIMEOUT ?= 1200
 
 .PHONY: check-xen
 check-xen: vm-modules ## VFs in guests of Xen

@@ -74,7 +74,8 @@ class Stream:
         self.path = Path(RUN, "stream")
         with SCENE.bench.wire.inside(), self.path.open("wb") as file:
             self.sink = subprocess.Popen(
-                ["nc", "-l", "-N", str(PORT)], stdin=subprocess.DEVNULL, stdout=file
+                ["nc", "-l", "-N", str(PORT)], stdin=subprocess.DEVNULL, stdout=file,
+                stderr=subprocess.DEVNULL,
             )
         # Refused until the other side listens; -z would be a connection of its own.
         listens = ["ss", "-Hltn", f"sport = :{PORT}"]
@@ -89,7 +90,6 @@ class Stream:
         return self
 
     def __exit__(self, *_) -> None:
-        # It holds the test's own stderr open.
         self.sink.kill()
         self.sink.wait()
 

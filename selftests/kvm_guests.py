@@ -36,7 +36,7 @@ def boot(pair: str) -> None:
         shown = guest.sh("ethtool -i $(vf_netdev)")
         ksft_eq(shown.splitlines()[0], f"driver: {vf_driver}")
         ksft_pr(guest.label, guest.sh("uname -r; grep -m1 -o hypervisor /proc/cpuinfo").split())
-    macs = [guest.sh("cat /sys/class/net/$(vf_netdev)/address") for guest in SCENE.guests]
+    macs = [guest.sh("cat /sys/class/net/$(vf_netdev)/address").strip() for guest in SCENE.guests]
     ksft_eq(len({*macs, SCENE.bench.pf.mac}), 3, f"addresses are not unique: {macs}")
 
 
@@ -63,7 +63,7 @@ def main() -> None:
                 variant = f"{name}.{one}_{two}"
                 cases.append(case(function.__name__, SCENE.case(function), variant, pair, one, two))
     ksft_run(cases)
-    ksft_pr(f"{SCENE.retries} boots were tried again")
+    SCENE.report()
     SCENE.down()
     finish(SCENE.bench)
 

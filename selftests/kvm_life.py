@@ -44,7 +44,11 @@ def crash(pair: str) -> None:
     one, two = setup(pair)
     with held.Watch(SCENE, two):
         wire = SCENE.ends()["wire"]
-        one.sh(f"ping -q -i 0.01 {wire.v4} >/dev/null 2>&1 & sleep 0.5")
+        one.sh(
+            'rx="/sys/class/net/$(vf_netdev)/statistics/rx_packets"; seen=$(cat $rx);'
+            ' more() { [ $(cat $rx) -gt $((seen + 10)) ]; };'
+            f" ping -q -i 0.01 {wire.v4} >/dev/null 2>&1 & until_true more"
+        )
         one.anew("echo c > /proc/sysrq-trigger")
         ksft_in("sysrq triggered crash", one.console_text())
         one.up(one.driver)
@@ -147,7 +151,7 @@ def main() -> None:
                 name = f"{Kvm.name}.{pair}"
                 cases.append(case(function.__name__, SCENE.case(function), name, pair))
     ksft_run(cases)
-    ksft_pr(f"{SCENE.retries} boots were tried again")
+    SCENE.report()
     SCENE.down()
     finish(SCENE.bench)
 

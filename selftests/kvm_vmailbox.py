@@ -192,7 +192,7 @@ def main() -> None:
                          neighbours, numvfs_zero):
             cases.append(case(function.__name__, SCENE.case(function), name, driver))
     ksft_run(cases)
-    ksft_pr(f"{SCENE.retries} boots were tried again")
+    SCENE.report()
     SCENE.down()
     finish(SCENE.bench)
 

@@ -10,6 +10,7 @@ from vm import nested
 from .agent import Agent, GuestError
 from .driver import VF_DRIVERS
 from .ends import LIB, LIMIT
+from .kselftest import ksft_true
 from .wait import Timeout
 
 # Seconds for a guest to boot; the slowest that was seen took a fifth of it.
@@ -26,6 +27,8 @@ class Guest:
     boot_modules: tuple[str, ...] = ()
     # Seconds for its start at the most.
     boot_limit = BOOT_LIMIT
+    # Whether it gets as much again if nothing shows that it hangs.
+    may_be_slow = False
 
     def __init__(self, label: str, number: int):
         self.label = label
@@ -85,14 +88,15 @@ class Guest:
     def keep_log(self) -> None:
         """Saves the guest's kernel log beside the host's, where the run is judged by it.
 
-        A guest that does not answer has none; its case has failed before.
+        A guest that does not answer has none, which fails a case that was good so far.
         """
         if not self.agent.connected or not self.agent.boots:
             return
         try:
-            text = self.run("dmesg", 60).text
+            text = self.run("dmesg", LIMIT).text
         except (GuestError, Timeout) as error:
             text = f"{error}\n"
+            ksft_true(False, f"the kernel log of {self.label} cannot be read: {error}")
         with (self.logs / "dmesg.log").open("a") as file:
             file.write(text)
 

@@ -9,18 +9,19 @@ from functools import wraps
 from typing import Callable
 
 from .agent import GuestError
-from .bench import Bench, case_passed
+from .bench import Bench, case_passed, forgive
 from .driver import CommandError
 from .ends import Local
 from .guest import Guest
-from .kselftest import ksft_pr
+from .kselftest import KsftSkipEx, ksft_pr
 from .pci import Function
-from .traffic import TrafficError
 from .wait import Timeout
 
 FIRST_NUMBER = 20
-# Repetitions in one run because the emulation below the guests has failed.
+# Repetitions of cases in one run because the emulation below the guests has failed.
 MAX_RETRIES = 3
+# Boots that were tried again in one run, of the dozens that there are.
+MAX_REBOOTS = 6
 
 
 class Scene:
@@ -33,6 +34,7 @@ class Scene:
         self.guests: list[Guest] = []
         self.drivers: tuple[str, str] | None = None
         self.retries = 0
+        self.reboots = 0
         self.dirty = True
 
     @classmethod
@@ -102,18 +104,33 @@ class Scene:
         for guest in guests:
             for attempt in range(1, self.platform.boot_tries + 1):
                 try:
-                    guest.wait_boot()
+                    self._wait_boot(guest)
                     break
                 except Timeout:
+                    fault = guest.emulator_fault() or "unexplained"
                     for line in guest.stuck().splitlines():
                         ksft_pr(line, line_pfx=f"{guest.label}|")
-                    if attempt == self.platform.boot_tries:
+                    if attempt == self.platform.boot_tries or self.reboots >= MAX_REBOOTS:
                         raise
-                    self.retries += 1
-                    where = self.platform.name
-                    ksft_pr(f"{guest.label} hangs at boot on {where}: retry {self.retries}")
-                    guest.kill()
-                    guest.start()
+                self.reboots += 1
+                where = self.platform.name
+                ksft_pr(f"{guest.label} hangs at boot on {where} ({fault}): again {self.reboots}")
+                guest.kill()
+                guest.start()
+
+    @staticmethod
+    def _wait_boot(guest: Guest) -> None:
+        """Waits for a guest, and longer if nothing shows that it hangs: a machine may be slow."""
+        try:
+            guest.wait_boot()
+        except Timeout:
+            if not guest.may_be_slow or guest.emulator_fault():
+                raise
+            guest.wait_boot()
+
+    def report(self) -> None:
+        """Says what was tried again in this run."""
+        ksft_pr(f"tried again: {self.reboots} boots, {self.retries} cases")
 
     def down(self) -> None:
         """Ends all guests, and gives their VFs back."""
@@ -136,9 +153,12 @@ class Scene:
         def attempt(*arguments):
             try:
                 function(*arguments)
-            except (GuestError, Timeout, TrafficError) as error:
+            except KsftSkipEx:
+                raise
+            except Exception as error:  # pylint: disable=broad-except
                 if not self._emulator_failed(function.__name__, error):
                     raise
+                forgive()
                 function(*arguments)
 
         inner = self.bench.case(attempt)
@@ -151,8 +171,8 @@ class Scene:
                 good = case_passed()
             finally:
                 if not good:
-                    self._show_guests()
                     self.dirty = self.bench.dirty = True
+                    self._show_guests()
 
         return wrapper
 
@@ -169,6 +189,9 @@ class Scene:
 
     def _show_guests(self) -> None:
         for guest in self.guests:
-            lines = guest.console_text().splitlines()[-15:] + guest.stuck().splitlines()
+            try:
+                lines = guest.console_text().splitlines()[-15:] + guest.stuck().splitlines()
+            except (GuestError, OSError) as error:
+                lines = [str(error)]
             for line in lines:
                 ksft_pr(line, line_pfx=f"{guest.label}|")

@@ -14,6 +14,12 @@ JUMBO = 9000
 # A filter takes its way through the mailbox, and nothing tells that it has arrived.
 TRIES = 20
 END = "rigb-tenant-end"
+# Seconds that a frame may take.
+SOON = 10
+
+
+class Unheard(GuestError):
+    """Not even a broadcast arrives."""
 
 
 class Tenant:
@@ -48,12 +54,19 @@ class Tenant:
             " && ip link set tenant up"
         )
         for _ in range(TRIES):
-            if set(self.heard(self.guest)) == set(self.frames):
-                return
+            try:
+                if set(self.heard(self.guest, SOON)) == set(self.frames):
+                    return
+            except Unheard:
+                # The VF was not back yet from the change of its MTU.
+                pass
         raise GuestError(f"{self.guest.label} never hears all that it asked for")
 
-    def heard(self, guest) -> list[str]:
-        """Sends one frame of each kind, and returns which of them `guest` hears."""
+    def heard(self, guest, limit: int = 60) -> list[str]:
+        """Sends one frame of each kind, and returns which of them `guest` hears.
+
+        After them goes a broadcast; without it within `limit` seconds, `Unheard` is raised.
+        """
         guest.sh(
             "rm -f /run/vm/heard;"
             " tcpdump -p -n -A -l -s 200 -i $(vf_netdev) > /run/vm/heard 2>&1 3>&- &"
@@ -67,11 +80,11 @@ class Tenant:
             wire.send(BROADCAST, _text("jumbo", 4000))
             wire.send(BROADCAST, END.encode() + bytes(60))
         text = guest.sh(
-            f"until_true grep -q {END} /run/vm/heard && kill $(cat /run/vm/heard.pid);"
-            " cat /run/vm/heard"
+            f"LIMIT={limit}; until_true grep -q {END} /run/vm/heard;"
+            " kill $(cat /run/vm/heard.pid); cat /run/vm/heard"
         )
         if END not in text:
-            raise GuestError(f"{guest.label} does not hear a broadcast: {text}")
+            raise Unheard(f"{guest.label} does not hear a broadcast: {text}")
         return sorted(name for name in self.frames if f"rigb-tenant-{name}" in text)
 
 

@@ -14,6 +14,7 @@ from . import wait
 from .agent import GuestError
 from .driver import run
 from .guest import Guest
+from .kselftest import ksft_pr
 from .pci import Function
 
 MEMORY = {"pv": 320, "hvm": 400}
@@ -25,6 +26,7 @@ FOLDERS = ("/run/xen", "/run/xenstored", "/var/lib/xenstored", "/var/lib/xen",
            "/var/log/xen/console")
 PCIBACK = "pciback"
 XL_LIMIT = 180.0
+BACKEND_TRIES = 3
 
 
 def tool(name: str) -> str:
@@ -148,15 +150,16 @@ class XenGuest(Guest):
         self.prepare()
         path = self.folder / "config"
         path.write_text(self.config)
-        self.xl("create", str(path))
+        # Also if that fails half way: then there is a domain to end.
         self.alive = True
+        self.xl("create", str(path))
         self.devices = {f"vf{number}": vf for number, vf in enumerate(self.functions)}
         self.connect()
 
     def connect(self) -> None:
         """Opens the domain's console, as soon as xenconsoled has made it."""
         self._before = len(self.console_text())
-        terminal = wait.until(self._terminal, f"console of {self.label}")
+        terminal = wait.until(self._terminal, f"console of {self.label}", limit=XL_LIMIT)
         fd = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(fd)
         self.agent.connect(fd)
@@ -191,13 +194,26 @@ class XenGuest(Guest):
 
     def unplug(self, device: str) -> None:
         """Takes its only VF away, with the guest's consent, and waits until it is gone."""
-        self.xl("pci-detach", self.label, self.devices.pop(device).address)
+        self._pci("pci-detach", self.devices[device])
+        del self.devices[device]
         self.sh("until_true no_vf_netdev")
 
     def plug(self, function: Function, device: str, _slot: str) -> None:
         """Gives the running guest a VF."""
-        self.xl("pci-attach", self.label, function.address)
+        self._pci("pci-attach", function)
         self.devices[device] = function
+
+    def _pci(self, command: str, function: Function) -> None:
+        """Gives or takes a device. libxl waits ten seconds for the backend, which takes longer on a
+        busy machine; then nothing has been done, and it can be asked again."""
+        for tries in range(BACKEND_TRIES, 0, -1):
+            try:
+                self.xl(command, self.label, function.address)
+                return
+            except GuestError as error:
+                if "not ready" not in str(error) or tries == 1:
+                    raise
+                ksft_pr(f"{command}: again: {error}")
 
     def change(self, driver: str) -> None:
         """As for any guest; a PV guest is given its VF anew, as MSI-X stays on in dom0 when a

@@ -80,14 +80,18 @@ vf_up() {
 	echo "$dev"
 }
 
-# reach ADDRESS: the first answer, then three without loss.
+# reach ADDRESS: the first answer, then three without loss. Not by ping's -w, which goes on until
+# that many answers have come, whatever was lost, and ends at the first ICMP error.
 reach() {
-	ping -q -c 1 -i 0.2 -w "$LIMIT" "$1" && ping -q -c 3 -i 0.2 -w "$LIMIT" "$1"
+	until_true ping -q -c 1 -W 2 "$1" >/dev/null || return
+	for _ in 1 2 3; do
+		ping -q -c 1 -W 10 "$1" || return
+	done
 }
 
 # silent ADDRESS: no answer may come.
 silent() {
-	! ping -q -c 3 -i 0.2 -w 2 "$1"
+	! ping -q -c 1 -i 0.2 -w 2 "$1"
 }
 
 # tcp_sink PORT: what one connection carried, as a checksum. tcp_source ADDRESS PORT BYTES
