@@ -47,6 +47,7 @@ pub use self::{
         CoalesceParams,
         DriverInfo,
         PauseParam,
+        PauseStats,
         RingParam,
         Wol, //
     },
@@ -167,6 +168,11 @@ pub trait Ethtool: Driver {
         _dev: &Device<Rtnl>,
         _wanted: PauseParam,
     ) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// The pause frames so far.
+    fn pause_stats(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> PauseStats {
         kernel::build_error!(VTABLE_DEFAULT_ERROR)
     }
 

@@ -38,6 +38,7 @@ use super::{
     IdState,
     LinkSettings,
     PauseParam,
+    PauseStats,
     RegsDump,
     RingParam,
     SelfTest,
@@ -106,6 +107,7 @@ impl<T: Ethtool> EthtoolVtable<T> {
             get_ringparam: optional!(T::HAS_RINGPARAM, Self::get_ringparam),
             set_ringparam: optional!(T::HAS_SET_RINGPARAM, Self::set_ringparam),
             get_pauseparam: optional!(T::HAS_PAUSEPARAM, Self::get_pauseparam),
+            get_pause_stats: optional!(T::HAS_PAUSE_STATS, Self::get_pause_stats),
             set_pauseparam: optional!(T::HAS_SET_PAUSEPARAM, Self::set_pauseparam),
             self_test: optional!(T::HAS_SELF_TEST, Self::self_test),
             get_strings: optional!(Self::HAS_STRINGS, Self::get_strings),
@@ -323,6 +325,17 @@ impl<T: Ethtool> EthtoolVtable<T> {
             T::set_pauseparam(this, dev, wanted).map(|()| 0)
         }
 
+        void fn get_pause_stats(this, dev; stats: *mut bindings::ethtool_pause_stats) {
+            let PauseStats { tx, rx } = T::pause_stats(this, dev);
+            // SAFETY: See `EthtoolVtable`. Both members of the union are the same words.
+            unsafe {
+                let words = &mut (*stats).__bindgen_anon_1.stats;
+                words.tx_pause_frames = tx;
+                words.rx_pause_frames = rx;
+            }
+            Ok(0)
+        }
+
         void fn set_msglevel(this, dev; level: u32) {
             T::set_msglevel(this, dev, level);
             Ok(0)
@@ -346,7 +359,12 @@ impl<T: Ethtool> EthtoolVtable<T> {
 
         int fn set_link_ksettings(this, dev; link: *const bindings::ethtool_link_ksettings) {
             // SAFETY: See `EthtoolVtable`.
-            let wanted = LinkSettings::from_raw(unsafe { &*link });
+            let raw = unsafe { &*link };
+            // The crossover of the pairs is not among the settings, and so says what was got.
+            if u32::from(raw.base.eth_tp_mdix_ctrl) != bindings::ETH_TP_MDI_INVALID {
+                return Err(EOPNOTSUPP);
+            }
+            let wanted = LinkSettings::from_raw(raw);
             T::set_link_ksettings(this, dev, &wanted).map(|()| 0)
         }
     }

@@ -182,6 +182,15 @@ impl PauseParam {
     }
 }
 
+/// Pause frames that were counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PauseStats {
+    /// Sent.
+    pub tx: u64,
+    /// Received.
+    pub rx: u64,
+}
+
 /// Wake on LAN: sets of `WAKE_*` bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wol {
