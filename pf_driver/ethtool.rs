@@ -11,6 +11,8 @@ use kernel::{
     }, //
 };
 
+mod link;
+
 use crate::{
     adapter::Adapter,
     datapath::{
@@ -20,15 +22,7 @@ use crate::{
         SentStats,
         XmitStats, //
     },
-    hw::{
-        link,
-        link::Media,
-        nvm,
-        phy::{
-            Abilities,
-            Phy, //
-        }, //
-    },
+    hw::nvm,
     iov::report,
     kapi::net::{
         ethtool::{
@@ -36,14 +30,11 @@ use crate::{
             Coalesce,
             CoalesceParams,
             DriverInfo,
-            Duplex,
             Ethtool,
             IdState,
-            LinkMode,
-            LinkModes,
             LinkSettings,
             PauseParam,
-            Port,
+            PauseStats,
             RingParam,
             SelfTest,
             StatValues,
@@ -69,74 +60,6 @@ const TESTS: [&str; 3] = [
     "Reset test    (offline)",
     "Link test  (on/offline)",
 ];
-
-const SLOW_MODES: [LinkMode; 4] = [
-    LinkMode::BASE_T_10_HALF,
-    LinkMode::BASE_T_10_FULL,
-    LinkMode::BASE_T_100_HALF,
-    LinkMode::BASE_T_100_FULL,
-];
-
-/// Autonegotiation's abilities as ethtool has them.
-fn modes(abilities: &Abilities) -> LinkModes {
-    let mut modes = LinkModes::of(&[LinkMode::AUTONEG]);
-    for (bit, mode) in SLOW_MODES.into_iter().enumerate() {
-        if abilities.slow & 1 << bit != 0 {
-            modes.add(mode);
-        }
-    }
-    if abilities.gigabit {
-        modes.add(LinkMode::BASE_T_1000_FULL);
-    }
-    if abilities.pause.sym {
-        modes.add(LinkMode::PAUSE);
-    }
-    if abilities.pause.asym {
-        modes.add(LinkMode::ASYM_PAUSE);
-    }
-    modes
-}
-
-impl Adapter {
-    fn copper_settings(&self, settings: &mut LinkSettings) -> Result {
-        settings.port = Port::TwistedPair;
-        settings.phy_address = 1;
-        settings.supported = LinkModes::of(&[
-            LinkMode::BASE_T_10_HALF,
-            LinkMode::BASE_T_10_FULL,
-            LinkMode::BASE_T_100_HALF,
-            LinkMode::BASE_T_100_FULL,
-            LinkMode::BASE_T_1000_FULL,
-            LinkMode::AUTONEG,
-            LinkMode::TP,
-            LinkMode::PAUSE,
-            LinkMode::ASYM_PAUSE,
-        ]);
-        let phy = Phy::acquire(&self.bar)?;
-        settings.advertising = modes(&phy.advertised()?);
-        settings.advertising.add(LinkMode::TP);
-        if let Some(partner) = phy.partner()? {
-            settings.lp_advertising = modes(&partner);
-        }
-        Ok(())
-    }
-
-    fn serdes_settings(settings: &mut LinkSettings) {
-        settings.port = Port::Fibre;
-        settings.supported = LinkModes::of(&[
-            LinkMode::BASE_X_1000_FULL,
-            LinkMode::FIBRE,
-            LinkMode::AUTONEG,
-            LinkMode::PAUSE,
-            LinkMode::ASYM_PAUSE,
-        ]);
-        settings.advertising = settings.supported;
-    }
-
-    fn link_up(&self) -> bool {
-        link::status(&self.bar, self.media).is_some()
-    }
-}
 
 #[vtable]
 impl Ethtool for Adapter {
@@ -281,29 +204,32 @@ impl Ethtool for Adapter {
         _dev: &Device<Rtnl>,
         settings: &mut LinkSettings,
     ) -> Result {
-        settings.autoneg = true;
-        match this.media {
-            Media::Copper => this.copper_settings(settings)?,
-            Media::Serdes => Self::serdes_settings(settings),
-        }
-        if let Some(status) = this.link.lock().status {
-            settings.speed = Some(status.speed);
-            settings.duplex = if status.full_duplex {
-                Duplex::Full
-            } else {
-                Duplex::Half
-            };
-        }
-        Ok(())
+        this.link_settings(settings)
+    }
+
+    fn set_link_ksettings(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        wanted: &LinkSettings,
+    ) -> Result {
+        this.set_link_settings(wanted)
     }
 
     fn pauseparam(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> PauseParam {
-        let link = this.link.lock();
-        PauseParam {
-            autoneg: true,
-            rx: link.flow.rx,
-            tx: link.flow.tx,
-        }
+        this.pause()
+    }
+
+    fn set_pauseparam(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        wanted: PauseParam,
+    ) -> Result {
+        this.set_pause(wanted)
+    }
+
+    fn pause_stats(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> PauseStats {
+        this.update_stats();
+        this.pause_frames()
     }
 
     fn msglevel(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> u32 {
@@ -318,7 +244,7 @@ impl Ethtool for Adapter {
         if !dev.running() {
             return Err(EAGAIN);
         }
-        link::restart(&this.bar, this.media)
+        this.renegotiate()
     }
 
     fn set_phys_id(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, state: IdState) -> Result<u8> {

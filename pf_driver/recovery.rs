@@ -49,9 +49,10 @@ impl Adapter {
         }
         queue::start_transmit(&self.bar);
         let started = {
+            let config = self.link.lock().config;
             // The registers of the link are shared with the switch.
             let _control = self.control.lock();
-            link::start(&self.bar, self.media)
+            link::start(&self.bar, self.media, &config).map(|_| ())
         };
         reset::announce_done(&self.bar);
         self.control.lock().tell_ports_of_reset(false);

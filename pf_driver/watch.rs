@@ -4,6 +4,7 @@
 
 use kernel::{
     io::Io,
+    prelude::*,
     sync::ArcBorrow,
     time::Delta, //
 };
@@ -14,8 +15,10 @@ use crate::{
         is_gone,
         link::{
             self,
+            Config,
             FlowControl,
-            LinkStatus, //
+            LinkStatus,
+            Speed, //
         }, //
     },
     iov::vf::{
@@ -52,10 +55,12 @@ fn told(status: Option<LinkStatus>) -> event::Link {
 /// What is known of the link.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Link {
+    /// How it is to be. Changes under the RTNL only.
+    pub(crate) config: Config,
     /// The link, or none.
     pub(crate) status: Option<LinkStatus>,
-    /// Flow control, by negotiation.
-    pub(crate) flow: FlowControl,
+    /// Flow control, as it is in force.
+    flow: FlowControl,
     /// Whether VFs and users have been told of `status`.
     told: bool,
     /// Whether the interface is open, and so shows its carrier.
@@ -82,6 +87,54 @@ impl Adapter {
         }
     }
 
+    /// Has the link be as `config` says, now and after each reset. The caller has the RTNL.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`], [`EIO`] and [`ETIMEDOUT`] if the PHY does not answer.
+    pub(crate) fn configure_link(&self, config: Config) -> Result {
+        let mut link = self.link.lock();
+        if config == link.config {
+            return Ok(());
+        }
+        {
+            let control = self.control.lock();
+            if is_gone(&self.bar) {
+                return Err(ENODEV);
+            }
+            // A port whose reset failed gets it with the next one.
+            if !control.resetting && !link::start(&self.bar, self.media, &config)? {
+                drop(control);
+                // The same link, but for pause frames that were offered and now are not wanted.
+                link.config = config;
+                self.update_flow(&mut link);
+                return Ok(());
+            }
+        }
+        link.config = config;
+        link.lose();
+        drop(link);
+        self.check_link();
+        Ok(())
+    }
+
+    /// Negotiates the link again. The caller has the RTNL.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if it is not negotiated, and those of [`link::restart`].
+    pub(crate) fn renegotiate(&self) -> Result {
+        let mut link = self.link.lock();
+        if matches!(link.config.speed, Speed::Forced(_)) {
+            return Err(EINVAL);
+        }
+        link::restart(&self.bar, self.media)?;
+        link.lose();
+        drop(link);
+        self.check_link();
+        Ok(())
+    }
+
     /// Looks at the link, and tells the stack and the VFs if it changed.
     pub(crate) fn check_link(&self) {
         let mut link = self.link.lock();
@@ -99,8 +152,7 @@ impl Adapter {
         link.status = now;
         link.told = true;
         if let Some(status) = now {
-            link.flow = FlowControl::negotiated(&self.bar, self.media).unwrap_or_default();
-            self.apply_flow(link.flow);
+            self.update_flow(&mut link);
             if self.wants_message(msg::LINK) {
                 netdev_info!(
                     self.ndev,
@@ -136,11 +188,19 @@ impl Adapter {
         self.works.mailbox.queue();
     }
 
-    fn apply_flow(&self, flow: FlowControl) {
+    /// Brings flow control into force, if there is a link.
+    fn update_flow(&self, link: &mut Link) {
+        let Some(status) = link.status else {
+            return;
+        };
+        let full = status.full_duplex;
+        link.flow =
+            FlowControl::of_link(&self.bar, self.media, &link.config, full).unwrap_or_default();
         // The register is shared with the switch.
         let _control = self.control.lock();
-        self.bar
-            .update(CTRL, |ctrl| ctrl.with_rfce(flow.rx).with_tfce(flow.tx));
+        self.bar.update(CTRL, |ctrl| {
+            ctrl.with_rfce(link.flow.rx).with_tfce(link.flow.tx)
+        });
     }
 
     /// Names the VFs that sent what they must not.

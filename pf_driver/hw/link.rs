@@ -8,6 +8,8 @@ use kernel::{
 };
 
 use super::phy::{
+    Abilities,
+    Forced,
     Pause,
     Phy, //
 };
@@ -90,37 +92,96 @@ pub(crate) fn status(bar: &Bar0, media: Media) -> Option<LinkStatus> {
     })
 }
 
-/// What is offered to the partner: both directions.
-pub(crate) const PAUSE_OFFER: Pause = Pause {
-    sym: true,
-    asym: true,
-};
+/// How fast the link may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speed {
+    /// What both ends can do, of this.
+    Negotiated {
+        /// As in [`Abilities::slow`].
+        slow: u16,
+        /// As in [`Abilities::gigabit`].
+        gigabit: bool,
+    },
+    /// This. Only copper.
+    Forced(Forced),
+}
 
-/// Lets the link come up. The MAC follows the PHY's speed by itself.
-///
-/// # Errors
-///
-/// Those of [`Phy::start`].
-pub(crate) fn start(bar: &Bar0, media: Media) -> Result {
-    setup_pause_frames(bar);
-    match media {
-        Media::Copper => {
-            bar.update(CTRL, |ctrl| {
-                ctrl.with_slu(true).with_frcspd(false).with_frcdplx(false)
-            });
-            Phy::acquire(bar)?.start(PAUSE_OFFER)
-        }
-        Media::Serdes => {
-            start_serdes(bar);
-            Ok(())
+impl Speed {
+    /// All that the PHY can do.
+    pub(crate) const ALL: Self = Self::Negotiated {
+        slow: 0b1111,
+        gigabit: true,
+    };
+}
+
+/// How the link is to be, as the administrator has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// Its speed.
+    pub(crate) speed: Speed,
+    /// The pause frames that are wanted.
+    pub(crate) flow: FlowControl,
+    /// Whether the partner has a say in that.
+    pub(crate) negotiate_flow: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            speed: Speed::ALL,
+            flow: FlowControl { rx: true, tx: true },
+            negotiate_flow: true,
         }
     }
 }
 
+/// Lets the link come up as `config` says, unless it stands so. Returns whether it did not.
+///
+/// # Errors
+///
+/// Those of [`Phy::negotiate`].
+pub(crate) fn start(bar: &Bar0, media: Media, config: &Config) -> Result<bool> {
+    setup_pause_frames(bar);
+    match (media, config.speed) {
+        (Media::Copper, Speed::Negotiated { slow, gigabit }) => {
+            // The MAC follows the PHY by itself.
+            bar.update(CTRL, |ctrl| {
+                ctrl.with_slu(true).with_frcspd(false).with_frcdplx(false)
+            });
+            Phy::acquire(bar)?.negotiate(&Abilities {
+                slow,
+                gigabit,
+                pause: config.flow.offer(),
+            })
+        }
+        (Media::Copper, Speed::Forced(link)) => {
+            // Both are told the same (datasheet 3.5.7: fully forced link).
+            bar.update(CTRL, |ctrl| {
+                let ctrl = ctrl.with_slu(true).with_frcspd(true).with_frcdplx(true);
+                let ctrl = ctrl.with_fd(link.full_duplex);
+                if link.fast {
+                    ctrl.with_const_speed::<SPEED_100>()
+                } else {
+                    ctrl.with_const_speed::<SPEED_10>()
+                }
+            });
+            Phy::acquire(bar)?.force(link)
+        }
+        (Media::Serdes, _) => {
+            start_serdes(bar, config.flow.offer());
+            Ok(true)
+        }
+    }
+}
+
+/// CTRL.SPEED.
+const SPEED_10: u32 = 0;
+const SPEED_100: u32 = 1;
+const SPEED_1000: u32 = 2;
+
 /// 1000 Mbit/s full duplex is all that SerDes can do: the MAC is forced, the PCS negotiates pause.
-fn start_serdes(bar: &Bar0) {
+fn start_serdes(bar: &Bar0, offer: Pause) {
     const SERDESCTL_NO_LOOPBACK: u32 = 0x0400;
-    const SPEED_1000: u32 = 2;
 
     bar.write_reg(SERDESCTL::from(SERDESCTL_NO_LOOPBACK));
     bar.update(CTRL_EXT, |ext| ext.with_sdp3_data(false).with_i2c_ena(true));
@@ -135,8 +196,7 @@ fn start_serdes(bar: &Bar0) {
     });
     bar.update(PCS_CFG, |cfg| cfg.with_pcs_en(true));
     bar.update(PCS_ANADV, |adv| {
-        adv.with_pause(PAUSE_OFFER.sym)
-            .with_asm_dir(PAUSE_OFFER.asym)
+        adv.with_pause(offer.sym).with_asm_dir(offer.asym)
     });
     bar.update(PCS_LCTL, |lctl| {
         lctl.with_flv(false)
@@ -181,8 +241,7 @@ fn setup_pause_frames(bar: &Bar0) {
     bar.write_reg(FCRTV::from(0xffff / 2));
 }
 
-/// Which pause frames are to be obeyed and sent, by what both ends offered (IEEE 802.3 table
-/// 28B-3).
+/// Which pause frames are to be obeyed and sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FlowControl {
     /// Obey.
@@ -192,6 +251,16 @@ pub(crate) struct FlowControl {
 }
 
 impl FlowControl {
+    /// What is offered to the partner for it (IEEE 802.3 table 28B-2). Nobody can offer to obey
+    /// only: that is in the offer of both, and what the partner then grants too much is not used.
+    fn offer(self) -> Pause {
+        Pause {
+            sym: self.rx,
+            asym: self.rx || self.tx,
+        }
+    }
+
+    /// By what both ends offered (IEEE 802.3 table 28B-3).
     fn resolve(ours: Pause, theirs: Pause) -> Self {
         if ours.sym && theirs.sym {
             return Self { rx: true, tx: true };
@@ -203,12 +272,33 @@ impl FlowControl {
         }
     }
 
-    /// What follows from negotiation. Nothing if the partner does not negotiate.
+    /// What `config` gives with this partner, for a link in full duplex or not. Pause frames are
+    /// for full duplex only. Nothing if it is up to a partner that does not negotiate.
     ///
     /// # Errors
     ///
     /// [`EIO`], [`ETIMEDOUT`].
-    pub(crate) fn negotiated(bar: &Bar0, media: Media) -> Result<Self> {
+    pub(crate) fn of_link(
+        bar: &Bar0,
+        media: Media,
+        config: &Config,
+        full_duplex: bool,
+    ) -> Result<Self> {
+        let wanted = config.flow;
+        match (full_duplex, config.negotiate_flow, config.speed) {
+            (true, false, _) => Ok(wanted),
+            (true, true, Speed::Negotiated { .. }) => {
+                let granted = Self::negotiated(bar, media, wanted.offer())?;
+                Ok(Self {
+                    rx: granted.rx && wanted.rx,
+                    tx: granted.tx && wanted.tx,
+                })
+            }
+            _ => Ok(Self::default()),
+        }
+    }
+
+    fn negotiated(bar: &Bar0, media: Media, offer: Pause) -> Result<Self> {
         let theirs = match media {
             Media::Copper => Phy::acquire(bar)?.partner()?.map(|partner| partner.pause),
             Media::Serdes => bar.read(PCS_LSTS).an_complete().then(|| {
@@ -219,6 +309,6 @@ impl FlowControl {
                 }
             }),
         };
-        Ok(theirs.map_or_else(Self::default, |theirs| Self::resolve(PAUSE_OFFER, theirs)))
+        Ok(theirs.map_or_else(Self::default, |theirs| Self::resolve(offer, theirs)))
     }
 }

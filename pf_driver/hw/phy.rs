@@ -42,21 +42,30 @@ const ANLPAR: u32 = 5;
 const CTRL1000: u32 = 9;
 /// What the partner advertises of 1000BASE-T.
 const STAT1000: u32 = 10;
+/// Crossover of this PHY.
+const PORT_CTRL: u32 = 18;
 /// Power management of this PHY.
 const POWER_MGMT: u32 = 25;
 
+const BMCR_FULL_DUPLEX: u16 = 1 << 8;
 const BMCR_ANRESTART: u16 = 1 << 9;
 const BMCR_PDOWN: u16 = 1 << 11;
 const BMCR_ANENABLE: u16 = 1 << 12;
+const BMCR_SPEED100: u16 = 1 << 13;
 const BMSR_LSTATUS: u16 = 1 << 2;
 const BMSR_ANEGCOMPLETE: u16 = 1 << 5;
 const CTRL1000_HALF: u16 = 1 << 8;
 const CTRL1000_FULL: u16 = 1 << 9;
+/// Finds out by itself whether the cable crosses its pairs.
+const PORT_CTRL_AUTO_MDIX: u16 = 1 << 12;
+/// Crosses them, unless the former does.
+const PORT_CTRL_FORCE_MDIX: u16 = 1 << 13;
 /// Low power link up in D0: takes the slowest common speed.
 const POWER_MGMT_D0_LPLU: u16 = 1 << 1;
 
-/// 10 and 100 Mbit/s, both duplexes, and IEEE 802.3 as the selector.
-const ADVERTISE_BASE: u16 = 0x01e1;
+/// IEEE 802.3 as the selector.
+const ADVERTISE_CSMA: u16 = 0x0001;
+/// 10 and 100 Mbit/s, both duplexes.
 const ADVERTISE_SPEEDS: u16 = 0x01e0;
 
 /// Pause bits as autonegotiation has them.
@@ -81,7 +90,7 @@ impl Pause {
     }
 }
 
-/// What both ends of the link offer.
+/// What an end of the link offers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Abilities {
     /// 10BASE-T half, full, 100BASE-TX half, full, from bit 0 on.
@@ -90,6 +99,15 @@ pub(crate) struct Abilities {
     pub(crate) gigabit: bool,
     /// Flow control.
     pub(crate) pause: Pause,
+}
+
+/// A link without negotiation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Forced {
+    /// 100 Mbit/s, not 10.
+    pub(crate) fast: bool,
+    /// Full duplex.
+    pub(crate) full_duplex: bool,
 }
 
 /// The PHY, ours until this is dropped.
@@ -135,13 +153,8 @@ impl<'a> Phy<'a> {
         self.access(command).map(|_| ())
     }
 
-    /// Powers the PHY up and has it negotiate all speeds and `pause`. A link that stands with the
-    /// same offer is left alone, so that a reset of the MAC does not take the cable's link down.
-    ///
-    /// # Errors
-    ///
-    /// [`ENODEV`] if there is no PHY, [`EIO`], [`ETIMEDOUT`].
-    pub(crate) fn start(&self, pause: Pause) -> Result {
+    /// Makes sure that there is a PHY, and that it goes for the fastest link.
+    fn prepare(&self) -> Result {
         let id = self.read(PHYID1)?;
         if id == 0 || id == 0xffff {
             return Err(ENODEV);
@@ -150,22 +163,82 @@ impl<'a> Phy<'a> {
         if power & POWER_MGMT_D0_LPLU != 0 {
             self.write(POWER_MGMT, power & !POWER_MGMT_D0_LPLU)?;
         }
-        let anar = ADVERTISE_BASE | pause.to_register();
-        let gigabit = self.read(CTRL1000)?;
-        let wanted = gigabit & !CTRL1000_HALF | CTRL1000_FULL;
+        Ok(())
+    }
+
+    /// Whether all of `bits` are in the status now. A loss of the link is latched there: the second
+    /// read is the present.
+    fn stands(&self, bits: u16) -> Result<bool> {
+        let _ = self.read(BMSR)?;
+        Ok(self.read(BMSR)? & bits == bits)
+    }
+
+    /// Finding out the crossover takes negotiation: without that the pairs are as in the plug.
+    fn set_crossover(&self, auto: bool) -> Result {
+        let old = self.read(PORT_CTRL)?;
+        let mut new = old & !(PORT_CTRL_AUTO_MDIX | PORT_CTRL_FORCE_MDIX);
+        if auto {
+            new |= PORT_CTRL_AUTO_MDIX;
+        }
+        if new != old {
+            self.write(PORT_CTRL, new)?;
+        }
+        Ok(())
+    }
+
+    /// Powers the PHY up and has it negotiate with this offer. A link that stands with the same
+    /// offer is left alone, so that a reset of the MAC does not take the cable's link down. Returns
+    /// whether it was not.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`] if there is no PHY, [`EIO`], [`ETIMEDOUT`].
+    pub(crate) fn negotiate(&self, offer: &Abilities) -> Result<bool> {
+        self.prepare()?;
+        self.set_crossover(true)?;
+        let anar = ADVERTISE_CSMA | offer.slow << 5 & ADVERTISE_SPEEDS | offer.pause.to_register();
+        let old = self.read(CTRL1000)?;
+        let mut gigabit = old & !(CTRL1000_HALF | CTRL1000_FULL);
+        if offer.gigabit {
+            gigabit |= CTRL1000_FULL;
+        }
         let control = self.read(BMCR)?;
         let same = self.read(ANAR)? == anar
-            && gigabit == wanted
+            && old == gigabit
             && control & (BMCR_ANENABLE | BMCR_PDOWN) == BMCR_ANENABLE;
-        // The link bit latches a loss: the second read is the present.
-        let _ = self.read(BMSR)?;
-        let up = BMSR_LSTATUS | BMSR_ANEGCOMPLETE;
-        if same && self.read(BMSR)? & up == up {
-            return Ok(());
+        if same && self.stands(BMSR_LSTATUS | BMSR_ANEGCOMPLETE)? {
+            return Ok(false);
         }
         self.write(ANAR, anar)?;
-        self.write(CTRL1000, wanted)?;
-        self.restart()
+        self.write(CTRL1000, gigabit)?;
+        self.restart()?;
+        Ok(true)
+    }
+
+    /// Powers the PHY up without negotiation. A link that stands so is left alone; returns whether
+    /// it was not.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Phy::negotiate`].
+    pub(crate) fn force(&self, link: Forced) -> Result<bool> {
+        self.prepare()?;
+        self.set_crossover(false)?;
+        let mut control = 0;
+        if link.fast {
+            control |= BMCR_SPEED100;
+        }
+        if link.full_duplex {
+            control |= BMCR_FULL_DUPLEX;
+        }
+        if self.read(BMCR)? == control && self.stands(BMSR_LSTATUS)? {
+            return Ok(false);
+        }
+        // A negotiation that is broken off takes down the link that was, so that the partner looks
+        // anew. And the MAC of QEMU's card sees no link before the first negotiation after a reset.
+        self.restart()?;
+        self.write(BMCR, control)?;
+        Ok(true)
     }
 
     /// Negotiates again.
