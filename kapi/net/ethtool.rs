@@ -5,7 +5,8 @@
 //! - [`params`]: rings, channels, coalescing, pause, wake on LAN;
 //! - [`link`]: speed, duplex and link modes;
 //! - [`strings`]: the names of statistics and tests;
-//! - [`dump`]: registers, EEPROM, self test, LEDs.
+//! - [`dump`]: registers, EEPROM, self test, LEDs;
+//! - [`rss`]: how received flows are spread over queues.
 //!
 //! C header: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h)
 
@@ -26,6 +27,7 @@ pub mod dump;
 pub mod link;
 mod ops;
 pub mod params;
+pub mod rss;
 pub mod strings;
 
 pub use self::{
@@ -51,6 +53,14 @@ pub use self::{
         RingParam,
         Wol, //
     },
+    rss::{
+        FlowType,
+        HashFields,
+        HashFunction,
+        Payload,
+        RssChange,
+        RssState, //
+    },
     strings::{
         StatValues,
         Strings, //
@@ -70,6 +80,13 @@ pub trait Ethtool: Driver {
 
     /// Whether `start_xmit` calls [`SkBuff::tx_timestamp`](super::SkBuff::tx_timestamp).
     const SOFTWARE_TX_TIMESTAMPS: bool = false;
+
+    /// Entries of the table of [`rss`](Self::rss). A constant, since the core gives room for as many
+    /// as it was told of before, and does not say how many these were.
+    const RSS_TABLE_LEN: u32 = 0;
+
+    /// Bytes of the key of [`rss`](Self::rss).
+    const RSS_KEY_LEN: u32 = 0;
 
     /// Adds the firmware's version and the like.
     fn drvinfo(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, _info: &mut DriverInfo<'_>) {
@@ -236,6 +253,48 @@ pub trait Ethtool: Driver {
 
     /// The number of receive rings that flows are spread over.
     fn rx_ring_count(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> u32 {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+    /// How received flows are spread over queues. Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// What the driver likes; nobody sees the state then, and channels cannot be changed.
+    fn rss(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, _state: &mut RssState<'_>) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Spreads received flows in another way. With [`rx_ring_count`](Self::rx_ring_count), which
+    /// bounds the table.
+    ///
+    /// A table that the user has set is to be kept: until he takes it back, the core refuses fewer
+    /// channels than it names. When he takes it back he gets here a default one, entry `i` being
+    /// `i % rings`. From then on the driver chooses, as before the first call;
+    /// [`Device::rss_configured`] tells, but for the call itself.
+    ///
+    /// # Errors
+    ///
+    /// [`EOPNOTSUPP`] for a hash function that the device does not have, and what else the driver
+    /// likes; nothing is changed then.
+    fn set_rss(
+        _this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        _change: &RssChange<'_>,
+        _extack: &mut Extack<'_>,
+    ) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Which fields of a frame are hashed.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] for a kind of flow that the device does not know.
+    fn rss_fields(
+        _this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        _flow: FlowType,
+    ) -> Result<HashFields> {
         kernel::build_error!(VTABLE_DEFAULT_ERROR)
     }
 }

@@ -35,12 +35,15 @@ use super::{
     Coalesce,
     DriverInfo,
     Ethtool,
+    FlowType,
     IdState,
     LinkSettings,
     PauseParam,
     PauseStats,
     RegsDump,
     RingParam,
+    RssChange,
+    RssState,
     SelfTest,
     StatValues,
     Strings, //
@@ -115,6 +118,11 @@ impl<T: Ethtool> EthtoolVtable<T> {
             get_ethtool_stats: optional!(T::HAS_STAT_VALUES, Self::get_ethtool_stats),
             get_sset_count: optional!(Self::HAS_STRINGS, Self::get_sset_count),
             get_rx_ring_count: optional!(T::HAS_RX_RING_COUNT, Self::get_rx_ring_count),
+            get_rxfh_key_size: optional!(T::HAS_RSS, Self::get_rxfh_key_size),
+            get_rxfh_indir_size: optional!(T::HAS_RSS, Self::get_rxfh_indir_size),
+            get_rxfh: optional!(T::HAS_RSS, Self::get_rxfh),
+            set_rxfh: optional!(T::HAS_SET_RSS, Self::set_rxfh),
+            get_rxfh_fields: optional!(T::HAS_RSS_FIELDS, Self::get_rxfh_fields),
             get_channels: optional!(T::HAS_CHANNELS, Self::get_channels),
             set_channels: optional!(T::HAS_SET_CHANNELS, Self::set_channels),
             get_ts_info: optional!(T::SOFTWARE_TX_TIMESTAMPS, bindings::ethtool_op_get_ts_info),
@@ -134,6 +142,9 @@ impl<T: Ethtool> EthtoolVtable<T> {
             assert!(T::HAS_STAT_NAMES == T::HAS_STAT_VALUES);
             assert!(T::HAS_TEST_NAMES == T::HAS_SELF_TEST);
             assert!(T::HAS_REGS == T::HAS_REGS_LEN && T::HAS_EEPROM == T::HAS_EEPROM_LEN);
+            assert!(T::HAS_RSS || !T::HAS_SET_RSS);
+            assert!(T::HAS_RX_RING_COUNT || !T::HAS_SET_RSS);
+            assert!(T::HAS_RSS == (T::RSS_TABLE_LEN + T::RSS_KEY_LEN != 0));
         }
         &Self::OPS
     }
@@ -367,6 +378,68 @@ impl<T: Ethtool> EthtoolVtable<T> {
             let wanted = LinkSettings::from_raw(raw);
             T::set_link_ksettings(this, dev, &wanted).map(|()| 0)
         }
+    }
+
+    operations! {
+        uint fn get_rxfh_indir_size(_this, _dev) {
+            Ok(c_int::try_from(T::RSS_TABLE_LEN)?)
+        }
+
+        uint fn get_rxfh_key_size(_this, _dev) {
+            Ok(c_int::try_from(T::RSS_KEY_LEN)?)
+        }
+
+        int fn get_rxfh(this, dev; rxfh: *mut bindings::ethtool_rxfh_param) {
+            // SAFETY: See `EthtoolVtable`. `indir` and `key` are null, or point to as many elements
+            // as `get_rxfh_indir_size` and `get_rxfh_key_size` say, which are constants. The sizes
+            // beside them may be zero all the same, as when the core looks for the highest queue.
+            let (function, table, key) = unsafe {
+                let (table, key) = ((*rxfh).indir, (*rxfh).key);
+                (
+                    &mut (*rxfh).hfunc,
+                    Self::elements(table, T::RSS_TABLE_LEN).unwrap_or_default(),
+                    Self::elements(key, T::RSS_KEY_LEN).unwrap_or_default(),
+                )
+            };
+            T::rss(this, dev, &mut RssState::new(function, table, key)).map(|()| 0)
+        }
+
+        int fn set_rxfh(this, dev;
+                        rxfh: *mut bindings::ethtool_rxfh_param,
+                        extack: *mut bindings::netlink_ext_ack) {
+            // SAFETY: As for `get_rxfh`.
+            let (function, table, key, mut extack) = unsafe {
+                (
+                    (*rxfh).hfunc,
+                    Self::elements((*rxfh).indir, T::RSS_TABLE_LEN),
+                    Self::elements((*rxfh).key, T::RSS_KEY_LEN),
+                    Extack::from_raw(extack),
+                )
+            };
+            let change = RssChange::new(function, table.map(|t| &*t), key.map(|k| &*k))?;
+            T::set_rss(this, dev, &change, &mut extack).map(|()| 0)
+        }
+
+        int fn get_rxfh_fields(this, dev; fields: *mut bindings::ethtool_rxfh_fields) {
+            // SAFETY: See `EthtoolVtable`.
+            let fields = unsafe { &mut *fields };
+            fields.data = T::rss_fields(this, dev, FlowType::from_raw(fields.flow_type)?)?.bits();
+            Ok(0)
+        }
+    }
+
+    /// What an optional array holds; [`None`] if there is none.
+    ///
+    /// # Safety
+    ///
+    /// `first` is null, or points to `len` initialized elements that nobody else uses for `'a`.
+    unsafe fn elements<'a, E>(first: *mut E, len: u32) -> Option<&'a mut [E]> {
+        if first.is_null() {
+            return None;
+        }
+        // SAFETY: By the requirements of this function.
+        // CAST: Widens.
+        Some(unsafe { slice::from_raw_parts_mut(first, len as usize) })
     }
 
     /// # Safety
