@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What ethtool shows and sets.
+//!
+//! - [`dump`]: what the registers hold.
+
+mod dump;
 
 use kernel::{
     io::Io,
+    pci::Vendor,
     prelude::*,
     sync::{
         atomic::Relaxed,
@@ -35,6 +40,7 @@ use crate::{
             LinkSettings,
             PauseParam,
             PauseStats,
+            RegsDump,
             RingParam,
             SelfTest,
             StatValues,
@@ -261,6 +267,29 @@ impl Ethtool for Adapter {
             IdState::On | IdState::Off => return Err(EINVAL),
         }
         Ok(0)
+    }
+
+    fn regs_len(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> usize {
+        dump::WORDS
+    }
+
+    fn regs(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, out: &mut RegsDump<'_>) -> u32 {
+        dump::dump(&this.bar, out);
+        dump::VERSION
+    }
+
+    fn eeprom_len(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> usize {
+        2 * nvm::words(&this.bar)
+    }
+
+    fn eeprom(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        offset: usize,
+        out: &mut [u8],
+    ) -> Result<u32> {
+        nvm::read(&this.bar, offset, out)?;
+        Ok(u32::from(this.identity.device) << 16 | u32::from(Vendor::INTEL.as_raw()))
     }
 
     fn rx_ring_count(_this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> u32 {

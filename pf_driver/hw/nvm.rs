@@ -29,7 +29,10 @@ use crate::{
             RAH,
             RAL, //
         },
-        general::EERD,
+        general::{
+            EECD,
+            EERD, //
+        },
         Bar0, //
     }, //
 };
@@ -50,6 +53,11 @@ const TRACK: u16 = 0x42;
 const ALT_MAC_POINTER: u16 = 0x37;
 /// Words of an alternate MAC address.
 const MAC_WORDS: u16 = 3;
+
+/// Most words that [`EERD`] can reach: it has 14 bits for the address.
+const MAX_WORDS: usize = 1 << 14;
+/// Words that are read before the other port and firmware get their turn.
+const BURST: u16 = 64;
 
 const READ_TIMEOUT: Delta = Delta::from_millis(500);
 const READ_INTERVAL: Delta = Delta::from_micros(10);
@@ -85,6 +93,45 @@ fn read_word(bar: &Bar0, addr: u16) -> Result<u16> {
     )?;
     // CAST: The upper half.
     Ok((eerd.into_raw() >> 16) as u16)
+}
+
+/// Words of the NVM: 64 to 16384, or none if there is none.
+pub(crate) fn words(bar: &Bar0) -> usize {
+    let eecd = bar.read(EECD);
+    if eecd.ee_pres() {
+        (64usize << eecd.ee_size().get()).min(MAX_WORDS)
+    } else {
+        0
+    }
+}
+
+/// Reads bytes from byte `offset` on; the lower half of a word comes first. May sleep.
+///
+/// # Errors
+///
+/// [`EINVAL`] beyond of what [`EERD`] can reach, [`ETIMEDOUT`].
+pub(crate) fn read(bar: &Bar0, offset: usize, out: &mut [u8]) -> Result {
+    let mut bytes = out.iter_mut();
+    let mut addr = u16::try_from(offset / 2)?;
+    let mut skip = offset % 2;
+    while bytes.len() != 0 {
+        let _nvm = Owned::acquire(bar, Resource::Nvm)?;
+        for _ in 0..BURST {
+            if usize::from(addr) >= MAX_WORDS {
+                return Err(EINVAL);
+            }
+            let word = read_word(bar, addr)?.to_le_bytes();
+            for (from, to) in word.into_iter().skip(skip).zip(bytes.by_ref()) {
+                *to = from;
+            }
+            addr += 1;
+            skip = 0;
+            if bytes.len() == 0 {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What the NVM says of itself and of the board (datasheet 6.2).

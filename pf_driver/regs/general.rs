@@ -51,6 +51,8 @@ register! {
         8:8 ee_pres => bool;
         /// The configuration was read from the EEPROM.
         9:9 auto_rd => bool;
+        /// Size of the EEPROM: 64 words times two to the power of this.
+        14:11 ee_size;
     }
 
     /// EEPROM read.
@@ -106,6 +108,8 @@ register! {
         /// Take the signal of the module as the sign of a link.
         2:2 enrgsrc => bool;
     }
+    /// VLAN EtherTypes: inner 15:0.
+    pub(crate) VET(u32) @ 0x0_0038 { 31:0 value; }
     /// Time in a pause frame, in units of 512 bit times.
     pub(crate) FCTTV(u32) @ 0x0_0170 { 31:0 value; }
 
@@ -187,6 +191,8 @@ register! {
     /// Wake up filters.
     pub(crate) WUFC(u32) @ 0x0_5808 { 31:0 value; }
 
+    /// PCIe control.
+    pub(crate) GCR(u32) @ 0x0_5b00 { 31:0 value; }
     /// Software semaphore.
     pub(crate) SWSM(u32) @ 0x0_5b50 {
         /// Set by reading: whoever reads zero owns it among drivers.
