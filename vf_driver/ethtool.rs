@@ -44,7 +44,7 @@ use crate::{
     regs, //
 };
 
-/// Version of the layout of the register dump.
+/// Version of the layout of the register dump, see `Documentation/register-dump.rst`.
 const REGS_VERSION: u32 = 1;
 
 /// Registers in a dump.
@@ -256,6 +256,11 @@ impl net::Ethtool for Adapter {
     }
 
     fn regs(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, out: &mut RegsDump<'_>) -> u32 {
+        // The device may be in a reset of the bus, or asleep, and must not be touched then. It does
+        // not become so during the dump: who halts the mailbox waits for the RTNL before he goes on.
+        if this.control.halted() {
+            return REGS_VERSION;
+        }
         for value in dump(&this.hw) {
             out.push(value);
         }
