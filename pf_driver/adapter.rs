@@ -9,6 +9,7 @@
 //! 2. [`Adapter::queues`]: the queue pairs and their settings.
 //! 3. [`Adapter::link`]: what is known of the link.
 //! 4. [`Adapter::control`]: the switch, the VFs, and all registers that both depend on.
+//! 5. [`Adapter::rss`]: how flows are spread. A leaf.
 //!
 //! All are mutexes: hard interrupts only queue work or schedule NAPI. [`Adapter::rings`] is a
 //! spinlock of its own, under which nothing is called.
@@ -34,11 +35,11 @@ use kernel::{
 
 use crate::{
     datapath::Datapath,
+    ethtool::rss::Rss,
     hw::{
         irq,
         link::Media,
-        queue::QueueRegs,
-        rss, //
+        queue::QueueRegs, //
     },
     iov::{
         health::{
@@ -148,13 +149,14 @@ pub(crate) struct Adapter {
     pub(crate) perm_mac: MacAddress,
     /// What it is.
     pub(crate) identity: Identity,
-    /// The key of its flow hash.
-    pub(crate) rss_key: rss::Key,
     /// Rings and statistics of its queue pairs.
     pub(crate) datapath: Datapath<QueueRegs>,
     /// Its queue pairs.
     #[pin]
     pub(crate) queues: Mutex<Queues>,
+    /// How its flows are spread over them.
+    #[pin]
+    pub(crate) rss: Mutex<Rss>,
     /// Its link.
     #[pin]
     pub(crate) link: Mutex<Link>,
@@ -213,8 +215,6 @@ impl Adapter {
         let datapath = Datapath::new(ndev.clone(), u16::try_from(max_pairs)?)?;
         let control = Control::new(Switch::new(PfPool::new(mac, ndev.mtu()))?);
         let works = Works::new()?;
-        let mut rss_key = [0; crate::regs::filter::RSSRK_REGS];
-        net::rss_key_fill(&mut rss_key);
         let queues = Queues::new(max_pairs);
         let adapter = Arc::pin_init(
             pin_init!(Self {
@@ -224,9 +224,9 @@ impl Adapter {
                 media,
                 perm_mac: mac,
                 identity,
-                rss_key,
                 datapath,
                 queues <- new_mutex!(queues),
+                rss <- new_mutex!(Rss::new()),
                 link <- new_mutex!(Link::default()),
                 control <- new_mutex!(control),
                 stats: PortStats::new(),

@@ -2,9 +2,11 @@
 
 //! What ethtool shows and sets.
 //!
-//! - [`dump`]: what the registers hold.
+//! - [`dump`]: what the registers hold;
+//! - [`rss`]: how received flows are spread over queues.
 
 mod dump;
+pub(crate) mod rss;
 
 use kernel::{
     io::Io,
@@ -27,7 +29,13 @@ use crate::{
         SentStats,
         XmitStats, //
     },
-    hw::nvm,
+    hw::{
+        nvm,
+        rss::{
+            KEY_LEN,
+            TABLE_LEN, //
+        }, //
+    },
     iov::report,
     kapi::net::{
         ethtool::{
@@ -36,12 +44,16 @@ use crate::{
             CoalesceParams,
             DriverInfo,
             Ethtool,
+            FlowType,
+            HashFields,
             IdState,
             LinkSettings,
             PauseParam,
             PauseStats,
             RegsDump,
             RingParam,
+            RssChange,
+            RssState,
             SelfTest,
             StatValues,
             Strings, //
@@ -71,6 +83,9 @@ const TESTS: [&str; 3] = [
 impl Ethtool for Adapter {
     const COALESCE_PARAMS: CoalesceParams = CoalesceParams::RX_USECS;
     const SOFTWARE_TX_TIMESTAMPS: bool = true;
+    // CAST: 128 and 40.
+    const RSS_TABLE_LEN: u32 = TABLE_LEN as u32;
+    const RSS_KEY_LEN: u32 = KEY_LEN as u32;
 
     fn drvinfo(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, info: &mut DriverInfo<'_>) {
         info.set_fw_version(fmt!("{}", this.identity.image));
@@ -292,7 +307,30 @@ impl Ethtool for Adapter {
         Ok(u32::from(this.identity.device) << 16 | u32::from(Vendor::INTEL.as_raw()))
     }
 
-    fn rx_ring_count(_this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> u32 {
-        dev.real_num_rx_queues()
+    fn rx_ring_count(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> u32 {
+        // The core's own number is that of the last time that the interface was up.
+        this.queues.lock().plan.pairs()
+    }
+
+    fn rss(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, state: &mut RssState<'_>) -> Result {
+        this.rss_state(dev, state);
+        Ok(())
+    }
+
+    fn set_rss(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        change: &RssChange<'_>,
+        extack: &mut Extack<'_>,
+    ) -> Result {
+        this.set_rss_state(change, extack)
+    }
+
+    fn rss_fields(
+        _this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        flow: FlowType,
+    ) -> Result<HashFields> {
+        Ok(rss::hash_fields(flow))
     }
 }

@@ -22,8 +22,7 @@ use crate::{
             self,
             Layout,
             QueueRegs, //
-        },
-        rss, //
+        }, //
     },
     kapi::{
         irq::{
@@ -169,7 +168,7 @@ impl Adapter {
         dev.set_real_num_queues(pairs.into(), pairs.into())?;
         let irqs = self.request_irqs(&mut running)?;
         let drop_frames = regs.layout() == Layout::Pools;
-        rss::set_table(&self.bar, pairs.into(), drop_frames);
+        self.write_rss_table(dev, regs.layout(), pairs.into());
         for pair in 0..pairs {
             let tx = running.tx_ring(pair).ok_or(EINVAL)?;
             let rx = running.rx_ring(pair).ok_or(EINVAL)?;

@@ -39,7 +39,7 @@ impl Adapter {
         reset::setup(&self.bar);
         irq::setup(&self.bar, self.vectors.len());
         irq::clear_queue_vectors(&self.bar);
-        rss::setup(&self.bar, &self.rss_key, 1);
+        rss::setup(&self.bar, self.rss.lock().key());
         {
             let mut control = self.control.lock();
             control.device_reset();
