@@ -37,7 +37,7 @@ def command(
     accel = "tcg,thread=single" if "-icount" in settings.qemu else settings.accel
     args += _unless_given(settings, ("-accel",), ["-accel", accel])
     args += ["-cpu", "host" if accel.startswith("kvm") else topology.cpu]
-    args += ["-smp", settings.cpus, "-m", settings.memory or topology.memory]
+    args += ["-smp", settings.cpus or topology.cpus, "-m", settings.memory or topology.memory]
     line = " ".join(filter(None, (KERNEL_ARGS, topology.append, settings.append)))
     args += _boot_args(topology, kernel, run / "initrd", line)
 

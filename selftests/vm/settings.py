@@ -15,7 +15,8 @@ GUEST_PREFIXES = ("RIGB_",)
 class Settings:
     """How to run a VM. Every field has its variable, see `from_environment`."""
 
-    cpus: str = "2"
+    # QEMU's -smp; empty for what the topology needs.
+    cpus: str = ""
     # QEMU's -m, in MiB without a suffix; empty for what the topology needs.
     memory: str = ""
     qemu: list[str] = field(default_factory=list)

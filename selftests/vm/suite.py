@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from . import runner
 from .settings import Settings, project_root
-from .topology import IOMMU, WIRE, Topology
+from .topology import IOMMU, QUEUES, WIRE, Topology
 
 
 def programs(topology: Topology) -> list[str]:
@@ -46,6 +46,8 @@ def _machine(name: str, topology: Topology) -> Topology:
     """The machine that a program needs, where the user has not chosen another."""
     if topology is WIRE and name in _listed("$(TEST_PROGS_IOMMU)"):
         return IOMMU
+    if topology is WIRE and name in _listed("$(TEST_PROGS_QUEUES)"):
+        return QUEUES
     return topology
 
 

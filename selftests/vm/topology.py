@@ -31,6 +31,8 @@ class Topology:
     cpu: str = "max"
     # MiB, where VM_MEM does not say otherwise.
     memory: str = "2048"
+    # Processors, where VM_CPUS does not say otherwise.
+    cpus: str = "2"
     # Appended to the kernel's command line.
     append: str = ""
     # Whether it runs guests of its own, which boot from the same image as it does.
@@ -67,6 +69,9 @@ IOMMU = replace(
     append="iommu=pt",
 )
 
+# The same with a PF that has more queues than a pool: the driver makes a pair for each processor.
+QUEUES = replace(WIRE, name="queues", cpus="4")
+
 # The same with an emulated IOMMU and nested virtualisation, for guests under KVM. AMD's
 # needs no second translation of interrupts in the model, and so cannot offer it; Intel's
 # works with an AMD processor as well, for the kernel goes by the ACPI table.
@@ -99,4 +104,6 @@ XEN = replace(
     "spec-ctrl=eager-fpu xpti=no",
 )
 
-TOPOLOGIES = {topology.name: topology for topology in (WIRE, IOMMU, KVM_AMD, KVM_INTEL, XEN)}
+TOPOLOGIES = {
+    topology.name: topology for topology in (WIRE, IOMMU, QUEUES, KVM_AMD, KVM_INTEL, XEN)
+}
