@@ -21,6 +21,10 @@ endif
 ifeq ($(KDIR),)
 unexport KDIR
 endif
+# What guests are to do goes on by other names, as it is (targets kvm and xen). Exported by these
+# names, or left in MAKEFLAGS for a make that this one calls, it would be expanded.
+unexport HOST GUEST DOM0 DOMU GUESTS TYPE
+MAKEOVERRIDES :=
 
 IN_TREE := scripts/in-tree
 VM := $(IN_TREE) env PYTHONPATH=selftests python3 -m vm
@@ -73,25 +77,31 @@ debug-modules: prepare build/hammer
 	@kernel=$$(scripts/debug-kernel.sh) && source=$$(scripts/copy-source debug) && \
 		KDIR=$$kernel/build SOURCE=$$source scripts/kbuild.sh modules
 
-# commands NAME: the text that the user gave, as `override CMD` above has it.
-commands = $(subst $$$$,$$,$(value $(1)))
-
-.PHONY: kvm
-kvm: export RIGB_HOST := $(call commands,HOST)
-kvm: export RIGB_GUEST := $(call commands,GUEST)
-kvm: export RIGB_GUESTS := $(or $(GUESTS),1)
-kvm: vm-modules ## Run HOST='...' in a KVM host, GUEST='...' in its guest with a VF (GUESTS=1)
-	@VM_TOPOLOGY=$(KVM_TOPOLOGY) $(VM) run selftests/run_guests.py kvm
+# $(value) is the text that the user gave, byte for byte. tcsh and others have the machine's name
+# in HOST: what comes from the environment is no command.
+HOST_COMMAND = $(if $(filter environment,$(origin HOST)),,$(value HOST))
 
 # Which IOMMU the KVM host has: kvm-amd or kvm-intel.
 KVM_TOPOLOGY ?= kvm-amd
 
+.PHONY: kvm
+kvm: export RIGB_HOST := $(HOST_COMMAND)
+kvm: export RIGB_GUEST := $(value GUEST)
+kvm: export RIGB_GUESTS := $(or $(value GUESTS),1)
+kvm: kvm-arguments vm-modules ## Run HOST='...' in a KVM host and GUEST='...' in its guests, each with a VF (GUESTS=1)
+	@VM_TOPOLOGY=$(KVM_TOPOLOGY) $(VM) run selftests/run_guests.py kvm
+
 .PHONY: xen
-xen: export RIGB_HOST := $(call commands,DOM0)
-xen: export RIGB_GUEST := $(call commands,DOMU)
-xen: export RIGB_GUESTS := $(or $(GUESTS),1)
-xen: vm-modules ## The same for Xen: DOM0='...', DOMU='...', TYPE=pv or hvm
-	@VM_TOPOLOGY=xen $(VM) run selftests/run_guests.py $(or $(TYPE),pv)
+xen: export RIGB_HOST := $(value DOM0)
+xen: export RIGB_GUEST := $(value DOMU)
+xen: export RIGB_GUESTS := $(or $(value GUESTS),1)
+xen: export RIGB_TYPE := $(or $(value TYPE),pv)
+xen: xen-arguments vm-modules ## The same for Xen: DOM0='...', DOMU='...', TYPE=pv or hvm (GUESTS=1)
+	@VM_TOPOLOGY=xen $(VM) run selftests/run_guests.py "$$RIGB_TYPE"
+
+.PHONY: kvm-arguments xen-arguments
+kvm-arguments xen-arguments:
+	@scripts/check-guests.sh $(@:-arguments=)
 
 .PHONY: demo
 demo: modules ## Boot the VM and show VFs that carry traffic
@@ -121,8 +131,8 @@ CHECK_STAGES := tools lint mbox datapath page kapi fuzz vm kvm xen
 
 .PHONY: check-tools
 check-tools:
-	@$(IN_TREE) env PYTHONPATH=selftests python3 -m unittest vm.tests.test_klog \
-		vm.tests.test_machine vm.tests.test_totals
+	@$(IN_TREE) env PYTHONPATH=selftests python3 -m unittest vm.tests.test_guests \
+		vm.tests.test_klog vm.tests.test_machine vm.tests.test_totals
 
 .PHONY: check-lint
 check-lint:

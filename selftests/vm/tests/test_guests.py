@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make kvm` and `make xen` up to the VM."""
+
+import os
+import subprocess
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+# Takes the place of the VM.
+PRINTER = "printenv -0 VM_TOPOLOGY RIGB_HOST RIGB_GUEST RIGB_GUESTS #"
+NASTY = b"""echo $HOME $(id -u) "$$" `a` "$(" $x ${y # \\ '\n b \xff"""
+
+
+def make(target: str, *words: bytes, **environment: bytes) -> tuple[int, list[bytes], bytes]:
+    """Runs make as a user does: its status, what the VM would be given, its complaints."""
+    # What is built before is there.
+    command = ["make", "-s", "-C", ROOT, "-o", "prepare", "-o", "vm-modules"]
+    result = subprocess.run(
+        [*command, f"VM={PRINTER}", target, *words],
+        env={"PATH": os.environ["PATH"], "CACHE": os.environ["CACHE"]} | environment,
+        capture_output=True,
+        check=False,
+    )
+    return result.returncode, result.stdout.split(b"\0")[:-1], result.stderr
+
+
+class MakeTest(unittest.TestCase):
+    """The Makefile and check-guests.sh"""
+
+    def test_commands_pass_as_they_are(self) -> None:
+        given = [b"kvm-amd", NASTY, NASTY, b"1"]
+        self.assertEqual(make("kvm", b"HOST=" + NASTY, b"GUEST=" + NASTY), (0, given, b""))
+        given = [b"xen", NASTY, NASTY, b"2"]
+        words = (b"DOM0=" + NASTY, b"DOMU=" + NASTY, b"GUESTS=2")
+        self.assertEqual(make("xen", *words), (0, given, b""))
+        self.assertEqual(make("xen", b"GUESTS=2", DOM0=NASTY, DOMU=NASTY), (0, given, b""))
+
+    def test_host_of_the_environment_is_no_command(self) -> None:
+        self.assertEqual(make("kvm", GUEST=NASTY, HOST=b"a")[1], [b"kvm-amd", b"", NASTY, b"1"])
+        self.assertEqual(make("kvm", HOST=b"a")[0], 2)
+
+    def test_what_makes_no_sense_is_said_at_once(self) -> None:
+        for target, words, complaint in (
+            ("kvm", [], b"usage: make kvm"),
+            ("xen", [b"HOST=a"], b"usage: make xen"),
+            ("xen", [b"DOMU=a", b"TYPE=pvh"], b"TYPE is 'pvh'"),
+            ("kvm", [b"GUEST=a", b"GUESTS=0"], b"GUESTS is '0'"),
+            ("kvm", [b"GUEST=a", b"GUESTS=$(x"], b"GUESTS is '$(x'"),
+            ("kvm", [b"GUEST=a", b"KVM_TOPOLOGY=xen"], b"KVM_TOPOLOGY is 'xen'"),
+            ("kvm", [b"GUEST=a", b"RIGB_VF_DRIVER=igb"], b"RIGB_VF_DRIVER is 'igb'"),
+            ("kvm", [b"GUEST=a", b"RIGB_LIMIT=-1"], b"RIGB_LIMIT is '-1'"),
+        ):
+            with self.subTest(complaint):
+                status, given, said = make(target, *words)
+                self.assertEqual((status, given), (2, []))
+                self.assertIn(complaint, said)
+
+
+if __name__ == "__main__":
+    unittest.main()
