@@ -131,8 +131,8 @@ CHECK_STAGES := tools lint mbox datapath page kapi fuzz vm kvm xen
 
 .PHONY: check-tools
 check-tools:
-	@$(IN_TREE) env PYTHONPATH=selftests python3 -m unittest vm.tests.test_guests \
-		vm.tests.test_klog vm.tests.test_machine vm.tests.test_totals
+	@$(IN_TREE) env PYTHONPATH=selftests python3 -m unittest vm.tests.test_agent \
+		vm.tests.test_guests vm.tests.test_klog vm.tests.test_machine vm.tests.test_totals
 
 .PHONY: check-lint
 check-lint:

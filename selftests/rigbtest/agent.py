@@ -2,6 +2,7 @@
 """The host's end of vm/guest/agent: commands for a guest, over its second console."""
 
 import base64
+import gzip
 import os
 import re
 import threading
@@ -11,8 +12,13 @@ from pathlib import Path
 
 from .wait import Timeout
 
-ANSWER = re.compile(rb"@@(\d+) (\d+) ([A-Za-z0-9+/=]*)\r?$")
+PART = re.compile(rb"@@(\d+) (\d+) ([A-Za-z0-9+/]+=*)\r?$")
+END = re.compile(rb"@@(\d+) end (\d+) (\d+) (\d+)\r?$")
 READY = re.compile(rb"@@ready ([0-9a-f-]{36})\r?$")
+# Longer than any line of the agent, with a message of the kernel before it.
+LINE_LIMIT = 1 << 16
+# Where the agent has the process of each command that runs.
+FOLDER = "/run/vm/agent.d"
 
 
 class GuestError(Exception):
@@ -21,10 +27,62 @@ class GuestError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a command."""
+    """What became of a command. `output` has the last bytes of `size`, all but for large ones."""
 
     status: int
-    text: str
+    output: bytes
+    size: int
+
+    @property
+    def text(self) -> str:
+        """The output, for who expects text."""
+        return self.output.decode(errors="replace")
+
+
+class Lines:
+    """The lines of a stream of bytes that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def add(self, chunk: bytes) -> list[bytes]:
+        """The lines that end in the next piece. What exceeds LINE_LIMIT without an end goes."""
+        head, newline, tail = chunk.rpartition(b"\n")
+        if newline:
+            lines = bytes(self._rest + head).split(b"\n")
+            self._rest = bytearray(tail)
+        else:
+            lines = []
+            self._rest += chunk
+        del self._rest[:-LINE_LIMIT]
+        return lines
+
+
+class Request:
+    """A command that was sent, and what has come of its answer."""
+
+    def __init__(self, boots: int):
+        # The guest's starts when it was sent.
+        self.boots = boots
+        self._parts: dict[int, bytes] = {}
+        self._end: tuple[int, int, int] | None = None
+
+    def part(self, number: int, text: bytes) -> None:
+        """Takes a part; one that comes again is the same."""
+        self._parts[number] = text
+
+    def end(self, status: int, parts: int, size: int) -> None:
+        """Takes the last line. The console may have spoilt others: then all come once more."""
+        self._end = (status, parts, size)
+
+    @property
+    def answer(self) -> Answer | None:
+        """The answer, if it is whole."""
+        if not self._end or len(self._parts) < self._end[1]:
+            return None
+        status, parts, size = self._end
+        text = b"".join(self._parts[number] for number in range(1, parts + 1))
+        return Answer(status, gzip.decompress(base64.b64decode(text)), size)
 
 
 class Agent:
@@ -35,10 +93,9 @@ class Agent:
         self._log = log.open("ab")
         self._fd = -1
         self._changed = threading.Condition()
-        self._answers: dict[int, Answer] = {}
         self._sent = 0
-        # The guest's starts when a command was sent, by the command's number.
-        self._asked: dict[int, int] = {}
+        # Without those whose answer was fetched: it may come again.
+        self._requests: dict[int, Request] = {}
         # One entry per start of the guest's system.
         self.boots: list[str] = []
 
@@ -57,9 +114,10 @@ class Agent:
         with self._changed:
             self._sent += 1
             number = self._sent
-            self._asked[number] = len(self.boots)
+            self._requests[number] = Request(len(self.boots))
             fd = self._fd
-        line = f"{number} {base64.b64encode(command.encode()).decode()}\n".encode()
+        text = base64.b64encode(command.encode(errors="surrogateescape")).decode()
+        line = f"{number} {text}\n".encode()
         try:
             while line:
                 line = line[os.write(fd, line):]
@@ -68,16 +126,21 @@ class Agent:
         return number
 
     def finish(self, number: int, limit: float) -> Answer:
-        """Waits for the answer to a command."""
-        boots = self._asked.pop(number)
+        """Waits for the answer to a command. After a Timeout it can be waited for again."""
+        request = self._requests[number]
         self._wait(
-            lambda: number in self._answers or not self.connected or len(self.boots) > boots,
+            lambda: request.answer or not self.connected or len(self.boots) > request.boots,
             f"answer to command {number}",
             limit,
         )
-        if number not in self._answers:
+        del self._requests[number]
+        if not (answer := request.answer):
             raise GuestError(f"{self.name}: ended or started anew during command {number}")
-        return self._answers.pop(number)
+        return answer
+
+    def kill(self, number: int) -> None:
+        """Ends a command that runs, with all of its session; its answer comes as ever."""
+        self.start(f"kill -KILL -- -$(cat {FOLDER}/pid.{number})")
 
     def run(self, command: str, limit: float) -> Answer:
         """Runs a command and waits for it."""
@@ -97,7 +160,7 @@ class Agent:
                 self._changed.wait(left)
 
     def _read(self, fd: int) -> None:
-        rest = b""
+        lines = Lines()
         while True:
             try:
                 chunk = os.read(fd, 65536)
@@ -107,20 +170,23 @@ class Agent:
                 break
             self._log.write(chunk)
             self._log.flush()
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._take(line)
+            self._take(lines.add(chunk))
         with self._changed:
             if self._fd == fd:
                 self._fd = -1
             self._changed.notify_all()
         os.close(fd)
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, lines: list[bytes]) -> None:
+        """Takes lines of the console, of which some are the agent's, and some of these repeats."""
         with self._changed:
-            if found := ANSWER.search(line):
-                text = base64.b64decode(found[3]).decode(errors="replace")
-                self._answers[int(found[1])] = Answer(int(found[2]), text)
-            elif found := READY.search(line):
-                self.boots.append(found[1].decode())
+            for line in lines:
+                if found := PART.search(line):
+                    if request := self._requests.get(int(found[1])):
+                        request.part(int(found[2]), found[3])
+                elif found := END.search(line):
+                    if request := self._requests.get(int(found[1])):
+                        request.end(*(int(word) for word in found.groups()[1:]))
+                elif (found := READY.search(line)) and found[1].decode() not in self.boots:
+                    self.boots.append(found[1].decode())
             self._changed.notify_all()

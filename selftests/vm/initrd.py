@@ -58,5 +58,6 @@ def build(
     lines = [f"{share.tag} {share.mode} {share.target}\n" for share in shares]
     archive.file("shares", "".join(lines).encode())
     orders = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
-    archive.file("run/orders", "".join(orders).encode())
+    # A variable of the environment may hold any bytes.
+    archive.file("run/orders", "".join(orders).encode(errors="surrogateescape"))
     return archive.data()

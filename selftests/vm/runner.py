@@ -52,7 +52,7 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
     folder = new_folder(root / "build/vm")
     kernel = kernels.selected()
     shares = _shares(root, kernel, settings, topology)
-    (folder / "cmd").write_text(cmd)
+    (folder / "cmd").write_text(cmd, errors="surrogateescape")
     # Where the modules for this kernel are: build/debug has those for the debug kernel.
     modules = root / "build/debug" if kernel.shared else root
     variables = {
