@@ -45,9 +45,11 @@ def report(result: runner.Result, settings: Settings) -> int:
         print("rigb: this fails the run (VM_KLOG=ignore to let it pass)", file=sys.stderr)
         print(f"      the whole kernel log: {result.folder}/dmesg.log", file=sys.stderr)
         return result.status or 1
-    if result.status == runner.STATUS_TIMEOUT:
+    # A command may end with 124 or 125 itself, as those of `make kvm` do; then it has left that.
+    said = (result.folder / "status").exists()
+    if result.status == runner.STATUS_TIMEOUT and not said:
         print(f"rigb: stopped after {settings.timeout:.0f} s (VM_TIMEOUT)", file=sys.stderr)
-    elif result.status == runner.STATUS_VM and not (result.folder / "status").exists():
+    elif result.status == runner.STATUS_VM and not said:
         print("rigb: the VM ended before its command did", file=sys.stderr)
         for name in ("qemu.log", "console.log"):
             _tail(result.folder / name)
