@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make kvm` and `make xen` up to the VM."""
+"""`make kvm` and `make xen` up to the VM, and what run_guests.py does on the host."""
 
 import os
 import subprocess
+import tempfile
 import unittest
 from pathlib import Path
+from unittest.mock import patch
+
+import run_guests
+from rigbtest.agent import Answer
 
 ROOT = Path(__file__).resolve().parents[3]
 # Takes the place of the VM.
@@ -55,6 +60,37 @@ class MakeTest(unittest.TestCase):
                 status, given, said = make(target, *words)
                 self.assertEqual((status, given), (2, []))
                 self.assertIn(complaint, said)
+
+
+class HostTest(unittest.TestCase):
+    """run_guests.on_host"""
+
+    def run_one(self, command: str) -> Answer:
+        """Runs a command."""
+        with tempfile.TemporaryDirectory() as folder:
+            return run_guests.on_host(command, {"PF_V4": "here"}, Path(folder, "output"))
+
+    def test_status_and_output(self) -> None:
+        answer = self.run_one("echo $PF_V4; cat; printf '\\377'; exit 3")
+        self.assertEqual((answer.status, answer.output), (3, b"here\n\xff"))
+
+    def test_death_by_signal(self) -> None:
+        self.assertEqual(self.run_one("kill -9 $$").status, 137)
+        self.assertEqual(self.run_one("kill 0").status, 143)
+
+    def test_what_is_left_running_holds_nothing_up(self) -> None:
+        answer = self.run_one("echo $$; sleep 1000 &")
+        self.assertEqual(answer.status, 0)
+        os.killpg(int(answer.output), 9)
+
+    def test_a_slow_command_is_ended(self) -> None:
+        with patch.object(run_guests, "COMMAND_LIMIT", 1.0):
+            answer = self.run_one("echo a; sleep 1000")
+        self.assertEqual((answer.status, answer.output), (124, b"a\n"))
+
+    def test_of_much_output_the_end_is_kept(self) -> None:
+        answer = self.run_one("yes | head -c 5000000")
+        self.assertEqual((len(answer.output), answer.size), (4 << 20, 5000000))
 
 
 if __name__ == "__main__":
