@@ -77,23 +77,24 @@ debug-modules: prepare build/hammer
 	@kernel=$$(scripts/debug-kernel.sh) && source=$$(scripts/copy-source debug) && \
 		KDIR=$$kernel/build SOURCE=$$source scripts/kbuild.sh modules
 
-# $(value) is the text that the user gave, byte for byte. tcsh and others have the machine's name
-# in HOST: what comes from the environment is no command.
-HOST_COMMAND = $(if $(filter environment,$(origin HOST)),,$(value HOST))
+# commands NAME: the text that the user gave, with $$ for $ as in CMD above.
+commands = $(subst $$$$,$$,$(value $(1)))
+# tcsh and others have the machine's name in HOST, which is no command.
+HOST_COMMAND = $(if $(subst $(shell uname -n),,$(value HOST)),$(call commands,HOST))
 
 # Which IOMMU the KVM host has: kvm-amd or kvm-intel.
 KVM_TOPOLOGY ?= kvm-amd
 
 .PHONY: kvm
 kvm: export RIGB_HOST := $(HOST_COMMAND)
-kvm: export RIGB_GUEST := $(value GUEST)
+kvm: export RIGB_GUEST := $(call commands,GUEST)
 kvm: export RIGB_GUESTS := $(or $(value GUESTS),1)
-kvm: kvm-arguments vm-modules ## Run HOST='...' in a KVM host and GUEST='...' in its guests, each with a VF (GUESTS=1)
+kvm: kvm-arguments vm-modules ## Run HOST='...' in a KVM host, GUEST='...' in its guests with VFs (GUESTS=1)
 	@VM_TOPOLOGY=$(KVM_TOPOLOGY) $(VM) run selftests/run_guests.py kvm
 
 .PHONY: xen
-xen: export RIGB_HOST := $(value DOM0)
-xen: export RIGB_GUEST := $(value DOMU)
+xen: export RIGB_HOST := $(call commands,DOM0)
+xen: export RIGB_GUEST := $(call commands,DOMU)
 xen: export RIGB_GUESTS := $(or $(value GUESTS),1)
 xen: export RIGB_TYPE := $(or $(value TYPE),pv)
 xen: xen-arguments vm-modules ## The same for Xen: DOM0='...', DOMU='...', TYPE=pv or hvm (GUESTS=1)

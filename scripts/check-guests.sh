@@ -26,8 +26,7 @@ one_of() {
 case $1 in
 kvm)
 	if [ -z "$RIGB_HOST$RIGB_GUEST" ]; then
-		bad "usage: make kvm HOST='...' GUEST='...' [GUESTS=1..$MAX_GUESTS]" \
-		    "HOST counts on make's command line only, not in the environment."
+		bad "usage: make kvm HOST='...' GUEST='...' [GUESTS=1..$MAX_GUESTS]"
 	fi
 	one_of KVM_TOPOLOGY "${KVM_TOPOLOGY:-kvm-amd}" kvm-amd kvm-intel
 	one_of RIGB_VFIO "${RIGB_VFIO:-vfio-pci}" vfio-pci rigb_vfio ;;

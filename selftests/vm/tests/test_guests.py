@@ -14,7 +14,7 @@ from rigbtest.agent import Answer
 ROOT = Path(__file__).resolve().parents[3]
 # Takes the place of the VM.
 PRINTER = "printenv -0 VM_TOPOLOGY RIGB_HOST RIGB_GUEST RIGB_GUESTS #"
-NASTY = b"""echo $HOME $(id -u) "$$" `a` "$(" $x ${y # \\ '\n b \xff"""
+NASTY = b"""echo $HOME $(id -u) `a` "$(" $x ${y # \\ '\n b \xff"""
 
 
 def make(target: str, *words: bytes, **environment: bytes) -> tuple[int, list[bytes], bytes]:
@@ -41,9 +41,15 @@ class MakeTest(unittest.TestCase):
         self.assertEqual(make("xen", *words), (0, given, b""))
         self.assertEqual(make("xen", b"GUESTS=2", DOM0=NASTY, DOMU=NASTY), (0, given, b""))
 
-    def test_host_of_the_environment_is_no_command(self) -> None:
-        self.assertEqual(make("kvm", GUEST=NASTY, HOST=b"a")[1], [b"kvm-amd", b"", NASTY, b"1"])
-        self.assertEqual(make("kvm", HOST=b"a")[0], 2)
+    def test_two_dollars_are_one_as_make_has_it(self) -> None:
+        given = [b"kvm-amd", b"echo $x", b"echo $(id)", b"1"]
+        self.assertEqual(make("kvm", b"HOST=echo $$x", b"GUEST=echo $$(id)"), (0, given, b""))
+
+    def test_name_of_the_machine_is_no_command(self) -> None:
+        name = os.uname().nodename.encode()
+        self.assertEqual(make("kvm", GUEST=NASTY, HOST=name)[1], [b"kvm-amd", b"", NASTY, b"1"])
+        self.assertEqual(make("kvm", HOST=name)[0], 2)
+        self.assertEqual(make("kvm", HOST=b"true")[1], [b"kvm-amd", b"true", b"", b"1"])
 
     def test_what_makes_no_sense_is_said_at_once(self) -> None:
         for target, words, complaint in (
