@@ -40,7 +40,8 @@ def tool(name: str) -> str:
 class Xen:
     """What a `Scene` asks of a platform; `kinds` are those of its guests, by number."""
 
-    boot_tries = 1
+    # On a busy machine an HVM guest was seen to hang at boot.
+    boot_tries = 2
 
     def __init__(self, *kinds: str):
         self.kinds = kinds

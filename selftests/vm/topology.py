@@ -93,9 +93,12 @@ KVM_INTEL = replace(
 # Xen takes the Intel IOMMU with an AMD processor, whose virtualisation QEMU emulates. Without
 # "monitor" since Xen faults in mwait on this model; without "rdtscp" since its emulation ends HVM
 # guests; FPU registers are switched eagerly since under emulation lazy switching corrupts dom0.
+# One processor, since with two QEMU was seen to leave one halted that Xen had sent an interrupt to,
+# so that the other waited for it for ever (flush_area_mask()). It is no slower.
 XEN = replace(
     KVM_AMD,
     name="xen",
+    cpus="1",
     cpu="EPYC-v1,+svm,+npt,+x2apic,-monitor,-rdtscp",
     extra=("-device", "intel-iommu,intremap=on,eim=on"),
     # The first is for a register of AMD's chipset that is not there.
