@@ -49,6 +49,8 @@ def report(result: runner.Result, settings: Settings) -> int:
     said = (result.folder / "status").exists()
     if result.status == runner.STATUS_TIMEOUT and not said:
         print(f"rigb: stopped after {settings.timeout:.0f} s (VM_TIMEOUT)", file=sys.stderr)
+    elif result.status == runner.STATUS_FROZEN and not said:
+        print("rigb: the VM froze, as the emulation of Xen does now and then", file=sys.stderr)
     elif result.status == runner.STATUS_VM and not said:
         print("rigb: the VM ended before its command did", file=sys.stderr)
         for name in ("qemu.log", "console.log"):

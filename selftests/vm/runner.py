@@ -21,6 +21,11 @@ from .topology import Topology
 # Like timeout(1) and a shell that cannot run its command.
 STATUS_TIMEOUT = 124
 STATUS_VM = 125
+STATUS_FROZEN = 126
+# A VM with guests shows that it lives each so many seconds; after how many without that it is
+# taken for frozen. One that only has too much to do is late by seconds.
+BEAT = 10
+FROZEN = 240.0
 # Runs whose logs are kept.
 KEPT_RUNS = 30
 # Emulated machines at one time on this host.
@@ -29,7 +34,7 @@ SLOTS = int(os.environ.get("RIGB_VM_SLOTS", "2"))
 
 @dataclass
 class Result:
-    """What came of a run. `status` is the command's own, or one of the two above."""
+    """What came of a run. `status` is the command's own, or one of the three above."""
 
     status: int
     seconds: float
@@ -66,7 +71,7 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
     if topology.nested:
         # Its guests boot from what it boots from itself.
         variables |= {name: os.environ[name] for name in ("VM_DIR", "KREL")}
-        variables["VM_TOPOLOGY"] = topology.name
+        variables |= {"VM_TOPOLOGY": topology.name, "VM_BEAT": str(BEAT)}
     if not out:
         size = shutil.get_terminal_size()
         variables |= {"VM_ROWS": str(size.lines), "VM_COLUMNS": str(size.columns)}
@@ -74,13 +79,14 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
     image = Path(os.environ["VM_DIR"]) / "root.img"
     command = qemu.command(settings, topology, kernel, shares, image, folder, not out)
     with _slot():
+        if topology.nested:
+            (folder / "beat").touch()
         start = time.monotonic()
-        timed_out = _execute(command, settings.timeout, out, folder)
+        stopped = _execute(command, settings.timeout, out, folder)
         seconds = time.monotonic() - start
     (folder / "initrd").unlink()
     findings = klog.scan_run(folder) if settings.scan_klog else []
-    status = STATUS_TIMEOUT if timed_out else _status(folder)
-    return Result(status, seconds, folder, findings)
+    return Result(stopped or _status(folder), seconds, folder, findings)
 
 
 def _shares(
@@ -144,31 +150,43 @@ def _try_lock(file: IO[str]) -> bool:
     return True
 
 
-def _execute(command: list[str], timeout: float, out: IO[bytes] | None, folder: Path) -> bool:
-    """Runs QEMU to its end; true if it had to be stopped for want of time."""
+def _execute(command: list[str], timeout: float, out: IO[bytes] | None, folder: Path) -> int:
+    """Runs QEMU to its end; the status if it had to be stopped for want of time or of life."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} if out else {}
-    expired = threading.Event()
+    ended = threading.Event()
+    stopped: list[int] = []
     with (folder / "qemu.log").open("wb") as errors:
         errors.write((" ".join(command) + "\n").encode())
         errors.flush()
         process = subprocess.Popen(command, stderr=errors, **pipes)
 
-    def expire() -> None:
-        expired.set()
-        process.kill()
+    def watch() -> None:
+        end = time.monotonic() + timeout
+        while not ended.wait(min(BEAT, max(0.0, end - time.monotonic()))):
+            if time.monotonic() >= end:
+                stopped.append(STATUS_TIMEOUT)
+            elif _silence(folder / "beat") > FROZEN:
+                stopped.append(STATUS_FROZEN)
+            if stopped:
+                process.kill()
+                return
 
-    timer = threading.Timer(timeout, expire)
-    timer.start()
+    threading.Thread(target=watch, daemon=True).start()
     try:
         if out:
             _relay(process.stdout, out, folder / "output.log")
         process.wait()
     finally:
-        timer.cancel()
+        ended.set()
         if process.poll() is None:
             process.kill()
             process.wait()
-    return expired.is_set()
+    return stopped[0] if stopped else 0
+
+
+def _silence(beat: Path) -> float:
+    """Seconds since a VM has shown that it lives; none for one that does not do so."""
+    return time.time() - beat.stat().st_mtime if beat.exists() else 0.0
 
 
 def _relay(source: IO[bytes], out: IO[bytes], copy: Path) -> None:

@@ -17,6 +17,9 @@ from . import runner
 from .settings import Settings, project_root
 from .topology import IOMMU, QUEUES, WIRE, Topology
 
+# How often a program is run anew since its VM froze.
+MAX_FREEZES = 2
+
 
 def programs(topology: Topology) -> list[str]:
     """The programs to run: $TESTS, else what selftests/Makefile names in TEST_PROGS.
@@ -93,6 +96,20 @@ class _Progress(io.BytesIO):
 
 
 def _run_one(name: str, topology: Topology, settings: Settings) -> tuple[runner.Result, str]:
+    """Runs a program, and again if the machine below it froze, which is QEMU's doing."""
+    said = ""
+    for freezes in range(1, MAX_FREEZES + 1):
+        result, output = _run_once(name, topology, settings)
+        if result.status != runner.STATUS_FROZEN:
+            return result, said + output
+        line = f"# {name}: the VM froze after {result.seconds:.0f} s: started anew, {freezes}\n"
+        said += line + "".join(f"#   | {text}\n" for text in output.splitlines()[-5:])
+        print(f"  {line}", end="", file=sys.stderr, flush=True)
+    result, output = _run_once(name, topology, settings)
+    return result, said + output
+
+
+def _run_once(name: str, topology: Topology, settings: Settings) -> tuple[runner.Result, str]:
     out = _Progress(name)
     # Python holds back what it writes to a pipe.
     command = "PYTHONUNBUFFERED=1 make -s -C selftests KSRC=$KSRC "

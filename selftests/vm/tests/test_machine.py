@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The initramfs writer and the QEMU command line."""
+"""The initramfs writer, the QEMU command line, and what ends a VM."""
 
+import io
 import os
 import subprocess
 import tempfile
+import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -94,6 +96,32 @@ class QemuCommand(unittest.TestCase):
     def test_a_shell_has_a_console(self) -> None:
         self.assertIn("virtconsole", command(Settings(), shell=True))
         self.assertNotIn("virtconsole", command(Settings()))
+
+
+class ExecuteTest(unittest.TestCase):
+    """What ends a VM"""
+
+    def run_it(self, *command: str, timeout: float = 60.0, silence: float = 0.0) -> int:
+        """Runs a command in QEMU's place whose last sign of life is some time ago."""
+        with tempfile.TemporaryDirectory() as name, patch.object(runner, "BEAT", 0.05):
+            beat = Path(name, "beat")
+            beat.touch()
+            then = time.time() - silence
+            os.utime(beat, (then, then))
+            return runner._execute(
+                list(command), timeout, io.BytesIO(), Path(name)
+            )
+
+    def test_a_command_ends_by_itself(self) -> None:
+        self.assertEqual(self.run_it("true"), 0)
+
+    def test_time_is_up(self) -> None:
+        status = self.run_it("sleep", "60", timeout=0.2)
+        self.assertEqual(status, runner.STATUS_TIMEOUT)
+
+    def test_a_machine_without_a_sign_of_life_is_frozen(self) -> None:
+        status = self.run_it("sleep", "60", silence=2 * runner.FROZEN)
+        self.assertEqual(status, runner.STATUS_FROZEN)
 
 
 class FolderTest(unittest.TestCase):
