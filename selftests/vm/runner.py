@@ -40,6 +40,8 @@ class Result:
     seconds: float
     folder: Path
     findings: list[klog.Finding] = field(default_factory=list)
+    # How the emulation has failed below a VM with guests, if it has.
+    fault: str = ""
 
 
 def run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes]) -> Result:
@@ -86,7 +88,12 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
         seconds = time.monotonic() - start
     (folder / "initrd").unlink()
     findings = klog.scan_run(folder) if settings.scan_klog else []
-    return Result(stopped or _status(folder), seconds, folder, findings)
+    fault = ""
+    if stopped == STATUS_FROZEN:
+        fault = f"the VM gave no sign of life for {FROZEN:.0f} s"
+    elif topology.nested:
+        fault = klog.emulator_fault((folder / "console.log").read_text(errors="replace"))
+    return Result(stopped or _status(folder), seconds, folder, findings, fault)
 
 
 def _shares(

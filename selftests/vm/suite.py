@@ -17,8 +17,8 @@ from . import runner
 from .settings import Settings, project_root
 from .topology import IOMMU, QUEUES, WIRE, Topology
 
-# How often a program is run anew since its VM froze.
-MAX_FREEZES = 2
+# How often a program is run anew since the emulation below its VM has failed.
+MAX_FAULTS = 2
 
 
 def programs(topology: Topology) -> list[str]:
@@ -96,13 +96,13 @@ class _Progress(io.BytesIO):
 
 
 def _run_one(name: str, topology: Topology, settings: Settings) -> tuple[runner.Result, str]:
-    """Runs a program, and again if the machine below it froze, which is QEMU's doing."""
+    """Runs a program, and again if the emulation below it has failed."""
     said = ""
-    for freezes in range(1, MAX_FREEZES + 1):
+    for faults in range(1, MAX_FAULTS + 1):
         result, output = _run_once(name, topology, settings)
-        if result.status != runner.STATUS_FROZEN:
+        if not result.fault:
             return result, said + output
-        line = f"# {name}: the VM froze after {result.seconds:.0f} s: started anew, {freezes}\n"
+        line = f"# {name}: {result.fault}; started anew, {faults}\n"
         said += line + "".join(f"#   | {text}\n" for text in output.splitlines()[-5:])
         print(f"  {line}", end="", file=sys.stderr, flush=True)
     result, output = _run_once(name, topology, settings)
