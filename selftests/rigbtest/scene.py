@@ -155,9 +155,11 @@ class Scene:
                 function(*arguments)
             except KsftSkipEx:
                 raise
-            except Exception as error:  # pylint: disable=broad-except
+            # Anything may follow from a broken guest.
+            except Exception as error:
                 if not self._emulator_failed(function.__name__, error):
                     raise
+                self._spoil()
                 forgive()
                 function(*arguments)
 
@@ -171,7 +173,7 @@ class Scene:
                 good = case_passed()
             finally:
                 if not good:
-                    self.dirty = self.bench.dirty = True
+                    self._spoil()
                     self._show_guests()
 
         return wrapper
@@ -183,9 +185,13 @@ class Scene:
         self.retries += 1
         ksft_pr(f"{name}: {error}")
         ksft_pr(f"{name}: the emulation has failed ({max(faults)}): retry {self.retries}")
-        # What the case has made of the host's ports goes as well.
-        self.dirty = self.bench.dirty = True
         return True
+
+    def _spoil(self) -> None:
+        """Nothing of what is there is used again: guests, and what was made of the host's ports."""
+        self.dirty = self.bench.dirty = True
+        for guest in self.guests:
+            guest.sound = False
 
     def _show_guests(self) -> None:
         for guest in self.guests:
