@@ -174,6 +174,12 @@ def show(name: str, answer: Answer) -> None:
     out.flush()
 
 
+def show_fault(guest) -> None:
+    """Says if it was the emulation below a guest that has failed, and not what was run in it."""
+    if fault := guest.emulator_fault():
+        print(f"# {guest.label}: the emulation has failed ({fault})", flush=True)
+
+
 def run_commands(scene: Scene) -> int:
     """Runs the commands and prints what each said; the status of all."""
     known = variables(scene)
@@ -187,9 +193,12 @@ def run_commands(scene: Scene) -> int:
         for number, guest in enumerate(scene.guests if inside else []):
             jobs.append((guest.label, pool.submit(outcome, in_guest, inside, guest, number, known)))
         statuses = []
+        guests = {guest.label: guest for guest in scene.guests}
         for name, job in jobs:
             answer = job.result()
             show(name, answer)
+            if name in guests and answer.status in (STATUS_TIMEOUT, STATUS_NOT_RUN):
+                show_fault(guests[name])
             statuses.append(answer.status)
     return next((status for status in statuses if status), 0)
 

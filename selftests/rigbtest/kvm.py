@@ -10,7 +10,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from vm import initrd, nested
+from vm import impossible, initrd, nested
 
 from . import vfio, wait
 from .agent import GuestError
@@ -22,11 +22,11 @@ MEMORY = 384
 # QEMU's start included, with VFIO in an emulated machine.
 QMP_LIMIT = 180.0
 EXIT_LIMIT = 60.0
-# Of the processor's registers: the flag that lets interrupts in, how often to look whether it is
-# in a loop, and how many bytes of code that loop may have.
-FLAGS_IF = 1 << 9
+# How often to look whether the processor is in a loop, and how many bytes of code that may have.
 SAMPLES = 5
 LOOP = 16
+# Bytes of a kernel's stack, of asm/page_64_types.h: a task's, and that of interrupts.
+STACK = 16384
 # Of asm/socket.h. The bytes of a socket's buffer count with what they take in memory.
 SO_SNDBUFFORCE = 32
 AGENT_ROOM = 32 << 20
@@ -42,8 +42,7 @@ class Kvm:
     # By name, for $RIGB_VFIO.
     known = {driver.name: driver for driver in (vfio.PLAIN, vfio.DRIVER)}
     # A guest hangs at boot now and then, before it has loaded any driver: in 2 of 10 runs on the
-    # emulated intel-iommu, with C drivers as well, and on a busy machine once in some 20 boots
-    # with AMD's, where its kernel waits for a spinlock that only its one processor can hold.
+    # emulated intel-iommu, with C drivers as well, and with AMD's as vm/impossible.py says.
     # That is a fault of the emulator, so the boot is tried again.
     boot_tries = 3
 
@@ -101,8 +100,8 @@ class KvmGuest(Guest):
         self._events: queue.Queue = queue.Queue()
         self._answers: queue.Queue = queue.Queue()
         self._qmp: socket.socket | None = None
-        # How much QEMUs before this one had said.
-        self._before = 0
+        # How much QEMUs before this one had said, and the kernels in them.
+        self._before = self._heard = 0
 
     def start(self) -> None:
         """Starts QEMU; `wait_boot` waits for what runs in it."""
@@ -112,7 +111,7 @@ class KvmGuest(Guest):
         self._events, self._answers = queue.Queue(), queue.Queue()
         wait.until(lambda: not self.agent.connected, f"end of the former {self.label}")
         self.agent.boots.clear()
-        self._before = len(self._said())
+        self._before, self._heard = len(self._said()), len(self.console_text())
         agent, agent_theirs = socket.socketpair()
         # QEMU drops what a virtconsole says while the socket is full: a whole answer has room.
         agent_theirs.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, AGENT_ROOM)
@@ -165,10 +164,18 @@ class KvmGuest(Guest):
 
     def emulator_fault(self) -> str:
         """KVM's complaint about an exit that cannot be, which is QEMU's emulation of SVM: it
-        leaves the mark of an earlier event in an exit for MMIO. Or a guest that hangs at boot
-        as `Kvm.boot_tries` says, and has no driver of a VF yet; or one that cannot fetch an
+        leaves the mark of an earlier event in an exit for MMIO. Or an interrupt that cannot have
+        been, in what the kernel said or on the stack of one that hangs. Or a guest that hangs at
+        boot as `Kvm.boot_tries` says, and has no driver of a VF yet; or one that cannot fetch an
         instruction of its kernel, which is there, and goes on to try."""
-        if where := (self.booting and self._spins()) or self._faults():
+        if where := impossible.in_log(self.console_text()[self._heard:]):
+            return where
+        if where := self._spins():
+            if stack := impossible.on_stack(self._stack(), _interrupt_entries()):
+                return f"{where}: {stack}"
+            if self.booting:
+                return where
+        if where := self._faults():
             return where
         for line in self._said()[self._before:].splitlines():
             if "KVM internal error" in line:
@@ -186,7 +193,7 @@ class KvmGuest(Guest):
         for _ in range(SAMPLES):
             text = self.stuck()
             found = re.search(r"RIP=(\w+) RFL=(\w+) .*HLT=(\d)", text)
-            if not found or int(found[2], 16) & FLAGS_IF or found[3] == "1":
+            if not found or int(found[2], 16) & impossible.FLAGS_IF or found[3] == "1":
                 return ""
             seen.add(int(found[1], 16))
         if max(seen) - min(seen) > LOOP:
@@ -205,11 +212,24 @@ class KvmGuest(Guest):
 
     def stuck(self) -> str:
         """Its registers but for those of the FPU, by QEMU's monitor."""
+        return self._monitor("info registers").partition("\nFCW=")[0]
+
+    def _monitor(self, command: str) -> str:
+        """What QEMU's monitor says for a person."""
         try:
-            text = self.qmp("human-monitor-command", **{"command-line": "info registers"})
+            return self.qmp("human-monitor-command", **{"command-line": command})
         except GuestError as error:
             return str(error)
-        return text.partition("\nFCW=")[0]
+
+    def _stack(self) -> list[int]:
+        """The words of its kernel's stack that are in use, from the last one pushed."""
+        found = re.search(r"RSP=(\w+)", self.stuck())
+        if not found:
+            return []
+        bottom = int(found[1], 16)
+        count = (STACK - bottom % STACK) // 8
+        text = self._monitor(f"x /{count}gx {bottom:#x}")
+        return [int(word, 16) for word in re.findall(r"\b0x(\w{16})\b", text)]
 
     def running(self) -> bool:
         """Whether QEMU runs."""
@@ -268,3 +288,8 @@ class KvmGuest(Guest):
             except OSError:
                 pass
         answers.put({"error": {"desc": "QEMU has ended"}})
+
+
+def _interrupt_entries() -> list[int]:
+    """Where a guest's kernel enters interrupts: it is this kernel, and neither was moved."""
+    return impossible.entries(Path("/proc/kallsyms").read_text().splitlines())

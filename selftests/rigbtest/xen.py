@@ -8,7 +8,7 @@ import subprocess
 import tty
 from pathlib import Path
 
-from vm import initrd, nested
+from vm import impossible, initrd, nested
 
 from . import wait
 from .agent import GuestError
@@ -232,11 +232,13 @@ class XenGuest(Guest):
 
     def emulator_fault(self) -> str:
         """Linux's complaint about a race of its own: where a watch fires while a frontend
-        connects, xenbus_dev_changed() may take it for a new backend, and the device is lost."""
-        for line in self.console_text()[self._before:].splitlines():
+        connects, xenbus_dev_changed() may take it for a new backend, and the device is lost.
+        Or an interrupt that cannot have been."""
+        said = self.console_text()[self._before:]
+        for line in said.splitlines():
             if "pcifront" in line and "state reset occurred" in line:
                 return line
-        return ""
+        return impossible.in_log(said)
 
     def running(self) -> bool:
         """Whether the domain exists."""

@@ -54,11 +54,6 @@ STAMP = re.compile(r"^(<\d+>)?\[ *\d+\.\d+\](\[ *[TC]\d+\])? ?")
 EXCERPT_LINES = 30
 
 
-# KVM enters a guest and leaves it with GIF clear, when a processor takes no interrupt. QEMU's lets one
-# in now and then, and as the guest's GS is loaded there, the host's kernel faults without end.
-NO_INTERRUPT = re.compile(r"asm_(sysvec|common_interrupt)\w*\+.*\n.*RIP: 0010:__svm_vcpu_run\+")
-
-
 @dataclass(frozen=True)
 class Finding:
     """One report: the first line's text, and the lines that follow it."""
@@ -79,13 +74,6 @@ def scan(lines: list[str]) -> list[Finding]:
         findings.append(Finding(text, lines[number:end]))
         skip_to = end
     return findings
-
-
-def emulator_fault(text: str) -> str:
-    """What in a log cannot have been on a real processor, or nothing."""
-    if NO_INTERRUPT.search(text):
-        return "QEMU let an interrupt into __svm_vcpu_run(), where GIF is clear"
-    return ""
 
 
 def scan_run(run: Path) -> list[Finding]:

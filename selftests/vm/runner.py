@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Iterator
 
-from . import initrd, kernels, klog, qemu
+from . import impossible, initrd, kernels, klog, qemu
 from .initrd import Share
 from .settings import Settings, guest_environment, project_root
 from .topology import Topology
@@ -92,7 +92,7 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
     if stopped == STATUS_FROZEN:
         fault = f"the VM gave no sign of life for {FROZEN:.0f} s"
     elif topology.nested:
-        fault = klog.emulator_fault((folder / "console.log").read_text(errors="replace"))
+        fault = impossible.in_log((folder / "console.log").read_text(errors="replace"))
     return Result(stopped or _status(folder), seconds, folder, findings, fault)
 
 

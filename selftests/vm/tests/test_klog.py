@@ -109,18 +109,3 @@ class ScanRun(unittest.TestCase):
 
     def test_no_log_is_no_report(self) -> None:
         self.assertEqual(klog.scan_run(self.run_folder), [])
-
-
-class EmulatorTest(unittest.TestCase):
-    """What no processor does"""
-
-    def test_an_interrupt_where_none_can_be(self) -> None:
-        trace = (
-            "[   95.970087]  asm_{}+0x1a/0x20\r\n"
-            "[   95.970250] RIP: 0010:{}+0x9c/0x240 [kvm_amd]\r\n"
-        )
-        for interrupt in ("sysvec_reschedule_ipi", "common_interrupt"):
-            text = trace.format(interrupt, "__svm_vcpu_run")
-            self.assertIn("__svm_vcpu_run", klog.emulator_fault(text))
-        self.assertEqual(klog.emulator_fault(trace.format("exc_page_fault", "__svm_vcpu_run")), "")
-        self.assertEqual(klog.emulator_fault(trace.format("common_interrupt", "svm_vcpu_run")), "")
