@@ -61,9 +61,7 @@ def run_all(topology: Topology, settings: Settings) -> int:
         print("rigb: selftests/Makefile names no program", file=sys.stderr)
         return 1
     failed = 0
-    # One machine with guests in it is enough for a small host.
-    workers = 1 if topology.nested else runner.SLOTS
-    with ThreadPoolExecutor(max_workers=workers) as pool:
+    with ThreadPoolExecutor(max_workers=runner.SLOTS) as pool:
         jobs = [(name, pool.submit(_run_one, name, topology, settings)) for name in names]
         for name, job in jobs:
             result, output = job.result()

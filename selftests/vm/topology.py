@@ -74,11 +74,14 @@ QUEUES = replace(WIRE, name="queues", cpus="4")
 
 # The same with an emulated IOMMU and nested virtualisation, for guests under KVM. AMD's
 # needs no second translation of interrupts in the model, and so cannot offer it; Intel's
-# works with an AMD processor as well, for the kernel goes by the ACPI table.
+# works with an AMD processor as well, for the kernel goes by the ACPI table. One processor: one that
+# runs a guest is then called out of it less often by what the other does (vm/impossible.py), and two
+# such machines run side by side.
 KVM_AMD = replace(
     WIRE,
     name="kvm-amd",
     cpu="EPYC,+svm",
+    cpus="1",
     memory="4096",
     extra=("-device", "amd-iommu,dma-remap=on,xtsup=on"),
     nested=True,
@@ -93,12 +96,11 @@ KVM_INTEL = replace(
 # Xen takes the Intel IOMMU with an AMD processor, whose virtualisation QEMU emulates. Without
 # "monitor" since Xen faults in mwait on this model; without "rdtscp" since its emulation ends HVM
 # guests; FPU registers are switched eagerly since under emulation lazy switching corrupts dom0.
-# One processor, since with two QEMU was seen to leave one halted that Xen had sent an interrupt to,
-# so that the other waited for it for ever (flush_area_mask()). It is no slower.
+# With two processors QEMU was seen to leave one halted that Xen had sent an interrupt to, so that the
+# other waited for it for ever (flush_area_mask()).
 XEN = replace(
     KVM_AMD,
     name="xen",
-    cpus="1",
     cpu="EPYC-v1,+svm,+npt,+x2apic,-monitor,-rdtscp",
     extra=("-device", "intel-iommu,intremap=on,eim=on"),
     # The first is for a register of AMD's chipset that is not there.
