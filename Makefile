@@ -128,7 +128,7 @@ check: modules ## Every test; prints its totals
 
 # The stages of `make check`, in this order. Each is a target check-STAGE here, which prints
 # TAP or what cargo test prints; scripts/check.sh adds up.
-CHECK_STAGES := tools lint mbox datapath page kapi fuzz vm
+CHECK_STAGES := tools lint mbox datapath page kapi fuzz vm kvm xen
 
 .PHONY: check-tools
 check-tools:
