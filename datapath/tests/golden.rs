@@ -5,8 +5,6 @@
 //! The expected bytes are written out by hand from the field tables of 7.1.5 and 7.2.2, not computed
 //! with the code under test.
 
-#![allow(missing_docs)]
-
 use rigb_datapath::{
     desc::{
         data_desc,

@@ -2,8 +2,6 @@
 
 //! Laws that hold for every input.
 
-#![allow(missing_docs)]
-
 use proptest::prelude::*;
 use rigb_datapath::{
     desc::{

@@ -2,11 +2,7 @@
 
 //! Guests that do anything at all, while the PF does what a PF does.
 
-#![allow(
-    missing_docs,
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::arithmetic_side_effects)]
 
 use proptest::prelude::*;
 use rigb_vfio_page::{

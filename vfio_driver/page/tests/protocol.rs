@@ -2,13 +2,7 @@
 
 //! The PF's server and a VF's client, each as its driver has it, over the page.
 
-#![allow(
-    missing_docs,
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used
-)]
+#![allow(clippy::arithmetic_side_effects, clippy::panic, clippy::unwrap_used)]
 
 use rigb_vfio_page::{
     mbox::{

@@ -2,7 +2,7 @@
 
 //! Each register, read and written as guests' drivers do, and as they do not.
 
-#![allow(missing_docs, clippy::panic, clippy::arithmetic_side_effects)]
+#![allow(clippy::panic)]
 
 use rigb_vfio_page::{
     mbox::port::{
