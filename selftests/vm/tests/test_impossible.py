@@ -46,7 +46,8 @@ class LogTest(unittest.TestCase):
             self.assertEqual(impossible.in_log(HOST.format(entry=entry, where=where)), "")
 
     def test_flags_of_another_trace(self) -> None:
-        text = HOST.format(entry="common_interrupt", where="x") + "EFLAGS of\n" + TWICE.format(flags="00000246")
+        fault = TWICE.format(flags="00010002").replace("sysvec_apic_timer_interrupt", "exc_page_fault")
+        text = HOST.format(entry="common_interrupt", where="x") + "more\n" + fault
         self.assertEqual(impossible.in_log(text), "")
 
 
@@ -79,6 +80,7 @@ class StackTest(unittest.TestCase):
         whole = self.frame(0xFFFFFFFF8100125A, 2)
         for count in range(22):
             self.assertEqual(impossible.on_stack(whole[:count], starts), "", count)
+        self.assertNotEqual(impossible.on_stack(whole[:22], starts), "")
 
 
 if __name__ == "__main__":
