@@ -6,7 +6,7 @@
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-for step in host tree kdir vm; do
+for step in host tree python kdir vm; do
 	# shellcheck source=/dev/null
 	. "$ROOT/scripts/steps/$step.sh"
 done
@@ -14,6 +14,7 @@ done
 STEPS=(
 	'host:tools on this machine (apt-get)'
 	'tree:Debian tree with kernel, compilers and QEMU (mmdebstrap, 2 minutes)'
+	'python:virtme-ng and other packages of Python (pip)'
 	'source:kernel source'
 	'kdir:kernel build tree with Rust metadata (75 seconds)'
 	'image:disk image of the test VM'

@@ -43,6 +43,11 @@ tree_key() {
 		sha256sum | cut -c1-10
 }
 
+# The same of the packages of Python in it, of which the tree may hold several sets.
+python_key() {
+	sha256sum "$ROOT/scripts/packages/python.txt" | cut -c1-10
+}
+
 TREE=$CACHE/$SUITE-$(tree_key)
 # Written last by the tree step: KREL, SOURCE_VERSION.
 TREE_INFO=$TREE/etc/rigb-tree
@@ -54,8 +59,9 @@ load_tree() {
 	. "$TREE_INFO"
 	KSRC=$CACHE/linux-$SOURCE_VERSION
 	STOCK_KDIR=$CACHE/kdir-$KREL-$SOURCE_VERSION
-	VM_DIR=$CACHE/vm-${TREE##*/}-$KREL
-	export TREE KREL KSRC STOCK_KDIR VM_DIR
+	PYTHON_ENV=/opt/python-$(python_key)
+	VM_DIR=$CACHE/vm-${TREE##*/}-$KREL-${PYTHON_ENV##*-}
+	export TREE KREL KSRC STOCK_KDIR PYTHON_ENV VM_DIR
 }
 
 jobs_wanted() {
