@@ -7,6 +7,7 @@ whatever happens to the VF and to the PF.
 """
 
 import re
+from typing import Any
 
 from rigbtest import mailbox as mb
 from rigbtest import regs, traffic
@@ -45,9 +46,10 @@ def setting(*words: str) -> None:
     BENCH.pf.ip("link set {dev} vf " + " ".join(words))
 
 
-def shown(vf: int) -> dict:
+def shown(vf: int) -> dict[str, Any]:
     """What `ip link show` says of a VF."""
-    return BENCH.pf.link()["vfinfo_list"][vf]
+    vfs: list[dict[str, Any]] = BENCH.pf.link()["vfinfo_list"]
+    return vfs[vf]
 
 
 def configure() -> None:

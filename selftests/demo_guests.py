@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 
 from rigbtest import ends, vfio
+from rigbtest.guest import Guest
 from rigbtest.kvm import Kvm
-from rigbtest.scene import Scene
+from rigbtest.scene import Platform, Scene
+from rigbtest.text import found
 from rigbtest.xen import Xen
 
 SECONDS = 2
@@ -25,7 +27,7 @@ def title(text: str) -> None:
     print(f"\n{text}", flush=True)
 
 
-def show_host(scene: Scene) -> None:
+def show_host(scene: Scene[Guest]) -> None:
     """PF and VFs."""
     title("1. The host: rigb drives the PF, and gives two VFs away")
     pf = scene.bench.pf
@@ -35,18 +37,18 @@ def show_host(scene: Scene) -> None:
         print(f"   VF {number}  {function.address}  {function.driver:<8}  is for {guest.label}")
 
 
-def mailbox_words(scene: Scene, vf: int) -> str:
+def mailbox_words(scene: Scene[Guest], vf: int) -> str:
     """What debugfs says of a VF's mailbox."""
     folder = Path(f"/sys/kernel/debug/rigb-{scene.bench.pf.function.address}")
-    return re.search(r"^mailbox: (.*)", (folder / f"vf{vf}").read_text(), re.M)[1]
+    return found(r"^mailbox: (.*)", (folder / f"vf{vf}").read_text(), re.M)[1]
 
 
-def traps(scene: Scene, vf: int) -> int:
+def traps(scene: Scene[Guest], vf: int) -> int:
     """How often the VF's guest has touched the trapped page."""
     return scene.bench.pf.ethtool_stats()[f"vf{vf}_mbx_traps"]
 
 
-def show_mailboxes(scene: Scene) -> None:
+def show_mailboxes(scene: Scene[Guest]) -> None:
     """Which mailbox each VF has; that the virtual one costs nothing per packet, and interrupts."""
     title("4. Mailboxes: the card's, or the one that rigb_vfio gives the VF")
     target = scene.ends()["pf"]
@@ -70,7 +72,7 @@ def show_mailboxes(scene: Scene) -> None:
                   f" guest, by {count} interrupt(s)", flush=True)
 
 
-def show_guests(scene: Scene) -> None:
+def show_guests(scene: Scene[Guest]) -> None:
     """What each guest sees of its VF."""
     title("2. The guests: each loads the same rigbvf.ko with insmod")
     for guest in scene.guests:
@@ -84,24 +86,24 @@ def show_guests(scene: Scene) -> None:
               f"  rigbvf.ko {checksum[:8]}", flush=True)
 
 
-def traffic(scene: Scene, one: str, two: str) -> None:
+def traffic(scene: Scene[Guest], one: str, two: str) -> None:
     """Round trip and TCP from one end to another."""
     source, target = scene.ends()[one], scene.ends()[two]
     ends.ping(source, target)
     answer = source.sh(f"ping -q -c 5 -i 0.2 {target.v4}")
-    rtt = re.search(r"= [\d.]+/([\d.]+)/", answer)[1]
+    rtt = found(r"= [\d.]+/([\d.]+)/", answer)[1]
     target.sh(f"iperf3 -s -1 -p {PORT} -D -B {target.v4}")
     shown = source.sh(
         f"until_true iperf3 -f m -c {target.v4} -p {PORT} -t {SECONDS} > /tmp/iperf 2>&1;"
         " cat /tmp/iperf"
     )
-    rate = float(re.search(r"([\d.]+) Mbits/sec\s+receiver", shown)[1])
+    rate = float(found(r"([\d.]+) Mbits/sec\s+receiver", shown)[1])
     if rate <= 0:
         raise SystemExit(f"TCP from {one} to {two} moved nothing")
     print(f"   {one:>7} -> {two:<7} {rtt:>8} ms {rate:8.0f} Mbit/s", flush=True)
 
 
-def show_traffic(scene: Scene) -> None:
+def show_traffic(scene: Scene[Guest]) -> None:
     """All ways."""
     title("3. Traffic: round trip and TCP")
     first, second = (guest.label for guest in scene.guests)
@@ -109,7 +111,7 @@ def show_traffic(scene: Scene) -> None:
         traffic(scene, *way)
 
 
-def show_reboot(scene: Scene, number: int) -> None:
+def show_reboot(scene: Scene[Guest], number: int) -> None:
     """A guest crashes and comes back with its VF."""
     guest = scene.guests[0]
     title(f"{number}. {guest.label} crashes, starts again and has its VF back")
@@ -122,7 +124,7 @@ def main() -> int:
     """The story."""
     kvm = sys.argv[1] == "kvm"
     drivers = () if "RIGB_VFIO" in os.environ else (vfio.DRIVER, vfio.PLAIN)
-    platform = Kvm(*drivers) if kvm else Xen("pv", "hvm")
+    platform: Platform[Guest] = Kvm(*drivers) if kvm else Xen("pv", "hvm")
     print(f"VFs of an Intel 82576 in guests of {sys.argv[1]}, Linux {os.uname().release}")
     scene = Scene.find(platform)
     try:

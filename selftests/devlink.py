@@ -7,7 +7,7 @@ import os
 import select
 import socket
 import subprocess
-from typing import Callable
+from typing import Any, Callable
 
 from rigbtest import mailbox as mb
 from rigbtest import wait
@@ -22,22 +22,25 @@ NETLINK_KOBJECT_UEVENT = 15
 REPORTER = (DEVICE, "reporter", "vf")
 
 
-def devlink(*words: str) -> dict:
+def devlink(*words: str) -> dict[str, Any]:
     """What a command of devlink says."""
     text = subprocess.run(["devlink", "-j", *words], check=True, capture_output=True,
                           text=True).stdout
-    return json.loads(text) if text.strip() else {}
+    said: dict[str, Any] = json.loads(text) if text.strip() else {}
+    return said
 
 
-def health() -> dict:
+def health() -> dict[str, Any]:
     """The reporter."""
-    return devlink("health", "show", *REPORTER)["health"][DEVICE][0]
+    reporters: list[dict[str, Any]] = devlink("health", "show", *REPORTER)["health"][DEVICE]
+    return reporters[0]
 
 
-def diagnosis(what: str = "diagnose") -> list[dict]:
+def diagnosis(what: str = "diagnose") -> list[dict[str, Any]]:
     """What the reporter says of each VF."""
     words = ("diagnose",) if what == "diagnose" else ("dump", "show")
-    return devlink("health", *words, *REPORTER)["VFs"]
+    found: list[dict[str, Any]] = devlink("health", *words, *REPORTER)["VFs"]
+    return found
 
 
 class Monitor:
@@ -46,13 +49,15 @@ class Monitor:
     def __enter__(self) -> "Monitor":
         self._process = subprocess.Popen(["stdbuf", "-oL", "devlink", "monitor", "health"],
                                          stdout=subprocess.PIPE)
+        assert self._process.stdout
+        self._output = self._process.stdout
         wait.until(self._listens, "devlink's socket")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
-        self._process.stdout.close()
+        self._output.close()
 
     def _listens(self) -> bool:
         with open("/proc/net/netlink", encoding="ascii") as file:
@@ -62,10 +67,9 @@ class Monitor:
 
     def comes(self, state: str) -> bool:
         """Waits for a message that has this word."""
-        output = self._process.stdout
         seen = b""
-        while select.select([output], [], [], wait.LIMIT)[0]:
-            data = os.read(output.fileno(), 4096)
+        while select.select([self._output], [], [], wait.LIMIT)[0]:
+            data = os.read(self._output.fileno(), 4096)
             if not data:
                 return False
             seen += data

@@ -68,7 +68,7 @@ def started(*more: str) -> Iterator[Testpmd]:
 
 def shown_mac() -> str:
     """What the PF says of the VF's address."""
-    return BENCH.pf.link()["vfinfo_list"][0]["address"]
+    return str(BENCH.pf.link()["vfinfo_list"][0]["address"])
 
 
 def echo(driver: str) -> None:

@@ -10,6 +10,7 @@ import re
 import socket
 import struct
 import threading
+from collections.abc import Callable
 
 from rigbtest import regs, rss, traffic
 from rigbtest.attack import until_quarantined
@@ -21,6 +22,7 @@ from rigbtest.kselftest import ksft_run, ksft_true
 from rigbtest.mailbox import Mailbox
 from rigbtest.port import IFNAMSIZ, SIOCETHTOOL, Port
 from rigbtest.regs import Registers
+from rigbtest.text import found
 
 BENCH = Bench.find()
 
@@ -202,7 +204,7 @@ def eeprom() -> None:
     ours = dumped(port.ethtool("-e"))
     ksft_eq(len(ours), len(theirs), "size")
     ksft_true(ours == theirs, "the same bytes as by C igb")
-    permanent = re.search(r"[0-9a-f:]{17}", port.ethtool("-P"))[0]
+    permanent = found(r"[0-9a-f:]{17}", port.ethtool("-P"))[0]
     ksft_eq(ours[:6].hex(":"), permanent)
     total = len(ours)
     for offset, length in ((0, 1), (1, 1), (1, 2), (5, 130), (127, 129), (total - 3, 3)):
@@ -391,7 +393,7 @@ CASES = (
 def main() -> None:
     """All cases, each with a port whose table and key are new."""
 
-    def alone(function):
+    def alone(function: Callable[[], None]) -> Callable[[], None]:
         def run_it() -> None:
             BENCH.dirty = BENCH.dirty or function.__name__.startswith("rss")
             function()

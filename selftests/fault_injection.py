@@ -12,6 +12,7 @@ import fcntl
 import os
 import socket
 import struct
+from pathlib import Path
 from typing import Callable
 
 from rigbtest import fault, kselftest, traffic
@@ -64,7 +65,7 @@ def each_fault(
     ksft_true(False, f"{name} has no end")
 
 
-def writer(path: os.PathLike, text: object) -> Callable[[], None]:
+def writer(path: Path, text: object) -> Callable[[], None]:
     """One write(2) of a file, with nothing around it."""
     data = str(text).encode()
 
@@ -115,7 +116,12 @@ def open_and_resize(driver: str, function: Function) -> None:
     flags, rings = interface(function)
     each_fault(driver, "open", lambda: flags(IFF_UP), lambda: flags(0))
     flags(IFF_UP)
-    each_fault(driver, "other rings", lambda: rings(128), lambda: (flags(IFF_UP), rings(256)))
+
+    def undo() -> None:
+        flags(IFF_UP)
+        rings(256)
+
+    each_fault(driver, "other rings", lambda: rings(128), undo)
     rings(256)
     flags(0)
 

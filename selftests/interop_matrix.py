@@ -7,6 +7,8 @@ what the C drivers do. $RIGB_PAIRS takes the place of the list.
 """
 
 
+from collections.abc import Callable
+
 from rigbtest import traffic
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, chosen
@@ -186,7 +188,7 @@ def pf_reset(pair: str) -> None:
     bench = setup(pair)
     all_reach(bench)
     ring = bench.pf.ethtool("-g").rsplit("RX:", 1)[1].split()[0]
-    changes = {
+    changes: dict[str, Callable[[], object]] = {
         "a larger MTU": lambda: bench.pf.ip("link set {dev} mtu 1600"),
         "another ring": lambda: bench.pf.ethtool("-G", "rx", "512" if ring != "512" else "256"),
         "a new negotiation": lambda: bench.pf.ethtool("-r"),

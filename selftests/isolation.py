@@ -52,7 +52,7 @@ def setting(words: str) -> None:
     BENCH.pf.ip("link set {dev} vf " + words)
 
 
-def rule_registers(registers: Registers, pool: int) -> tuple:
+def rule_registers(registers: Registers, pool: int) -> tuple[object, ...]:
     """All that says what a pool receives and sends."""
     rules = [registers.read(register) for register in (regs.vmolr(pool), regs.vmvir(pool))]
     return (*rules, registers.addresses(pool), registers.vlans(pool))
@@ -309,6 +309,7 @@ def quarantine_and_reset(driver: str) -> None:
     one.write(mb.VTCTRL, mb.CTRL_RST)
     ksft_true(served(one), "the third time")
     # One more is allowed in a minute, which may have passed on a slow machine.
+    shut_out = False
     for _ in range(RELEASES):
         misbehave(one, registers, 0x77)
         one.write(mb.VTCTRL, mb.CTRL_RST)

@@ -41,7 +41,7 @@ def start(pair: str) -> KvmGuest:
     extra = ["-netdev", f"tap,id=tap,ifname={TAP},script=no,downscript=no"]
     extra += ["-device", f"virtio-net-pci,netdev=tap,id=sb,mac={MAC},failover=on"]
     extra += ["-device", f"vfio-pci,host={address},id=vf0,bus=slot0,failover_pair_id=sb"]
-    guest = SCENE.platform.guest("guest0", FIRST_NUMBER, [], *extra)
+    guest = KvmGuest("guest0", FIRST_NUMBER, [], extra)
     SCENE.guests = [guest]
     guest.start()
     bridge()
@@ -89,7 +89,7 @@ class Stream:
     def __enter__(self) -> "Stream":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.sink.kill()
         self.sink.wait()
 

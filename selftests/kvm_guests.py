@@ -42,13 +42,13 @@ def boot(pair: str) -> None:
 
 def ping(pair: str, one: str, two: str) -> None:
     """IPv4 and IPv6, no loss."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     ends.ping(SCENE.ends()[one], SCENE.ends()[two])
 
 
 def tcp(pair: str, one: str, two: str) -> None:
     """A megabyte over TCP, compared by checksum."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     ends.tcp(SCENE.ends()[one], SCENE.ends()[two])
 
 

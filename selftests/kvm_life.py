@@ -22,7 +22,7 @@ SCENE = Scene.find(Kvm())
 
 def setup(pair: str) -> tuple[KvmGuest, KvmGuest]:
     """Two guests with a VF each."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     return SCENE.guests[0], SCENE.guests[1]
 
 

@@ -6,11 +6,12 @@ $RIGB_VF_DRIVERS takes the place of the list of drivers.
 """
 
 import os
+from collections.abc import Callable
 
 from rigbtest import ends, held, vfio
 from rigbtest.bench import finish
-from rigbtest.kselftest import case, ksft_eq, ksft_gt, ksft_in, ksft_lt, ksft_pr, ksft_run
-from rigbtest.kselftest import ksft_true
+from rigbtest.kselftest import KsftCaseFunction, case, ksft_eq, ksft_gt, ksft_in, ksft_lt, ksft_pr
+from rigbtest.kselftest import ksft_run, ksft_true
 from rigbtest.kvm import Kvm
 from rigbtest.scene import Scene
 from rigbtest.tenant import Tenant
@@ -150,7 +151,7 @@ def neighbours(driver: str) -> None:
             ksft_eq(stats(number)["virtual"], 1 - number)
         for one, two in WAYS:
             ends.ping(SCENE.ends()[one], SCENE.ends()[two])
-        ends.tcp(*SCENE.guests)
+        ends.tcp(SCENE.guests[0], SCENE.guests[1])
         SCENE.down()
     finally:
         SCENE.platform = former
@@ -179,18 +180,20 @@ def words(vf: int) -> str:
 
 def main() -> None:
     """Runs all drivers."""
-    cases = []
+    cases: list[KsftCaseFunction] = []
+
+    def add(function: Callable[..., None], variant: str, *params: str) -> None:
+        cases.append(case(function.__name__, SCENE.case(function), variant, *params))
+
     for driver in DRIVERS:
         name = f"{Kvm.name}.{driver}"
-        cases.append(case("boot", SCENE.case(boot), name, driver))
+        add(boot, name, driver)
         for one, two in WAYS:
             for function in (ping, tcp):
-                variant = f"{name}.{one}_{two}"
-                wrapped = SCENE.case(function)
-                cases.append(case(function.__name__, wrapped, variant, driver, one, two))
-        for function in (notices, no_trap_per_packet, pf_reset, reboot, requests, power_off,
-                         neighbours, numvfs_zero):
-            cases.append(case(function.__name__, SCENE.case(function), name, driver))
+                add(function, f"{name}.{one}_{two}", driver, one, two)
+        for event in (notices, no_trap_per_packet, pf_reset, reboot, requests, power_off,
+                      neighbours, numvfs_zero):
+            add(event, name, driver)
     ksft_run(cases)
     SCENE.report()
     SCENE.down()

@@ -13,7 +13,7 @@ from rigbtest import traffic
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, chosen
 from rigbtest.flood import Flood
-from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_gt, ksft_ne
+from rigbtest.kselftest import KsftCaseFunction, KsftSkipEx, case, ksft_eq, ksft_gt, ksft_ne
 from rigbtest.kselftest import ksft_run, ksft_true
 from rigbtest.pci import Function
 
@@ -67,8 +67,8 @@ def numvfs_on_off(pair: str) -> None:
             count = number % MAX_VFS + 1
             bench.pf.function.set_numvfs(count)
             ksft_eq(bench.pf.function.numvfs, count)
-            for vf in range(count):
-                bench.pf.function.vf(vf).wait_netdev()
+            for index in range(count):
+                bench.pf.function.vf(index).wait_netdev()
             bench.pf.function.set_numvfs(0)
             ksft_eq(bench.pf.function.numvfs, 0)
     ksft_gt(flood.sent, 0)
@@ -93,8 +93,8 @@ def numvfs_errors(pair: str) -> None:
         vf.wait_running()
     for value in (MAX_VFS + 1, 65535):
         refused(function, value, errno.ERANGE)
-    for value in (65536, -1, "many"):
-        refused(function, value, errno.EINVAL)
+    for wrong in (65536, -1, "many"):
+        refused(function, wrong, errno.EINVAL)
     for value in (1, 3):
         refused(function, value, errno.EBUSY)
     function.set_numvfs(2)
@@ -299,7 +299,7 @@ CASES = (
 RIGB_CASES = (pf_function_reset, pf_interface_down)
 
 
-def cases(pair: str) -> list:
+def cases(pair: str) -> list[KsftCaseFunction]:
     """The cases of a pair."""
     ours = PF_DRIVERS[pair.split("+")[0]].ours
     functions = CASES + RIGB_CASES if ours else CASES

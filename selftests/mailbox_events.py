@@ -11,8 +11,7 @@ from rigbtest import traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError, chosen
 from rigbtest.kmsg import KernelLog
-from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_pr, ksft_raises, ksft_run
-from rigbtest.kselftest import ksft_true
+from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_pr, ksft_raises, ksft_run, ksft_true
 from rigbtest.port import Port
 from rigbtest.regs import VMOLR_MPME, Registers, vmolr
 
@@ -67,6 +66,10 @@ class Guest:
     def count(self, name: str) -> int:
         """A counter of the VF's driver."""
         return self.vf.ethtool_stats()[name]
+
+    def wait_count(self, name: str, count: int) -> None:
+        """Waits until a counter of the VF's driver is as high."""
+        wait.until(lambda: self.count(name) >= count, f"{name} {count}")
 
 
 def refuse(port: Port, *command: str) -> None:
@@ -169,8 +172,7 @@ def counted(pair: str) -> None:
         for number in range(1, 11):
             bench.pf.ip(f"link set {{dev}} vf 0 trust {'on' if number % 2 else 'off'}")
             # A change may come before the event of the last one is on its way.
-            wait.until(lambda want=events + number: guest.count("mailbox_events") >= want,
-                       f"event {number}")
+            guest.wait_count("mailbox_events", events + number)
         ksft_eq(guest.count("mailbox_events"), events + 10)
         ksft_eq(guest.count("recoveries"), recoveries, "the VF was reset")
 

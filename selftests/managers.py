@@ -6,7 +6,7 @@ import json
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 from rigbtest import mailbox as mb
 from rigbtest import regs, wait
@@ -90,7 +90,7 @@ def libvirt() -> None:
 
 
 @contextmanager
-def daemon(name: str, *arguments: str) -> Iterator[subprocess.Popen]:
+def daemon(name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Runs a daemon of systemd; what it says goes to a file."""
     path = SYSTEMD / name
     if not path.exists():
@@ -137,8 +137,10 @@ def networkd() -> None:
 def check(registers: Registers, name: str) -> None:
     """The card holds what the file says. The last setting of a VF comes by itself."""
 
-    def shown() -> list[dict]:
-        return json.loads(run("ip", "-j", "-d", "link", "show", name))[0]["vfinfo_list"]
+    def shown() -> list[dict[str, Any]]:
+        links = json.loads(run("ip", "-j", "-d", "link", "show", name))
+        found: list[dict[str, Any]] = links[0]["vfinfo_list"]
+        return found
 
     wait.until(lambda: shown()[1]["link_state"] == "disable", "link state of VF 1")
     wait.until(lambda: shown()[0]["trust"], "trust of VF 0")

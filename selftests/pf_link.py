@@ -9,6 +9,7 @@ QEMU's card receives nothing. $RIGB_PF_DRIVERS takes the place of the list of dr
 
 import os
 import re
+from collections.abc import Callable
 
 from rigbtest import traffic
 from rigbtest.bench import Bench, finish
@@ -16,6 +17,7 @@ from rigbtest.driver import PF_DRIVERS, CommandError
 from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_in, ksft_raises, ksft_run, ksft_true
 from rigbtest.port import Port
 from rigbtest.regs import Registers
+from rigbtest.text import found
 
 DRIVERS = os.environ.get("RIGB_PF_DRIVERS", "rigb igb").split()
 BENCH = Bench.find()
@@ -81,14 +83,17 @@ def set_link(port: Port, *words: str) -> None:
 def pause(port: Port) -> tuple[str, str, str]:
     """autoneg, rx and tx of ethtool -a."""
     text = port.ethtool("-a")
-    found = [re.search(rf"^{name}:\s+(\w+)", text, re.M) for name in ("Autonegotiate", "RX", "TX")]
-    return tuple(match[1] for match in found)
+    autoneg, rx, tx = (
+        found(rf"^{name}:\s+(\w+)", text, re.M)[1] for name in ("Autonegotiate", "RX", "TX")
+    )
+    return autoneg, rx, tx
 
 
 def in_force(port: Port) -> tuple[str, str]:
     """Whether the card obeys and sends pause frames."""
     control = Registers(port.function).read(CTRL)
-    return tuple("on" if control & bit else "off" for bit in (CTRL_RFCE, CTRL_TFCE))
+    rx, tx = ("on" if control & bit else "off" for bit in (CTRL_RFCE, CTRL_TFCE))
+    return rx, tx
 
 
 def close_and_open(port: Port) -> None:
@@ -118,7 +123,7 @@ RESETS = (close_and_open, other_mtu, offline_test, function_reset)
 RESETS_OF_C = RESETS[:2]
 
 
-def outlives(port: Port, peer: Port, state) -> None:
+def outlives(port: Port, peer: Port, state: Callable[[Port], object]) -> None:
     """`state(port)` is the same after whatever happens to the port, and traffic flows."""
     before = state(port)
     for event in RESETS if BENCH.pf_driver.ours else RESETS_OF_C:
@@ -210,7 +215,7 @@ def pause_negotiated(driver: str) -> None:
         port.ethtool("-A", "autoneg", "on", "rx", rx, "tx", tx)
         port.wait_running()
 
-        def state(port: Port) -> tuple:
+        def state(port: Port) -> tuple[object, ...]:
             return pause(port), shown(port)["Advertised pause frame use"], in_force(port)
 
         ksft_eq(state(port), (("on", rx, tx), offer, result))

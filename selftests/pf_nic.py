@@ -6,8 +6,9 @@ $RIGB_PF_DRIVERS takes the place of the list of drivers to test.
 """
 
 import os
+from collections.abc import Callable
 
-from rigbtest import frames, nic, traffic
+from rigbtest import echo, frames, nic, traffic
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS
 from rigbtest.frames import Sniffer, delivered
@@ -68,7 +69,7 @@ def more_addresses(driver: str) -> None:
     )
     peer.ip(f"addr add 10.84.0.{peer.number}/24 dev {{dev}}")
     ksft_eq(port.link()["promiscuity"], 0)
-    traffic.echo.first_answer(peer, f"10.84.0.{port.number}")
+    echo.first_answer(peer, f"10.84.0.{port.number}")
     port.ip("link del mv0")
     peer.ip(f"addr del 10.84.0.{peer.number}/24 dev {{dev}}")
     macs = [f"02:82:57:64:{number:02x}:9d" for number in range(MANY_ADDRESSES)]
@@ -102,7 +103,7 @@ def vlan_filter(driver: str) -> None:
         "link set vx up",
         f"addr add 10.85.0.{peer.number}/24 dev vx",
     )
-    traffic.echo.first_answer(peer, f"10.85.0.{port.number}")
+    echo.first_answer(peer, f"10.85.0.{port.number}")
     peer.ip("link del vx")
     port.ip(*[f"link del v{n}" for n in range(2, MANY_VLANS)])
 
@@ -138,7 +139,7 @@ def channels(driver: str) -> None:
     traffic.reach(port, peer)
 
 
-def shared(function):
+def shared(function: Callable[[Port, Port], None]) -> Callable[[str], None]:
     """A case of rigbtest.nic on the PF."""
 
     def run_it(driver: str) -> None:

@@ -20,17 +20,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ParamSpec
 
 from rigbtest import platforms
 from rigbtest.agent import Answer, GuestError
 from rigbtest.bench import Bench
 from rigbtest.driver import ROOT, CommandError, run
 from rigbtest.ends import LIB
+from rigbtest.guest import Guest
 from rigbtest.scene import MAX_RETRIES, Scene
 from rigbtest.traffic import TrafficError
 from rigbtest.wait import Timeout
+
+P = ParamSpec("P")
 
 PF_DRIVER = os.environ.get("RIGB_PF_DRIVER") or "rigb"
 VF_DRIVER = os.environ.get("RIGB_VF_DRIVER") or "rigbvf"
@@ -67,7 +72,7 @@ def pf_to_host(bench: Bench) -> None:
     )
 
 
-def start(scene: Scene) -> None:
+def start(scene: Scene[Guest]) -> None:
     """Guests with their VFs, and the PF where the user looks for it.
 
     The guests' drivers come last: the C driver drops the links of VFs when the PF goes down.
@@ -79,14 +84,14 @@ def start(scene: Scene) -> None:
             guest.up(VF_DRIVER)
 
 
-def show_guests(scene: Scene) -> None:
+def show_guests(scene: Scene[Guest]) -> None:
     """What may say why guests did not come up: their consoles' ends, and where they are."""
     for guest in scene.guests:
         for line in guest.console_text().splitlines()[-15:] + guest.stuck().splitlines():
             print(f"# {guest.label}| {line}")
 
 
-def start_in_spite(scene: Scene) -> None:
+def start_in_spite(scene: Scene[Guest]) -> None:
     """Starts, and again where the emulation below the guests has failed."""
     for retry in range(1, MAX_RETRIES + 2):
         try:
@@ -102,7 +107,7 @@ def start_in_spite(scene: Scene) -> None:
             scene.bench.dirty = True
 
 
-def variables(scene: Scene) -> dict[str, str]:
+def variables(scene: Scene[Guest]) -> dict[str, str]:
     """What the commands may want to know."""
     known = {"PF_DEV": PF_NAME, "PF_V4": scene.bench.pf.v4, "PF_V6": scene.bench.pf.v6}
     known["WIRE_V4"] = scene.bench.wire.v4
@@ -141,7 +146,7 @@ def on_host(command: str, known: dict[str, str], output: Path) -> Answer:
         return Answer(status, file.read(KEPT), size)
 
 
-def in_guest(command: str, guest, number: int, known: dict[str, str]) -> Answer:
+def in_guest(command: str, guest: Guest, number: int, known: dict[str, str]) -> Answer:
     """Runs the guests' command in one of them."""
     names = known | {"GUEST_NUMBER": str(number), "VF_V4": guest.v4, "VF_V6": guest.v6}
     exports = "".join(f"export {name}={value}\n" for name, value in names.items())
@@ -154,10 +159,10 @@ def in_guest(command: str, guest, number: int, known: dict[str, str]) -> Answer:
     return Answer(STATUS_TIMEOUT, answer.output, answer.size)
 
 
-def outcome(side, *arguments) -> Answer:
+def outcome(side: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
     """What became of a side, also where it could not do its part."""
     try:
-        return side(*arguments)
+        return side(*args, **kwargs)
     except FAILURES as error:
         status = STATUS_TIMEOUT if isinstance(error, Timeout) else STATUS_NOT_RUN
         said = f"# {error}\n".encode(errors="surrogateescape")
@@ -174,13 +179,13 @@ def show(name: str, answer: Answer) -> None:
     out.flush()
 
 
-def show_fault(guest) -> None:
+def show_fault(guest: Guest) -> None:
     """Says if it was the emulation below a guest that has failed, and not what was run in it."""
     if fault := guest.emulator_fault():
         print(f"# {guest.label}: the emulation has failed ({fault})", flush=True)
 
 
-def run_commands(scene: Scene) -> int:
+def run_commands(scene: Scene[Guest]) -> int:
     """Runs the commands and prints what each said; the status of all."""
     known = variables(scene)
     OUTPUT.mkdir(exist_ok=True)
@@ -203,7 +208,7 @@ def run_commands(scene: Scene) -> int:
     return next((status for status in statuses if status), 0)
 
 
-def end(scene: Scene) -> None:
+def end(scene: Scene[Guest]) -> None:
     """Saves the guests' kernel logs and ends them. The VM ends next, so their VFs stay."""
     for guest in scene.guests:
         try:

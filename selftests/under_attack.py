@@ -93,9 +93,9 @@ def measure(what: str) -> list[Meter]:
     return meters
 
 
-def rules(registers: Registers) -> list:
+def rules(registers: Registers) -> list[object]:
     """What the innocent receive and send by."""
-    found = []
+    found: list[object] = []
     for pool in (0, 1, PF_POOL):
         found.append([registers.read(register(pool)) for register in (regs.vmolr, regs.vmvir)])
         found.append((registers.addresses(pool), registers.vlans(pool)))

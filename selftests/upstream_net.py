@@ -46,8 +46,8 @@ def build_helpers() -> None:
     """Compiles what the programs run, unless that has been done."""
     BUILD.mkdir(parents=True, exist_ok=True)
     c = ("gcc", "-O2", "-D_GNU_SOURCE=", "-I", str(KSRC / LIBRARY), "-Wl,--no-as-needed")
-    bpf = ("clang", "--target=bpf", "-O2", "-g", "-c")
-    bpf += ("-idirafter", f"/usr/include/{os.uname().machine}-linux-gnu")
+    include = f"/usr/include/{os.uname().machine}-linux-gnu"
+    bpf = ("clang", "--target=bpf", "-O2", "-g", "-c", "-idirafter", include)
     for compiler, source, product in (
         (c, "csum.c", "csum"),
         (c, "xdp_helper.c", "xdp_helper"),

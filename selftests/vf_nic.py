@@ -6,8 +6,9 @@ $RIGB_PAIRS takes the place of the list of drivers, PF+VF.
 """
 
 import os
+from collections.abc import Callable
 
-from rigbtest import nic
+from rigbtest import nic, traffic
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS
 from rigbtest.kselftest import KsftSkipEx, case, ksft_run
@@ -27,7 +28,7 @@ def setup(pair: str) -> tuple[Port, Port]:
     if BENCH.pf.mtu != nic.MAX_MTU:
         BENCH.pf.ip(f"link set {{dev}} mtu {nic.MAX_MTU}")
         BENCH.pf.wait_running()
-        nic.traffic.reach(BENCH.vfs[0], BENCH.wire)
+        traffic.reach(BENCH.vfs[0], BENCH.wire)
     return BENCH.vfs[0], BENCH.wire
 
 
@@ -38,7 +39,7 @@ def identity(pair: str) -> None:
     nic.link_settings(port)
 
 
-def shared(function):
+def shared(function: Callable[[Port, Port], None]) -> Callable[[str], None]:
     """A case of rigbtest.nic on the VF."""
 
     def run_it(pair: str) -> None:

@@ -5,13 +5,14 @@
 import select
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 from rigbtest import mailbox as mb
 from rigbtest import traffic, wait
 from rigbtest.bench import Bench, finish
-from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_in, ksft_not_in, ksft_pr
-from rigbtest.kselftest import ksft_run, ksft_true
+from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_in, ksft_not_in, ksft_pr, ksft_run
+from rigbtest.kselftest import ksft_true
 from rigbtest.mailbox import Mailbox
 
 BENCH = Bench.find()
@@ -81,7 +82,7 @@ def notifications() -> None:
     """Whatever changes a VF, a manager that listens hears of it."""
     one, _ = raw_vfs()
     pf = BENCH.pf
-    deeds = {
+    deeds: dict[str, Callable[[], object]] = {
         "a VF's reset": one.reset,
         "an address that the VF chose": lambda: one.granted(mb.SET_MAC, *mb.mac_words(MAC)),
         "a VLAN that the VF joined": lambda: one.granted(mb.JOIN_VLAN, 57),

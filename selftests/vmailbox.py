@@ -8,15 +8,18 @@ the latencies of others are printed, and judged by nobody.
 
 import ctypes
 import errno
+import fcntl
 import itertools
 import mmap
 import os
 import random
 import signal
 import statistics
+import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rigbtest import kselftest, traffic, vfio, wait
@@ -72,22 +75,33 @@ def words(vf: int) -> str:
     return (folder / f"vf{vf}").read_text()
 
 
-def hammer(box: VfioMailbox, how: str, count: int, *more: int) -> subprocess.Popen:
+def hammer(box: VfioMailbox, how: str, count: int, *more: int) -> subprocess.Popen[str]:
     """Starts the hostile program on an open device."""
     command = [HAMMER, how, box.device, box.bar.offset, count, *more]
     process = subprocess.Popen([str(word) for word in command], pass_fds=[box.device],
                                stdout=subprocess.PIPE, text=True)
+    assert process.stdout
     ksft_eq(process.stdout.readline(), "begins\n")
     return process
 
 
-def ended(process: subprocess.Popen, what: str) -> tuple[int, int]:
+def ended(process: subprocess.Popen[str], what: str) -> tuple[int, int]:
     """Waits for it; accesses and failures. Prints the rate."""
     out, _ = process.communicate()
     ksft_eq(process.returncode, 0, what)
     done, failed, nanos = (int(word) for word in out.split())
     ksft_pr(f"{what}: {done} accesses, {failed} failed, {done * 1e9 / nanos:.0f} a second")
     return done, failed
+
+
+def wait_function_reset(before: int) -> None:
+    """Waits until the PF has counted a reset of VF 0 more than `before`."""
+    wait.register(lambda: stats(0)["function_resets"] > before, "reset at the PF")
+
+
+def wait_fired(box: VfioMailbox, vector: int) -> None:
+    """Waits until a vector has fired, and leaves its count."""
+    wait.register(lambda: vfio.readable(box.events[vector]), "interrupt")
 
 
 # --- the registers
@@ -103,7 +117,7 @@ def short_access(box: VfioMailbox, register: int) -> int:
     libc.mprotect(ctypes.c_void_p(end), mmap.PAGESIZE, 0)
     memory[mmap.PAGESIZE - 4:mmap.PAGESIZE] = b"Z" * 4
     offset = ctypes.c_longlong(box.bar.offset + register)
-    done = libc.pwrite(box.device, ctypes.c_void_p(end - 4), ctypes.c_size_t(64), offset)
+    done: int = libc.pwrite(box.device, ctypes.c_void_p(end - 4), ctypes.c_size_t(64), offset)
     libc.mprotect(ctypes.c_void_p(end), mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_WRITE)
     return done
 
@@ -181,9 +195,9 @@ def mappings() -> None:
         ksft_eq(stats(0)["mbx_traps"], before, "accesses that were trapped meanwhile")
         # An eventfd that writes a register is refused for the whole device.
         event = os.eventfd(0)
-        head = vfio.struct.pack("=IIQQii", 32, 4, box.bar.offset + mb.V2PMAILBOX, 1, event, 0)
+        head = struct.pack("=IIQQii", 32, 4, box.bar.offset + mb.V2PMAILBOX, 1, event, 0)
         with ksft_raises(OSError) as raised:
-            vfio.fcntl.ioctl(box.device, vfio.IOEVENTFD, head)
+            fcntl.ioctl(box.device, vfio.IOEVENTFD, head)
         ksft_eq(raised.exception.errno, errno.ENOTTY)
         os.close(event)
 
@@ -234,7 +248,8 @@ def notices() -> None:
             BENCH.pf.ip(f"link set {{dev}} vf 0 state {next(states)}")
             ksft_ne(box.answer(), None, f"message with vector {vector}")
             # The PF signals before it lets go of its lock, and after it the message is seen.
-            wait.register(lambda v=vector: v is None or vfio.readable(box.events[v]), "interrupt")
+            if vector is not None:
+                wait_fired(box, vector)
             seen = [bool(box.fired(other)) for other in range(vfio.VECTORS)]
             ksft_eq(seen, [other == vector for other in range(vfio.VECTORS)], f"vector {vector}")
         box.route(MAILBOX_VECTOR)
@@ -265,15 +280,17 @@ def vf_resets() -> None:
     """The VF's own reset, and that by the VMM: both reach the PF and clear the mailbox."""
     prepare()
     with opened() as box:
-        for name, reset in (("CTRL", lambda: box.write(mb.VTCTRL, mb.CTRL_RST)),
-                            ("VFIO", box.function_reset)):
+        resets: dict[str, Callable[[], None]] = {
+            "CTRL": lambda: box.write(mb.VTCTRL, mb.CTRL_RST), "VFIO": box.function_reset,
+        }
+        for name, reset in resets.items():
             box.reset()
             ksft_true(box.granted(mb.JOIN_VLAN, 57))
             box.lock()
             box.write(mb.VMBMEM, 0xABCD)
             before = stats(0)["function_resets"]
             reset()
-            wait.register(lambda old=before: stats(0)["function_resets"] > old, "reset at the PF")
+            wait_function_reset(before)
             ksft_eq(box.read(mb.VMBMEM), 0, name)
             ksft_eq(box.read(mb.V2PMAILBOX) & mb.VFU, 0, name)
             ksft_true("VLAN: 57" not in words(0), name)
@@ -370,7 +387,7 @@ def kill_in_the_middle() -> None:
         os.close(ready)
         os.close(child_end)
         ksft_in("mailbox: the card's", words(0))
-        wait.register(lambda old=before: stats(0)["function_resets"] > old, "reset at the PF")
+        wait_function_reset(before)
         with opened() as box:
             ksft_eq(box.read(mb.VMBMEM), 0, "what the dead one wrote")
             ksft_ne(box.reset(), "")

@@ -9,11 +9,13 @@ what happens in a guest's life is tried with the first.
 
 import os
 import re
+from collections.abc import Callable
 
 from rigbtest import ends, held
 from rigbtest.agent import GuestError
 from rigbtest.bench import finish
-from rigbtest.kselftest import case, ksft_eq, ksft_in, ksft_pr, ksft_run, ksft_true
+from rigbtest.kselftest import KsftCaseFunction, case, ksft_eq, ksft_in, ksft_pr, ksft_run
+from rigbtest.kselftest import ksft_true
 from rigbtest.scene import Scene
 from rigbtest.xen import PCIBACK, Xen, XenGuest
 
@@ -42,13 +44,13 @@ def boot(pair: str) -> None:
 
 def ping(pair: str, one: str, two: str) -> None:
     """IPv4 and IPv6, no loss."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     ends.ping(SCENE.ends()[one], SCENE.ends()[two])
 
 
 def tcp(pair: str, one: str, two: str) -> None:
     """A megabyte over TCP, compared by checksum."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     ends.tcp(SCENE.ends()[one], SCENE.ends()[two])
 
 
@@ -59,7 +61,7 @@ def by_label(label: str) -> XenGuest:
 
 def reboot(pair: str, label: str) -> None:
     """The guest starts anew: Xen makes another domain of it, with the same VF."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     guest = by_label(label)
     guest.anew("busybox reboot -f")
     guest.up(guest.driver)
@@ -68,7 +70,7 @@ def reboot(pair: str, label: str) -> None:
 
 def crash(pair: str, label: str) -> None:
     """The guest's kernel panics."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     guest = by_label(label)
     guest.anew("echo c > /proc/sysrq-trigger")
     ksft_in("sysrq triggered crash", guest.console_text())
@@ -78,7 +80,7 @@ def crash(pair: str, label: str) -> None:
 
 def detach(pair: str, label: str) -> None:
     """`xl pci-detach` and `xl pci-attach` while the guest runs."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     guest = by_label(label)
     guest.unplug("vf0")
     guest.plug(guest.functions[0], "vf0", "")
@@ -88,13 +90,13 @@ def detach(pair: str, label: str) -> None:
 
 def move(pair: str) -> None:
     """A VF goes from one guest to the other; nothing of the old tenant's goes with it."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     held.move(SCENE)
 
 
 def pf_reset(pair: str) -> None:
     """The PF is reset, by its own driver and as a function: the guests' VFs recover."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     held.pf_reset(SCENE, _interrupts_again)
 
 
@@ -109,7 +111,7 @@ def _interrupts_again(guest: XenGuest) -> None:
 
 def pf_down(pair: str) -> None:
     """The PF's interface goes down: the guests work on; and up again."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     held.pf_down(SCENE)
 
 
@@ -120,7 +122,7 @@ def pf_late(pair: str) -> None:
 
 def rmmod(pair: str) -> None:
     """The PF's driver goes while guests have VFs, which stay; it takes them over when it is back."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     pf, driver = SCENE.bench.pf, SCENE.bench.pf_driver
     held.taken_away(driver.unload, f"rmmod {driver.name}")
     ksft_true(not driver.loaded())
@@ -135,7 +137,7 @@ def rmmod(pair: str) -> None:
 
 def removal_refused(pair: str) -> None:
     """sriov_numvfs=0 while guests have VFs does not take them away."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     pf = SCENE.bench.pf.function
     held.taken_away(lambda: pf.set_numvfs(0), "sriov_numvfs=0")
     ksft_eq(pf.numvfs, 2, "sriov_numvfs=0 takes VFs from guests of Xen")
@@ -145,7 +147,7 @@ def removal_refused(pair: str) -> None:
 
 def pvh(pair: str) -> None:
     """Xen does not pass devices to PVH guests, and says so."""
-    SCENE.use(*pair.split("+"))
+    SCENE.use_pair(pair)
     SCENE.down()
     SCENE.host(pair.split("+", maxsplit=1)[0], 1)
     guest = XenGuest("pvh", 30, [SCENE.vf(0)], "pvh")
@@ -163,22 +165,24 @@ def pvh(pair: str) -> None:
 
 def main() -> None:
     """Runs all pairs."""
-    cases = []
+    cases: list[KsftCaseFunction] = []
+
+    def add(function: Callable[..., None], variant: str, *params: str) -> None:
+        cases.append(case(function.__name__, SCENE.case(function), variant, *params))
+
     for pair in PAIRS:
         name = f"xen.{pair}"
-        cases.append(case("boot", SCENE.case(boot), name, pair))
+        add(boot, name, pair)
         for one, two in WAYS:
             for function in (ping, tcp):
-                variant = f"{name}.{one}_{two}"
-                cases.append(case(function.__name__, SCENE.case(function), variant, pair, one, two))
+                add(function, f"{name}.{one}_{two}", pair, one, two)
     pair = PAIRS[0]
     name = f"xen.{pair}"
-    for function in (reboot, crash, detach):
+    for life in (reboot, crash, detach):
         for label in LIVES:
-            variant = f"{name}.{label}"
-            cases.append(case(function.__name__, SCENE.case(function), variant, pair, label))
-    for function in (move, pf_reset, pf_down, removal_refused, rmmod, pvh, pf_late):
-        cases.append(case(function.__name__, SCENE.case(function), name, pair))
+            add(life, f"{name}.{label}", pair, label)
+    for event in (move, pf_reset, pf_down, removal_refused, rmmod, pvh, pf_late):
+        add(event, name, pair)
     ksft_run(cases)
     SCENE.report()
     SCENE.down()

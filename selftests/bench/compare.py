@@ -123,6 +123,7 @@ def stream(source: Port, target: Port, port: Port) -> Figures:
         server = subprocess.Popen(
             ["iperf3", "-s", "-1", "--forceflush"], stdout=subprocess.PIPE, text=True
         )
+    assert server.stdout
     try:
         # It prints a frame of dashes around this line when it listens.
         while "listening" not in server.stdout.readline():

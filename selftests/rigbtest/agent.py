@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,7 +151,7 @@ class Agent:
         """Waits until the guest's system has come up `count` times since this was made."""
         self._wait(lambda: len(self.boots) >= count, f"start number {count}", limit)
 
-    def _wait(self, condition, what: str, limit: float) -> None:
+    def _wait(self, condition: Callable[[], object], what: str, limit: float) -> None:
         end = time.monotonic() + limit
         with self._changed:
             while not condition():

@@ -9,8 +9,10 @@ failed test leaves behind is taken down.
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from functools import wraps
-from typing import Callable
+from io import RawIOBase
+from typing import ParamSpec
 
 from . import kselftest
 from .driver import PF_DRIVERS, VF_DRIVERS, Driver
@@ -18,7 +20,11 @@ from .kselftest import ksft_pr
 from .pci import PF_IDS, Function, functions
 from .port import Port
 
+P = ParamSpec("P")
+
 WIRE_DRIVER = PF_DRIVERS["igb"]
+# What `Bench.drivers` is while nothing is in use.
+NONE = ("", "")
 # How a VF is as long as nobody sets it up.
 VF_DEFAULTS = (
     "mac 00:00:00:00:00:00", "vlan 0", "spoofchk on", "trust off", "state auto", "max_tx_rate 0",
@@ -34,7 +40,8 @@ class Bench:
         self.pf = Port(pf, "pf", 1)
         self.wire_port = Port(wire, "wire", 2) if wire else None
         self.vfs: list[Port] = []
-        self.drivers: tuple[str, str] | None = None
+        # Of the PF and of the VFs.
+        self.drivers = NONE
         self.dirty = True
         self._before = {f: f.driver for f in (pf, wire) if f}
 
@@ -161,7 +168,7 @@ class Bench:
         for driver in PF_DRIVERS.values():
             if driver.ours and not driver.bound():
                 driver.unload()
-        self.vfs, self.drivers, self.dirty = [], None, True
+        self.vfs, self.drivers, self.dirty = [], NONE, True
 
     def close(self) -> None:
         """Takes all down, and gives the cards back to the drivers they had."""
@@ -173,18 +180,18 @@ class Bench:
                 function.unbind()
             function.write("driver_override", "\n")
 
-    def case(self, function: Callable) -> Callable:
+    def case(self, function: Callable[P, object]) -> Callable[P, None]:
         """Wraps a case: a failure shows the kernel's log of it, and lets the next start anew."""
 
         @wraps(function)
-        def wrapper(*arguments):
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
             with open("/dev/kmsg", "r+b", buffering=0) as kmsg:
                 os.set_blocking(kmsg.fileno(), False)
                 kmsg.seek(0, os.SEEK_END)
-                kmsg.write(f"selftest: {function.__name__} {arguments}\n".encode())
+                kmsg.write(f"selftest: {function.__name__} {args}\n".encode())
                 good = False
                 try:
-                    function(*arguments)
+                    function(*args, **kwargs)
                     good = case_passed()
                 except kselftest.KsftSkipEx:
                     good = True
@@ -199,15 +206,15 @@ class Bench:
 
 def case_passed() -> bool:
     """Whether no assertion of the case that runs has failed so far."""
-    return bool(sys.modules["net.lib.py.ksft"].KSFT_RESULT)
+    return bool(kselftest.ksft.KSFT_RESULT)
 
 
 def forgive() -> None:
     """What the running case has failed so far does not count: it is tried again."""
-    sys.modules["net.lib.py.ksft"].KSFT_RESULT = True
+    kselftest.ksft.KSFT_RESULT = True
 
 
-def _show_log(kmsg) -> None:
+def _show_log(kmsg: RawIOBase) -> None:
     lines = []
     while True:
         try:

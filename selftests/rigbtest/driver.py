@@ -89,8 +89,8 @@ def chosen(variable: str, default: str) -> list[str]:
     With RIGB_CONTROL=no the default comes without those that are not ours in any part: they only
     show that a test can fail, or how the C drivers do.
     """
-    if names := os.environ.get(variable):
-        return names.split()
+    if given := os.environ.get(variable):
+        return given.split()
     names = default.split()
     if os.environ.get("RIGB_CONTROL") != "no":
         return names

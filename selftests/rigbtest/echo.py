@@ -11,6 +11,7 @@ import struct
 import time
 from dataclasses import dataclass
 
+from .port import Port, Vlan
 from .wait import LIMIT
 
 ECHO_REQUEST = {socket.AF_INET: 8, socket.AF_INET6: 128}
@@ -36,7 +37,7 @@ class Answers:
 class Echo:
     """Echo requests from one end to one address."""
 
-    def __init__(self, source, address: str):
+    def __init__(self, source: Port | Vlan, address: str):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         protocol = socket.IPPROTO_ICMPV6 if ":" in address else socket.IPPROTO_ICMP
         with source.inside():
@@ -52,7 +53,7 @@ class Echo:
     def __enter__(self) -> "Echo":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.socket.close()
 
     def ask(self, size: int, seconds: float) -> bool:
@@ -84,7 +85,7 @@ class Echo:
         return False
 
 
-def first_answer(source, address: str, limit: float = LIMIT) -> None:
+def first_answer(source: Port | Vlan, address: str, limit: float = LIMIT) -> None:
     """Asks an address again and again until it answers."""
     end = time.monotonic() + limit
     with Echo(source, address) as echo:
@@ -98,7 +99,9 @@ def first_answer(source, address: str, limit: float = LIMIT) -> None:
             time.sleep(max(0.0, asked + AGAIN - time.monotonic()))
 
 
-def count(source, address: str, size: int, requests: int, seconds: float = 5.0) -> Answers:
+def count(
+    source: Port | Vlan, address: str, size: int, requests: int, seconds: float = 5.0
+) -> Answers:
     """Asks `requests` times, one after another, and waits `seconds` for each answer."""
     answers = Answers()
     with Echo(source, address) as echo:

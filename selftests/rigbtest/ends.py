@@ -9,6 +9,7 @@ import itertools
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 from .agent import GuestError
 from .port import Port
@@ -18,6 +19,17 @@ LIB = Path(__file__).resolve().parents[1] / "vm/guest/lib.sh"
 LIMIT = 150.0
 TCP_BYTES = 1 << 20
 _ports = itertools.count(8300)
+
+
+class End(Protocol):
+    """Where traffic begins or ends."""
+
+    label: str
+    v4: str
+    v6: str
+
+    def sh(self, script: str, limit: float = LIMIT) -> str:
+        """Runs a script there, and returns what it printed; it may not fail."""
 
 
 class Local:
@@ -44,18 +56,18 @@ class Local:
         return result.stdout
 
 
-def ping(source, target) -> None:
+def ping(source: End, target: End) -> None:
     """Pings over both families: an answer within the limit, then no loss."""
     for address in (target.v4, target.v6):
         source.sh(f"reach {address}")
 
 
-def silent(source, target) -> None:
+def silent(source: End, target: End) -> None:
     """No ping of the target is answered."""
     source.sh(f"silent {target.v4}")
 
 
-def tcp(source, target, size: int = TCP_BYTES) -> None:
+def tcp(source: End, target: End, size: int = TCP_BYTES) -> None:
     """One connection from source to target, whose content is compared by checksum."""
     port = next(_ports)
     with ThreadPoolExecutor(1) as pool:

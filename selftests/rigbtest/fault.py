@@ -35,16 +35,16 @@ def prepare() -> None:
 def only_in(module: str, never_in: tuple[str, str] = DMA_DEBUG) -> None:
     """Lets only those allocations fail that this module makes, or a function that it calls, and
     none of the functions from one to another."""
-    symbols = []
+    symbols: list[tuple[int, str, str]] = []
     for line in Path("/proc/kallsyms").read_text(encoding="ascii").splitlines():
         address, kind, name, *owner = line.split()
         if kind in "tT":
-            symbols.append((int(address, 16), name, *owner))
+            symbols.append((int(address, 16), name, "".join(owner)))
     symbols.sort()
-    ours = [number for number, (_, _, *owner) in enumerate(symbols) if owner == [f"[{module}]"]]
+    ours = [number for number, (_, _, owner) in enumerate(symbols) if owner == f"[{module}]"]
     if not ours:
         raise ValueError(f"{module} is not loaded")
-    names = [name for _, name, *_ in symbols]
+    names = [name for _, name, _ in symbols]
     first, last = (names.index(name) for name in never_in)
     limits = {
         "stacktrace-depth": str(DEPTH),

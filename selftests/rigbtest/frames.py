@@ -91,7 +91,7 @@ class Sniffer:
 
     def until(self, mark: bytes) -> list[bytes]:
         """All frames before the mark; it is an error if that does not come."""
-        frames = []
+        frames: list[bytes] = []
         while frame := self.receive():
             if mark in frame:
                 return frames
@@ -111,7 +111,7 @@ def checksum(data: bytes) -> int:
     """The checksum of IP and of what is above."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

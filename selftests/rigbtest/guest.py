@@ -3,14 +3,16 @@
 
 import os
 import shutil
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from vm import nested
 
-from .agent import Agent, GuestError
+from .agent import Agent, Answer, GuestError
 from .driver import VF_DRIVERS
 from .ends import LIB, LIMIT
 from .kselftest import ksft_true
+from .pci import Function
 from .wait import Timeout
 
 # Seconds for a guest to boot; the slowest that was seen took a fifth of it.
@@ -20,8 +22,9 @@ SHORT_LIMIT = 30.0
 RUN = Path("/run/guests")
 
 
-class Guest:
-    """One guest, with its addresses on the VFs' network; `number` makes them."""
+class Guest(ABC):
+    """One guest, with its addresses on the VFs' network, which `number` makes; `functions` are its
+    VFs at the start."""
 
     # Where the kernel's console says that it has panicked, and all else.
     console = "console.log"
@@ -32,9 +35,10 @@ class Guest:
     # Whether it gets as much again if nothing shows that it hangs.
     may_be_slow = False
 
-    def __init__(self, label: str, number: int):
+    def __init__(self, label: str, number: int, functions: list[Function]):
         self.label = label
         self.number = number
+        self.functions = functions
         self.v4 = f"10.82.0.{number}"
         self.v6 = f"fd82::{number:x}"
         self.folder = RUN / label
@@ -53,9 +57,39 @@ class Guest:
             files.append(module)
         nested.make_initrd(self.folder / "initrd", files, self.boot_modules)
 
+    # --- life
+
+    @abstractmethod
+    def start(self) -> None:
+        """Makes what the guest runs in; `wait_boot` waits for what runs in it."""
+
+    @abstractmethod
+    def anew(self, command: str) -> None:
+        """Runs a command that ends the guest's system, and waits for its next start."""
+
+    @abstractmethod
+    def running(self) -> bool:
+        """Whether there is what the guest runs in."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """Ends the guest as a host's administrator would: without asking it."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Saves the guest's kernel log and ends it; also if it does not answer."""
+
+    @abstractmethod
+    def plug(self, function: Function, device: str, slot: str) -> None:
+        """Gives the running guest a VF."""
+
+    @abstractmethod
+    def unplug(self, device: str) -> None:
+        """Takes a VF away, with the guest's consent, and waits until it is gone."""
+
     # --- commands
 
-    def run(self, script: str, limit: float = LIMIT):
+    def run(self, script: str, limit: float = LIMIT) -> Answer:
         """Runs a script in the guest; the answer has its status and what it printed."""
         return self.agent.run(f". /run/vm/lib.sh; {script}", limit)
 

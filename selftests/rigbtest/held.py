@@ -3,14 +3,14 @@
 
 import re
 import threading
-from typing import Callable
+from collections.abc import Callable
 
 from . import ends
 from .driver import CommandError
 from .guest import Guest
 from .kmsg import KernelLog
 from .kselftest import ksft_eq, ksft_ne, ksft_pr, ksft_true
-from .scene import Scene
+from .scene import G, Scene
 from .tenant import Tenant
 from .wait import Timeout
 
@@ -19,7 +19,7 @@ ROUNDS = 2
 LIMIT = 60.0
 
 
-def talk(scene: Scene, *guests: Guest) -> None:
+def talk(scene: Scene[G], *guests: Guest) -> None:
     """Each guest reaches PF and wire; the first sends data to the wire and gets some."""
     far = scene.ends()
     for guest in guests:
@@ -32,7 +32,7 @@ def talk(scene: Scene, *guests: Guest) -> None:
 class Watch:
     """The other guest pings the wire all the while; it may lose nothing."""
 
-    def __init__(self, scene: Scene, guest: Guest):
+    def __init__(self, scene: Scene[G], guest: Guest):
         self.guest = guest
         self.far = scene.ends()["wire"]
 
@@ -41,7 +41,7 @@ class Watch:
         script = f"exec ping -i 0.2 {self.far.v4} > /run/vm/watch 2>&1 & echo $! > /run/vm/watch.pid"
         self.guest.sh(script)
 
-    def __exit__(self, kind, *_) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind:
             return
         # What was sent before this has its answer when this has.
@@ -55,7 +55,7 @@ class Watch:
         ksft_eq(lost, [], f"{self.guest.label} lost packets")
 
 
-def move(scene: Scene) -> None:
+def move(scene: Scene[G]) -> None:
     """A VF goes from one guest to the other; nothing of the old tenant's goes with it."""
     one, two = scene.guests
     wire = scene.ends()["wire"]
@@ -83,7 +83,7 @@ def move(scene: Scene) -> None:
     talk(scene, one, two)
 
 
-def pf_reset(scene: Scene, revive: Callable[[Guest], None] | None = None) -> None:
+def pf_reset(scene: Scene[G], revive: Callable[[G], None] | None = None) -> None:
     """The PF is reset, by its own driver and as a function: the guests' VFs recover.
 
     `revive` is what a guest needs after the latter, which wipes the configuration space of VFs as
@@ -97,13 +97,14 @@ def pf_reset(scene: Scene, revive: Callable[[Guest], None] | None = None) -> Non
     talk(scene, one, two)
     pf.function.reset()
     pf.wait_running()
-    for guest in scene.guests if revive else ():
-        revive(guest)
+    if revive:
+        for guest in scene.guests:
+            revive(guest)
     talk(scene, one, two)
     ends.tcp(one, two)
 
 
-def pf_down(scene: Scene) -> None:
+def pf_down(scene: Scene[G]) -> None:
     """The PF's interface goes down: the guests work on; and up again."""
     one, two = scene.guests
     pf, wire = scene.bench.pf, scene.ends()["wire"]
@@ -117,7 +118,7 @@ def pf_down(scene: Scene) -> None:
     talk(scene, one, two)
 
 
-def pf_late(scene: Scene, pair: str) -> None:
+def pf_late(scene: Scene[G], pair: str) -> None:
     """The guest boots, and loads its driver, before the PF's interface has ever been up."""
     pf_driver, vf_driver = pair.split("+")
     scene.down()

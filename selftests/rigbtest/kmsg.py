@@ -17,7 +17,7 @@ class KernelLog:
 
     def lines(self) -> list[str]:
         """All lines since the last call, without their stamps."""
-        found = []
+        found: list[str] = []
         while True:
             try:
                 record = os.read(self._file, 8192)

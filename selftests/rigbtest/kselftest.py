@@ -8,6 +8,7 @@ library lacks what it needs, the importing test ends as skipped and says why.
 import glob
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,14 +35,23 @@ def _find() -> Path:
 KSRC = _find()
 sys.path.insert(0, str(KSRC / LIBRARY))
 
-# pylint: disable=wrong-import-position,unused-import
+# These can be found from here on only.
 from net.lib.py import KsftNamedVariant, KsftSkipEx, NetNSEnter  # noqa: E402
-from net.lib.py import defer, ksft_exit, ksft_pr, ksft_run, ksft_variants  # noqa: E402
+from net.lib.py import defer, ksft, ksft_exit, ksft_pr, ksft_run, ksft_variants  # noqa: E402
 from net.lib.py import ksft_eq, ksft_ge, ksft_gt, ksft_in, ksft_lt, ksft_ne  # noqa: E402
 from net.lib.py import ksft_not_in, ksft_raises, ksft_true  # noqa: E402
 from net.lib.py.ksft import KsftCaseFunction  # noqa: E402
 
+__all__ = [
+    "KSRC", "LIBRARY", "SKIP", "KsftCaseFunction", "KsftNamedVariant", "KsftSkipEx", "NetNSEnter",
+    "case", "defer", "ksft", "ksft_eq", "ksft_exit", "ksft_ge", "ksft_gt", "ksft_in",
+    "ksft_lt", "ksft_ne", "ksft_not_in", "ksft_pr", "ksft_raises", "ksft_run", "ksft_true",
+    "ksft_variants", "skip_all",
+]
 
-def case(name: str, function, variant: str, *params) -> KsftCaseFunction:
+
+def case(
+    name: str, function: Callable[..., object], variant: str, *params: object
+) -> KsftCaseFunction:
     """A case called NAME.VARIANT, for tests that order their cases by variant first."""
     return KsftCaseFunction(name, function, [KsftNamedVariant(variant, *params)])

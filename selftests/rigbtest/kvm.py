@@ -8,7 +8,9 @@ import re
 import socket
 import subprocess
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from vm import impossible, initrd, nested
 
@@ -17,6 +19,9 @@ from .agent import GuestError
 from .driver import Driver, run
 from .guest import Guest
 from .pci import Function
+
+# A message of QMP.
+Message = dict[str, Any]
 
 MEMORY = 384
 # QEMU's start included, with VFIO in an emulated machine.
@@ -78,27 +83,29 @@ class Kvm:
         """What a guest is called."""
         return f"guest{number}"
 
-    def guest(self, label: str, number: int, functions: list[Function], *extra: str) -> "KvmGuest":
-        """A guest that is not started; `extra` are more arguments for QEMU."""
-        return KvmGuest(label, number, functions, list(extra))
+    def guest(self, label: str, number: int, functions: list[Function]) -> "KvmGuest":
+        """A guest that is not started."""
+        return KvmGuest(label, number, functions)
 
 
 class KvmGuest(Guest):
-    """One guest; `functions` are its VFs at the start."""
+    """One process of QEMU."""
 
     boot_modules = initrd.KVM_GUEST_MODULES
     # Ten times what it takes on an idle machine, thrice of what was seen on a busy one.
     boot_limit = 90.0
     may_be_slow = True
 
-    def __init__(self, label: str, number: int, functions: list[Function], extra: list[str]):
-        super().__init__(label, number)
-        self.functions = functions
+    def __init__(
+        self, label: str, number: int, functions: list[Function], extra: Sequence[str] = ()
+    ):
+        """`extra` are more arguments for QEMU."""
+        super().__init__(label, number, functions)
         self.extra = extra
-        self.process: subprocess.Popen | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.booting = False
-        self._events: queue.Queue = queue.Queue()
-        self._answers: queue.Queue = queue.Queue()
+        self._events: queue.Queue[Message] = queue.Queue()
+        self._answers: queue.Queue[Message] = queue.Queue()
         self._qmp: socket.socket | None = None
         # How much QEMUs before this one had said, and the kernels in them.
         self._before = self._heard = 0
@@ -134,7 +141,7 @@ class KvmGuest(Guest):
         args = []
         for number, function in enumerate(self.functions):
             args += ["-device", f"vfio-pci,host={function.address},id=vf{number},bus=slot{number}"]
-        return args + self.extra
+        return [*args, *self.extra]
 
     def anew(self, command: str) -> None:
         """Runs a command that ends the guest's system, and waits for its next start."""
@@ -217,7 +224,7 @@ class KvmGuest(Guest):
     def _monitor(self, command: str) -> str:
         """What QEMU's monitor says for a person."""
         try:
-            return self.qmp("human-monitor-command", **{"command-line": command})
+            return str(self.qmp("human-monitor-command", **{"command-line": command}))
         except GuestError as error:
             return str(error)
 
@@ -233,11 +240,11 @@ class KvmGuest(Guest):
 
     def running(self) -> bool:
         """Whether QEMU runs."""
-        return bool(self.process) and self.process.poll() is None
+        return self.process is not None and self.process.poll() is None
 
     # --- QMP
 
-    def qmp(self, command: str, **arguments):
+    def qmp(self, command: str, **arguments: object) -> Any:
         """One command of QMP; an error is one here."""
         if not self._qmp:
             raise GuestError(f"{self.label}: {command}: QEMU was not started")
@@ -266,7 +273,7 @@ class KvmGuest(Guest):
             if event["event"] == "DEVICE_DELETED" and event["data"].get("device") == device:
                 return
 
-    def plug(self, function: Function, device: str, slot: str, **more) -> None:
+    def plug(self, function: Function, device: str, slot: str, **more: object) -> None:
         """Gives the running guest a VF."""
         arguments = {"driver": "vfio-pci", "host": function.address, "id": device, "bus": slot}
         self.qmp("device_add", **arguments, **more)
@@ -276,7 +283,9 @@ class KvmGuest(Guest):
             self._events.get_nowait()
 
     @staticmethod
-    def _read_qmp(sock: socket.socket, events: queue.Queue, answers: queue.Queue) -> None:
+    def _read_qmp(
+        sock: socket.socket, events: queue.Queue[Message], answers: queue.Queue[Message]
+    ) -> None:
         with sock.makefile("r") as lines:
             try:
                 for line in lines:

@@ -8,6 +8,7 @@ Bits and opcodes are those of the 82576's mailbox, as in mbox/src/wire.rs.
 import ctypes
 import mmap
 import os
+from typing import Self
 
 from . import wait
 from .pci import COMMAND_MEMORY, Function
@@ -73,7 +74,7 @@ class Mailbox:
         finally:
             os.close(file)
 
-    def __enter__(self) -> "Mailbox":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

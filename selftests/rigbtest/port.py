@@ -7,9 +7,11 @@ import json
 import os
 import socket
 import struct
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Any
 
 from . import wait
 from .driver import run
@@ -112,32 +114,38 @@ class Port:
         option, *rest = arguments
         return self.run("ethtool", option, self.name, *rest, check=check)
 
-    def link(self, *more: str) -> dict:
+    def link(self, *more: str) -> dict[str, Any]:
         """What `ip -details -statistics link show` says, as a structure."""
-        return json.loads(self.run("ip", "-j", "-d", "-s", "link", "show", self.name, *more))[0]
+        shown = self.run("ip", "-j", "-d", "-s", "link", "show", self.name, *more)
+        links: list[dict[str, Any]] = json.loads(shown)
+        return links[0]
 
     # --- state
 
-    def _ioctl(self, request: int, format_: str) -> int | bytes:
+    def _ioctl(self, request: int) -> bytes:
+        """The union of struct ifreq after a request for the interface."""
         with self.inside():
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with sock:
             asked = struct.pack(f"{IFNAMSIZ}s24x", self.name.encode())
-            answer = fcntl.ioctl(sock, request, asked)
-        return struct.unpack_from(format_, answer, IFNAMSIZ)[0]
+            return fcntl.ioctl(sock, request, asked)[IFNAMSIZ:]
+
+    def _flags(self) -> int:
+        return int.from_bytes(self._ioctl(SIOCGIFFLAGS)[:2], sys.byteorder)
 
     def present(self) -> bool:
         """Whether the interface exists."""
         try:
-            return self._ioctl(SIOCGIFFLAGS, "H") >= 0
+            self._flags()
         except OSError:
             return False
+        return True
 
     def running(self) -> bool:
         """Whether the interface is up and has its carrier."""
         # IFF_RUNNING follows the carrier late, after a loss by up to a second.
         up = IFF_UP | IFF_RUNNING
-        return self.present() and self._carrier() and self._ioctl(SIOCGIFFLAGS, "H") & up == up
+        return self.present() and self._carrier() and self._flags() & up == up
 
     def _carrier(self) -> bool:
         """What `ethtool DEV` says of the link; none while the interface is going."""
@@ -150,17 +158,17 @@ class Port:
                 fcntl.ioctl(sock, SIOCETHTOOL, request)
             except OSError:
                 return False
-        return struct.unpack_from("=I", value.raw, 4)[0] != 0
+        return any(value.raw[4:])
 
     @property
     def mac(self) -> str:
         """The MAC address in use."""
-        return self._ioctl(SIOCGIFHWADDR, "2x6s").hex(":")
+        return self._ioctl(SIOCGIFHWADDR)[2:8].hex(":")
 
     @property
     def mtu(self) -> int:
         """The MTU."""
-        return self._ioctl(SIOCGIFMTU, "i")
+        return int.from_bytes(self._ioctl(SIOCGIFMTU)[:4], sys.byteorder)
 
     def carrier_changes(self) -> int:
         """How often the carrier has come or gone since the interface was made."""
@@ -182,7 +190,8 @@ class Port:
 
     def stats(self) -> dict[str, dict[str, int]]:
         """64-bit counters: `rx` and `tx`, each with `packets`, `bytes`, `errors`, ..."""
-        return self.link()["stats64"]
+        counters: dict[str, dict[str, int]] = self.link()["stats64"]
+        return counters
 
     def ethtool_stats(self) -> dict[str, int]:
         """The counters of `ethtool -S`."""
@@ -235,7 +244,7 @@ class Vlan:
         """Its namespace."""
         return self.port.ns
 
-    def inside(self):
+    def inside(self) -> AbstractContextManager[None]:
         """As for a port."""
         return self.port.inside()
 

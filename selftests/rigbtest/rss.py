@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from . import wait
 from .frames import Sniffer, checksum
 from .port import Port
+from .text import found
 
 ENTRIES = 128
 KEY_BYTES = 40
@@ -31,7 +32,7 @@ def table(port: Port) -> list[int]:
 
 def key(port: Port) -> str:
     """The key, as `ethtool -x` shows it."""
-    return KEY.search(port.ethtool("-x"))[0]
+    return found(KEY, port.ethtool("-x"))[0]
 
 
 def queues(port: Port) -> tuple[int, int]:

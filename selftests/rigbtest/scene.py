@@ -5,13 +5,14 @@ As `Bench.use` does for ports, `Scene.use` says what a case wants; what is there
 stays, and what a failed case leaves behind is taken down.
 """
 
+from collections.abc import Callable
 from functools import wraps
-from typing import Callable
+from typing import Generic, ParamSpec, Protocol, TypeVar
 
 from .agent import GuestError
-from .bench import Bench, case_passed, forgive
+from .bench import NONE, Bench, case_passed, forgive
 from .driver import CommandError
-from .ends import Local
+from .ends import End, Local
 from .guest import Guest
 from .kselftest import KsftSkipEx, ksft_pr
 from .pci import Function
@@ -24,21 +25,48 @@ MAX_RETRIES = 3
 MAX_REBOOTS = 6
 
 
-class Scene:
+P = ParamSpec("P")
+G = TypeVar("G", bound=Guest)
+G_co = TypeVar("G_co", bound=Guest, covariant=True)
+
+
+class Platform(Protocol[G_co]):
+    """What makes guests, and gives VFs to them: kvm.Kvm or xen.Xen."""
+
+    name: str
+    # How often a boot is tried at the most.
+    boot_tries: int
+
+    def load(self) -> None:
+        """Makes the host ready for guests."""
+
+    def assign(self, function: Function, number: int, /) -> None:
+        """Makes VF `number` ready for guests."""
+
+    def release(self, function: Function) -> None:
+        """The reverse."""
+
+    def label(self, number: int) -> str:
+        """What a guest is called."""
+
+    def guest(self, label: str, number: int, functions: list[Function]) -> G_co:
+        """A guest that is not started."""
+
+
+class Scene(Generic[G]):
     """The host's ports, and the guests in use now."""
 
-    def __init__(self, bench: Bench, platform):
+    def __init__(self, bench: Bench, platform: Platform[G]):
         self.bench = bench
-        # kvm.Kvm or xen.Xen: makes guests, and gives VFs to them.
         self.platform = platform
-        self.guests: list[Guest] = []
-        self.drivers: tuple[str, str] | None = None
+        self.guests: list[G] = []
+        self.drivers = NONE
         self.retries = 0
         self.reboots = 0
         self.dirty = True
 
     @classmethod
-    def find(cls, platform) -> "Scene":
+    def find(cls, platform: Platform[G]) -> "Scene[G]":
         """The cards of this machine, which must be able to run guests."""
         scene = cls(Bench.find(), platform)
         try:
@@ -47,15 +75,15 @@ class Scene:
             raise SystemExit(f"# {error}\nnot ok 1 {platform.name} can have guests") from error
         return scene
 
-    def ends(self) -> dict:
+    def ends(self) -> dict[str, End]:
         """The ends of traffic by name: guests, `pf` and `wire`."""
-        ports = {"pf": Local(self.bench.pf), "wire": Local(self.bench.wire)}
-        return {guest.label: guest for guest in self.guests} | ports
+        found: dict[str, End] = {guest.label: guest for guest in self.guests}
+        return found | {"pf": Local(self.bench.pf), "wire": Local(self.bench.wire)}
 
     def use(self, pf_driver: str, vf_driver: str, count: int = 2) -> None:
         """Sees to it that `count` guests run, each with a VF that has its driver and link."""
         wanted = (pf_driver, vf_driver)
-        if not self.dirty and self.drivers and len(self.guests) == count:
+        if not self.dirty and len(self.guests) == count:
             if self.drivers[0] == pf_driver and vf_driver:
                 self._change_vf_driver(vf_driver)
                 return
@@ -63,6 +91,11 @@ class Scene:
         self.start(pf_driver, vf_driver, count)
         self.drivers = wanted
         self.dirty = False
+
+    def use_pair(self, pair: str) -> None:
+        """The same with two guests, for drivers of PF and VFs by one name: `rigb+igbvf`."""
+        pf_driver, vf_driver = pair.split("+")
+        self.use(pf_driver, vf_driver)
 
     def _change_vf_driver(self, vf_driver: str) -> None:
         """Loads another driver in the guests, if they have not this one."""
@@ -92,10 +125,10 @@ class Scene:
         """The host's view of a VF."""
         return self.bench.vfs[number].function
 
-    def new_guest(self, number: int, functions: list[Function], *more) -> Guest:
+    def new_guest(self, number: int, functions: list[Function]) -> G:
         """A guest that is not started yet."""
         label = self.platform.label(number)
-        return self.platform.guest(label, FIRST_NUMBER + number, functions, *more)
+        return self.platform.guest(label, FIRST_NUMBER + number, functions)
 
     def boot(self, *guests: Guest) -> None:
         """Starts guests at the same time; tries again where the emulator is known to hang."""
@@ -137,22 +170,22 @@ class Scene:
         for guest in self.guests:
             guest.stop()
         self.guests = []
-        self.drivers = None
+        self.drivers = NONE
         for port in self.bench.vfs:
             if port.function.exists():
                 self.platform.release(port.function)
         self.dirty = True
 
-    def case(self, function: Callable) -> Callable:
+    def case(self, function: Callable[P, object]) -> Callable[P, None]:
         """Wraps a case: after a failure the next starts anew, and the guests' consoles show.
 
         A case that met a fault of the emulation is tried again, a few times in all of a run.
         """
 
         @wraps(function)
-        def attempt(*arguments):
+        def attempt(*args: P.args, **kwargs: P.kwargs) -> None:
             try:
-                function(*arguments)
+                function(*args, **kwargs)
             except KsftSkipEx:
                 raise
             # Anything may follow from a broken guest.
@@ -161,15 +194,15 @@ class Scene:
                     raise
                 self._spoil()
                 forgive()
-                function(*arguments)
+                function(*args, **kwargs)
 
         inner = self.bench.case(attempt)
 
         @wraps(function)
-        def wrapper(*arguments):
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
             good = False
             try:
-                inner(*arguments)
+                inner(*args, **kwargs)
                 good = case_passed()
             finally:
                 if not good:

@@ -5,6 +5,7 @@ import struct
 
 from .agent import GuestError
 from .frames import BROADCAST, ETH_P_8021Q, EXPERIMENT, Sniffer
+from .guest import Guest
 from .port import Port
 
 MAC = "02:82:57:63:00:01"
@@ -27,7 +28,7 @@ class Tenant:
 
     frames = ("group", "jumbo", "mac", "vlan")
 
-    def __init__(self, guest, wire: Port):
+    def __init__(self, guest: Guest, wire: Port):
         self.guest = guest
         self.wire = wire
 
@@ -35,7 +36,7 @@ class Tenant:
         self._wire_mtu(JUMBO)
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._wire_mtu(1500)
 
     def _wire_mtu(self, mtu: int) -> None:
@@ -62,7 +63,7 @@ class Tenant:
                 pass
         raise GuestError(f"{self.guest.label} never hears all that it asked for")
 
-    def heard(self, guest, limit: int = 60) -> list[str]:
+    def heard(self, guest: Guest, limit: int = 60) -> list[str]:
         """Sends one frame of each kind, and returns which of them `guest` hears.
 
         After them goes a broadcast; without it within `limit` seconds, `Unheard` is raised.

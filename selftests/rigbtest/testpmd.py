@@ -44,6 +44,8 @@ class Testpmd:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
+        assert self._process.stdin and self._process.stdout
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
     def __enter__(self) -> "Testpmd":
         try:
@@ -53,10 +55,10 @@ class Testpmd:
             raise
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
-            self._process.stdin.write(b"quit\n")
-            self._process.stdin.flush()
+            self._stdin.write(b"quit\n")
+            self._stdin.flush()
         try:
             self._process.wait(LIMIT)
         except subprocess.TimeoutExpired:
@@ -64,8 +66,8 @@ class Testpmd:
             self._process.wait()
             raise Timeout(f"{PROGRAM} does not quit; it said:\n{self.said}") from None
         finally:
-            self._process.stdin.close()
-            self._process.stdout.close()
+            self._stdin.close()
+            self._stdout.close()
 
     def _read(self) -> str:
         """All until the next prompt."""
@@ -73,10 +75,10 @@ class Testpmd:
         text = b""
         while not text.endswith(PROMPT):
             left = end - time.monotonic()
-            if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
+            if left <= 0 or not select.select([self._stdout], [], [], left)[0]:
                 self.said += text.decode(errors="replace")
                 raise Timeout(f"{PROGRAM}: no prompt within {LIMIT:.0f} s; it said:\n{self.said}")
-            chunk = os.read(self._process.stdout.fileno(), 65536)
+            chunk = os.read(self._stdout.fileno(), 65536)
             if not chunk:
                 self.said += text.decode(errors="replace")
                 raise CommandError(f"{PROGRAM} has ended; it said:\n{self.said}")
@@ -87,8 +89,8 @@ class Testpmd:
 
     def do(self, command: str) -> str:
         """One command at the prompt; what it says."""
-        self._process.stdin.write(command.encode() + b"\n")
-        self._process.stdin.flush()
+        self._stdin.write(command.encode() + b"\n")
+        self._stdin.flush()
         return self._read()
 
     def info(self, field: str) -> str:

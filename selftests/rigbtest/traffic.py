@@ -141,7 +141,9 @@ def multicast(sender: End, receiver: End, group: str, expected: bool = True) -> 
         _expect_multicast(source, sink, (group, UDP_PORT), data, expected)
 
 
-def _expect_multicast(source, sink, to: tuple, data: bytes, expected: bool) -> None:
+def _expect_multicast(
+    source: socket.socket, sink: socket.socket, to: tuple[str, int], data: bytes, expected: bool
+) -> None:
     # A VF's new filter is on its way through the mailbox when the join returns, and nothing
     # announces its arrival: so the datagram is sent again until the group is heard.
     sink.settimeout(0.2 if expected else 1.0)

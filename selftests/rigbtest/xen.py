@@ -93,14 +93,13 @@ def _daemon(*command: str) -> None:
 
 
 class XenGuest(Guest):
-    """One domain; `functions` are its VFs at the start."""
+    """One domain."""
 
     boot_modules = initrd.XEN_GUEST_MODULES
     boot_limit = BOOT_LIMIT
 
     def __init__(self, label: str, number: int, functions: list[Function], kind: str):
-        super().__init__(label, number)
-        self.functions = functions
+        super().__init__(label, number, functions)
         self.kind = kind
         self.alive = False
         # What it has now, by the name that KVM's guests know devices by.
@@ -199,7 +198,7 @@ class XenGuest(Guest):
         del self.devices[device]
         self.sh("until_true no_vf_netdev")
 
-    def plug(self, function: Function, device: str, _slot: str) -> None:
+    def plug(self, function: Function, device: str, slot: str) -> None:
         """Gives the running guest a VF."""
         self._pci("pci-attach", function)
         self.devices[device] = function
