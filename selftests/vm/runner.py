@@ -159,13 +159,17 @@ def _try_lock(file: IO[str]) -> bool:
 
 def _execute(command: list[str], timeout: float, out: IO[bytes] | None, folder: Path) -> int:
     """Runs QEMU to its end; the status if it had to be stopped for want of time or of life."""
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} if out else {}
     ended = threading.Event()
     stopped: list[int] = []
     with (folder / "qemu.log").open("wb") as errors:
         errors.write((" ".join(command) + "\n").encode())
         errors.flush()
-        process = subprocess.Popen(command, stderr=errors, **pipes)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL if out else None,
+            stdout=subprocess.PIPE if out else None,
+            stderr=errors,
+        )
 
     def watch() -> None:
         end = time.monotonic() + timeout
@@ -180,7 +184,7 @@ def _execute(command: list[str], timeout: float, out: IO[bytes] | None, folder: 
 
     threading.Thread(target=watch, daemon=True).start()
     try:
-        if out:
+        if out and process.stdout:
             _relay(process.stdout, out, folder / "output.log")
         process.wait()
     finally:

@@ -11,6 +11,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Buffer
 from concurrent.futures import ThreadPoolExecutor
 
 from . import runner
@@ -83,8 +84,8 @@ class _Progress(io.BytesIO):
         self._name = name
         self._line = b""
 
-    def write(self, data: bytes) -> int:
-        *lines, self._line = (self._line + data).split(b"\n")
+    def write(self, data: Buffer, /) -> int:
+        *lines, self._line = (self._line + bytes(data)).split(b"\n")
         for line in lines:
             text = line.decode(errors="replace").lstrip("# ")
             if text.startswith(("ok ", "not ok ")):

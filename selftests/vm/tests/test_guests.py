@@ -20,10 +20,11 @@ NASTY = b"""echo $HOME $(id -u) `a` "$(" $x ${y # \\ '\n b \xff"""
 def make(target: str, *words: bytes, **environment: bytes) -> tuple[int, list[bytes], bytes]:
     """Runs make as a user does: its status, what the VM would be given, its complaints."""
     # What is built before is there.
-    command = ["make", "-s", "-C", ROOT, "-o", "prepare", "-o", "vm-modules"]
+    command = ["make", "-s", "-C", str(ROOT), "-o", "prepare", "-o", "vm-modules"]
+    known = {"PATH": os.environ["PATH"].encode(), "CACHE": os.environ["CACHE"].encode()}
     result = subprocess.run(
         [*command, f"VM={PRINTER}", target, *words],
-        env={"PATH": os.environ["PATH"], "CACHE": os.environ["CACHE"]} | environment,
+        env={os.fsencode(name): value for name, value in (known | environment).items()},
         capture_output=True,
         check=False,
     )
