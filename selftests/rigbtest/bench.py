@@ -135,9 +135,12 @@ class Bench:
 
     def forget_settings(self) -> None:
         """Makes the VFs as if new: rigb keeps what was set while there were none."""
-        for number in range(len(self.vfs)):
-            for words in VF_DEFAULTS:
-                self.pf.ip(f"link set {{dev}} vf {number} {words}")
+        lines = [
+            f"link set {{dev}} vf {number} {words}"
+            for number in range(len(self.vfs))
+            for words in VF_DEFAULTS
+        ]
+        self.pf.ip(*lines)
 
     def find_vfs(self, count: int) -> None:
         """Makes ports of the VFs that are enabled."""
