@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The drivers that tests load: ours from this checkout, the kernel's own by modprobe."""
 
+import functools
 import os
 import subprocess
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ class Driver:
         """Whether this is a driver of this project."""
         return bool(self.file)
 
+    # A module is megabytes, and a read of one from a folder of the host takes a second in a VM.
+    @functools.cache  # pylint: disable=method-cache-max-size-none
     def path(self) -> Path | None:
         """The module's file, for drivers of ours: the one that was built for this kernel."""
         wanted = f"vermagic={os.uname().release} ".encode()
