@@ -28,8 +28,12 @@ BEAT = 10
 FROZEN = 240.0
 # Runs whose logs are kept.
 KEPT_RUNS = 30
-# Emulated machines at one time on this host.
+# Emulated machines with guests at one time on this host. Each keeps a processor busy, and its guests
+# suffer when it has to wait for one. A machine without guests waits more than half of its time, for
+# links and answers: two such run in the place of one.
 SLOTS = int(os.environ.get("RIGB_VM_SLOTS", "2"))
+PLACES = 2 * SLOTS
+PLACES_NESTED = 2
 
 
 @dataclass
@@ -80,7 +84,7 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
     (folder / "initrd").write_bytes(initrd.build(kernel, shares, variables))
     image = Path(os.environ["VM_DIR"]) / "root.img"
     command = qemu.command(settings, topology, kernel, shares, image, folder, not out)
-    with _slot():
+    with _slot(PLACES_NESTED if topology.nested else 1):
         if topology.nested:
             (folder / "beat").touch()
         start = time.monotonic()
@@ -131,22 +135,36 @@ def new_folder(parent: Path) -> Path:
 
 
 @contextmanager
-def _slot() -> Iterator[None]:
-    """Holds one of the places for a running VM; waits for one where all are taken."""
-    paths = [Path(os.environ["CACHE"]) / f"vm.slot{number}" for number in range(SLOTS)]
-    files = [path.open("w") for path in paths]
+def _slot(wanted: int) -> Iterator[None]:
+    """Holds places for a running VM; waits while too many are taken."""
+    told = False
+    while not (files := _take_places(wanted)):
+        if not told:
+            print("rigb: as many VMs run as may, waiting for one to end", file=sys.stderr)
+            told = True
+        # flock() cannot wait for whichever of several comes free.
+        time.sleep(0.5)
     try:
-        told = False
-        while not any(_try_lock(file) for file in files):
-            if not told:
-                print(f"rigb: {SLOTS} VMs run already, waiting for one to end", file=sys.stderr)
-                told = True
-            # flock() cannot wait for whichever of several comes free.
-            time.sleep(0.5)
         yield
     finally:
         for file in files:
             file.close()
+
+
+def _take_places(wanted: int) -> list[IO[str]]:
+    """The locks of so many places, or none: who holds some and waits for more blocks others."""
+    taken: list[IO[str]] = []
+    for number in range(PLACES):
+        file: IO[str] = (Path(os.environ["CACHE"]) / f"vm.place{number}").open("w")
+        if len(taken) < wanted and _try_lock(file):
+            taken.append(file)
+        else:
+            file.close()
+    if len(taken) == wanted:
+        return taken
+    for held in taken:
+        held.close()
+    return []
 
 
 def _try_lock(file: IO[str]) -> bool:

@@ -124,6 +124,23 @@ class ExecuteTest(unittest.TestCase):
         self.assertEqual(status, runner.STATUS_FROZEN)
 
 
+class PlacesTest(unittest.TestCase):
+    """runner._take_places"""
+
+    def test_two_plain_machines_run_in_the_place_of_one_with_guests(self) -> None:
+        for wanted, count in ((1, 4), (runner.PLACES_NESTED, 2)):
+            with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, CACHE=cache), \
+                    patch("vm.runner.PLACES", 4):
+                taken = [runner._take_places(wanted) for _ in range(count + 1)]
+                self.assertEqual([len(files) for files in taken], [wanted] * count + [0])
+                for file in taken[0]:
+                    file.close()
+                taken[0] = runner._take_places(wanted)
+                self.assertEqual(len(taken[0]), wanted)
+                for file in (file for files in taken for file in files):
+                    file.close()
+
+
 class FolderTest(unittest.TestCase):
     """runner.new_folder"""
 
