@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`python3 -m vm run|shell|selftests`, as the Makefile calls them."""
+"""`python3 -m vm run|shell|selftests STAGE...`, as the Makefile calls them."""
 
 import os
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from . import runner, suite
 from .settings import Settings
+from .stages import STAGES
 from .topology import TOPOLOGIES, WIRE
 
 # Lines of a log that are shown where there is no better explanation.
@@ -23,8 +24,8 @@ def main() -> int:
     match sys.argv[1:]:
         case ["shell"]:
             return report(runner.shell(topology, settings), settings)
-        case ["selftests"]:
-            return suite.run_all(topology, settings)
+        case ["selftests", *names] if names and set(names) <= set(STAGES):
+            return suite.run_stages(names, settings)
         case ["run"] if os.environ.get("CMD"):
             result = runner.run(topology, settings, os.environ["CMD"], sys.stdout.buffer)
             return report(result, settings)
