@@ -222,7 +222,7 @@ def refusals() -> None:
                 setting(*words.split())
             said = [line for line in log.lines() if re.search(rf"VF {words[0]}\b", line)]
         # iproute2 itself refuses some of them.
-        if said or "vlan 4095" not in words and "qos 8" not in words:
+        if said or ("vlan 4095" not in words and "qos 8" not in words):
             ksft_true(any(remedy in line for line in said), f"{words}: {said}")
     setting("0", "query_rss", "off")
     ksft_eq((shown(0), shown(1)), before)
@@ -354,8 +354,8 @@ def rate_registers() -> None:
 
 
 CASES = [
-    shown_is_held, survives, address_taken_meanwhile, decides, vlan_filter, refusals, link_state, statistics,
-    stable_addresses, autoprobe, rate_registers,
+    shown_is_held, survives, address_taken_meanwhile, decides, vlan_filter, refusals, link_state,
+    statistics, stable_addresses, autoprobe, rate_registers,
 ]
 
 

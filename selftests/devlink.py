@@ -7,7 +7,8 @@ import os
 import select
 import socket
 import subprocess
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any, Self
 
 from rigbtest import mailbox as mb
 from rigbtest import wait
@@ -46,7 +47,7 @@ def diagnosis(what: str = "diagnose") -> list[dict[str, Any]]:
 class Monitor:
     """What `devlink monitor health` prints while this is used with `with`."""
 
-    def __enter__(self) -> "Monitor":
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(["stdbuf", "-oL", "devlink", "monitor", "health"],
                                          stdout=subprocess.PIPE)
         assert self._process.stdout
@@ -81,7 +82,7 @@ class Monitor:
 class Uevents:
     """The kernel's events for udev while this is used with `with`."""
 
-    def __enter__(self) -> "Uevents":
+    def __enter__(self) -> Self:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_KOBJECT_UEVENT)
         self._socket.bind((0, 1))
         return self

@@ -6,8 +6,9 @@ testpmd echoes, the PF, the wire and another VF ping it. $RIGB_PF_DRIVERS takes 
 list of PF drivers.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
+from functools import partial
 
 from rigbtest import testpmd, traffic, vfio, wait
 from rigbtest.bench import Bench, finish
@@ -48,7 +49,7 @@ def echoes(size: int = 56) -> None:
     """All peers have their answers, from whatever address testpmd has now."""
     for port in peers():
         port.ip("neigh flush dev {dev}")
-        wait.until(lambda: _answered(port), f"answer of testpmd to {port.label}", port.ns)
+        wait.until(partial(_answered, port), f"answer of testpmd to {port.label}", port.ns)
         traffic.ping(port, ADDRESS, size)
 
 
@@ -139,11 +140,8 @@ def main() -> None:
         skip_all(why)
     vfio.load()
     vfio.PLAIN.load()
-    cases = []
-    for driver in DRIVERS:
-        for function in (echo, requests, pf_reset):
-            cases.append(case(function.__name__, BENCH.case(function), driver, driver))
-    ksft_run(cases)
+    ksft_run([case(function.__name__, BENCH.case(function), driver, driver)
+              for driver in DRIVERS for function in (echo, requests, pf_reset)])
     finish(BENCH)
 
 

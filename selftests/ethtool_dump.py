@@ -78,7 +78,7 @@ def registers(port: Port, section: str) -> dict[str, list[int]]:
 
 def addresses(shown: dict[str, list[int]]) -> list[str]:
     """The receive addresses that are in force."""
-    pairs = zip(shown["RAL"] + shown["RAL2"], shown["RAH"] + shown["RAH2"])
+    pairs = zip(shown["RAL"] + shown["RAL2"], shown["RAH"] + shown["RAH2"], strict=True)
     return [struct.pack("<IH", low, high & 0xFFFF).hex(":")
             for low, high in pairs if high & regs.RAH_VALID]
 
@@ -343,7 +343,7 @@ def rss_default_follows() -> None:
 def rss_in_pools() -> None:
     """With VFs the PF has two queues: entries go there, and are back when the VFs are gone."""
     port = use()
-    most, now = rss.queues(port)
+    most, _ = rss.queues(port)
     if most < 2:
         raise KsftSkipEx("one queue only")
     port.ethtool("-L", "combined", str(most), check=False)
@@ -378,7 +378,7 @@ def rss_fields() -> None:
     BENCH.use("igb")
     theirs = [BENCH.pf.ethtool("-n", "rx-flow-hash", kind) for kind in kinds]
     port = use()
-    for kind, wanted in zip(kinds, theirs):
+    for kind, wanted in zip(kinds, theirs, strict=True):
         ksft_eq(port.ethtool("-n", "rx-flow-hash", kind), wanted, kind)
     with ksft_raises(CommandError):
         port.ethtool("-n", "rx-flow-hash", "ether")

@@ -12,8 +12,8 @@ import fcntl
 import os
 import socket
 import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 from rigbtest import fault, kselftest, traffic
 from rigbtest.bench import Bench, finish

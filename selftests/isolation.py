@@ -370,11 +370,9 @@ OURS = [quarantine, quarantine_and_reset, reset_storms, settings_during_attack]
 
 def main() -> None:
     """All attacks on a driver before the next driver."""
-    cases = []
-    for driver in chosen("RIGB_PF_DRIVERS", "rigb igb"):
-        for function in ATTACKS + (OURS if PF_DRIVERS[driver].ours else []):
-            cases.append(case(driver, BENCH.case(function), function.__name__, driver))
-    ksft_run(cases)
+    ksft_run([case(driver, BENCH.case(function), function.__name__, driver)
+              for driver in chosen("RIGB_PF_DRIVERS", "rigb igb")
+              for function in ATTACKS + (OURS if PF_DRIVERS[driver].ours else [])])
     finish(BENCH)
 
 

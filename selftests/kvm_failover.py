@@ -8,6 +8,7 @@ wire's port and the standby's other end are ports of one bridge, so both ways le
 
 import subprocess
 from pathlib import Path
+from typing import Self
 
 from rigbtest import wait
 from rigbtest.bench import finish
@@ -86,7 +87,7 @@ class Stream:
             f" nc -N {PEER} {PORT}; echo $? > /run/vm/stream.status; }} >/dev/null 2>&1 3>&- &"
         )
 
-    def __enter__(self) -> "Stream":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

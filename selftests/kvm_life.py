@@ -10,7 +10,7 @@ import os
 
 from rigbtest import ends, held
 from rigbtest.bench import finish
-from rigbtest.kselftest import case, ksft_eq, ksft_in, ksft_pr, ksft_run, ksft_true
+from rigbtest.kselftest import case, ksft_eq, ksft_in, ksft_run, ksft_true
 from rigbtest.kvm import Kvm, KvmGuest
 from rigbtest.scene import Scene
 

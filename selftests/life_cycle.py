@@ -301,7 +301,7 @@ RIGB_CASES = (pf_function_reset, pf_interface_down)
 
 def cases(pair: str) -> list[KsftCaseFunction]:
     """The cases of a pair."""
-    ours = PF_DRIVERS[pair.split("+")[0]].ours
+    ours = PF_DRIVERS[pair.split("+", maxsplit=1)[0]].ours
     functions = CASES + RIGB_CASES if ours else CASES
     return [case(pair, BENCH.case(function), function.__name__, pair) for function in functions]
 

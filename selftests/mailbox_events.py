@@ -7,6 +7,8 @@ either side the same must work as ever, and nothing of the extension be seen.
 $RIGB_PAIRS takes the place of the list.
 """
 
+from typing import Self
+
 from rigbtest import traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError, chosen
@@ -42,7 +44,7 @@ class Guest:
         self.log = KernelLog()
         self.seen: list[str] = []
 
-    def __enter__(self) -> "Guest":
+    def __enter__(self) -> Self:
         self.log.__enter__()
         return self
 

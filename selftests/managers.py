@@ -4,9 +4,10 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from rigbtest import mailbox as mb
 from rigbtest import regs, wait
@@ -95,13 +96,15 @@ def daemon(name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     path = SYSTEMD / name
     if not path.exists():
         raise KsftSkipEx(f"no {path}: install systemd and udev")
-    with open(f"/run/{name}.log", "w", encoding="utf-8") as log:
-        with subprocess.Popen([path, *arguments], stdout=log, stderr=log,
-                              env={"SYSTEMD_LOG_TARGET": "console"}) as process:
-            try:
-                yield process
-            finally:
-                process.terminate()
+    with (
+        open(f"/run/{name}.log", "w", encoding="utf-8") as log,
+        subprocess.Popen([path, *arguments], stdout=log, stderr=log,
+                         env={"SYSTEMD_LOG_TARGET": "console"}) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 def networkd() -> None:
@@ -120,7 +123,7 @@ def networkd() -> None:
             run("udevadm", "trigger", "--action=add", "--settle", f"/sys/class/net/{name}")
             with daemon("systemd-networkd") as process:
                 wait.until(
-                    lambda: registers.vlans(0) == {VLAN} and MACS[1] in registers.addresses(1)
+                    lambda: (registers.vlans(0) == {VLAN} and MACS[1] in registers.addresses(1))
                     or process.poll() is not None,
                     "settings by networkd",
                 )

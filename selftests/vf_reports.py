@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from rigbtest import mailbox as mb
 from rigbtest import traffic, wait
@@ -32,7 +33,7 @@ SHUT_OUT = "it is in quarantine"
 class LinkEvents:
     """RTM_NEWLINK of the PF's interface."""
 
-    def __enter__(self) -> "LinkEvents":
+    def __enter__(self) -> Self:
         with BENCH.pf.inside():
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
             self._index = socket.if_nametoindex(BENCH.pf.name)
@@ -155,8 +156,8 @@ def state_in_words() -> None:
             one.write(mb.VMBMEM, 0x77)
             one.write(mb.V2PMAILBOX, mb.REQ)
             if wait.register(answered_or_shut_out, "the PF's answer") == SHUT_OUT:
+                ksft_pr(f"in quarantine after {number} bad messages")
                 break
-        ksft_pr(f"in quarantine after {number} bad messages")
         ksft_in(SHUT_OUT, words(0))
         events.forget()
         pf.ip("link set {dev} vf 0 state auto")

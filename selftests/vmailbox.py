@@ -447,12 +447,12 @@ def mixed() -> None:
         BENCH.vfs[vf].function.bind(vfio.DRIVER.name)
     boxes = [opened(vf) for vf in virtual]
     try:
-        for vf, box in zip(virtual, boxes):
+        for vf, box in zip(virtual, boxes, strict=True):
             ksft_ne(box.reset(), "")
             ksft_true(box.granted(mb.JOIN_VLAN, 100 + vf))
         for vf in set(range(7)) - set(virtual):
             traffic.ping(BENCH.vfs[vf], BENCH.pf)
-        for vf, box in zip(virtual, boxes):
+        for vf, box in zip(virtual, boxes, strict=True):
             ksft_in(f"VLAN: {100 + vf}", words(vf))
             ksft_true(box.granted(mb.SET_LPE, 1518))
     finally:

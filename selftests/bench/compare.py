@@ -13,18 +13,17 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-# pylint: disable=wrong-import-position
-from rigbtest import traffic  # noqa: E402
-from rigbtest.bench import Bench  # noqa: E402
-from rigbtest.driver import run  # noqa: E402
-from rigbtest.port import Port  # noqa: E402
+from rigbtest import traffic
+from rigbtest.bench import Bench
+from rigbtest.driver import run
+from rigbtest.port import Port
 
 PACKETS = 20000
 LARGE_PACKETS = 5000

@@ -4,7 +4,8 @@
 import random
 import threading
 import time
-from typing import Callable
+from collections.abc import Callable
+from typing import Self
 
 from . import mailbox as mb
 from .kmsg import KernelLog
@@ -48,7 +49,7 @@ class Attack:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> "Attack":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -69,7 +70,7 @@ class Attack:
                     mean()
                     time.sleep(PAUSE)
                 self.counts[mean.__name__] = self.counts.get(mean.__name__, 0) + ROUND
-        except Exception as error:  # pylint: disable=broad-except
+        except Exception as error:  # noqa: BLE001 (for who ends the attack)
             self.error = error
 
     def _ring(self, *words: int, bell: int = mb.REQ) -> None:

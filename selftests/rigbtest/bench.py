@@ -246,8 +246,8 @@ def finish(bench: Bench) -> None:
     """Ends a test program, with the cards as they were."""
     try:
         bench.close()
-    except Exception:  # pylint: disable=broad-except
-        # The cases have their results; what cannot be taken down is one of its own.
+    # The cases have their results; what cannot be taken down is one of its own.
+    except Exception:  # noqa: BLE001 (whatever it is)
         ksft_pr(traceback.format_exc(), line_pfx="close|")
         sys.exit(1)
     kselftest.ksft_exit()

@@ -29,7 +29,7 @@ class Driver:
         return bool(self.file)
 
     # A module is megabytes, and a read of one from a folder of the host takes a second in a VM.
-    @functools.cache  # pylint: disable=method-cache-max-size-none
+    @functools.cache  # noqa: B019 (there are as many drivers as are named below)
     def path(self) -> Path | None:
         """The module's file, for drivers of ours: the one that was built for this kernel."""
         wanted = f"vermagic={os.uname().release} ".encode()

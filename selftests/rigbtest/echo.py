@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from typing import Self
 
 from .port import Port, Vlan
 from .wait import LIMIT
@@ -50,7 +51,7 @@ class Echo:
         self.address = address
         self.sequence = 0
 
-    def __enter__(self) -> "Echo":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,8 +3,8 @@
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 DEBUGFS = Path("/sys/kernel/debug")
 # Kinds of allocations.

@@ -4,6 +4,7 @@
 import os
 import socket
 import threading
+from typing import Self
 
 from .port import Port
 
@@ -36,7 +37,7 @@ class Flood:
         ]
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> "Flood":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -7,6 +7,7 @@ import struct
 import time
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Self
 
 from .port import Port
 
@@ -49,7 +50,7 @@ class Sniffer:
             self.index = socket.if_nametoindex(self.port.name)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
 
-    def __enter__(self) -> "Sniffer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,6 +3,7 @@
 
 import re
 from pathlib import Path
+from typing import Self
 
 from .pci import Function
 
@@ -22,7 +23,7 @@ class InterruptTrace:
         """Whether this kernel has the events."""
         return (TRACEFS / "events/irq/irq_handler_entry").exists()
 
-    def __enter__(self) -> "InterruptTrace":
+    def __enter__(self) -> Self:
         self.instance.mkdir()
         self._write("events/irq/irq_handler_entry/enable", "1")
         self._write("events/irq/irq_handler_exit/enable", "1")

@@ -2,12 +2,13 @@
 """What the kernel logs meanwhile."""
 
 import os
+from typing import Self
 
 
 class KernelLog:
     """Reads the log from where it stood when the `with` began."""
 
-    def __enter__(self) -> "KernelLog":
+    def __enter__(self) -> Self:
         self._file = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
         os.lseek(self._file, 0, os.SEEK_END)
         return self

@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from vm import impossible, initrd, nested
 
@@ -45,7 +45,7 @@ class Kvm:
 
     name = "intel-iommu" if INTEL else "amd-iommu"
     # By name, for $RIGB_VFIO.
-    known = {driver.name: driver for driver in (vfio.PLAIN, vfio.DRIVER)}
+    known: ClassVar = {driver.name: driver for driver in (vfio.PLAIN, vfio.DRIVER)}
     # A guest hangs at boot now and then, before it has loaded any driver: in 2 of 10 runs on the
     # emulated intel-iommu, with C drivers as well, and with AMD's as vm/impossible.py says.
     # That is a fault of the emulator, so the boot is tried again.

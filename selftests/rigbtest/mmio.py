@@ -6,6 +6,7 @@ are made while it runs, so the driver has to be bound meanwhile, and lets one CP
 """
 
 from pathlib import Path
+from typing import Self
 
 from .pci import Function
 
@@ -25,7 +26,7 @@ class WriteTrace:
         file = TRACING / "available_tracers"
         return file.exists() and "mmiotrace" in file.read_text().split()
 
-    def __enter__(self) -> "WriteTrace":
+    def __enter__(self) -> Self:
         self._old_size = (TRACING / "buffer_size_kb").read_text().split()[0]
         (TRACING / "buffer_size_kb").write_text("16384")
         (TRACING / "current_tracer").write_text("mmiotrace")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Cases that any network card must pass, PF or VF: `port` is under test, `peer` hears it."""
 
+import itertools
 import os
 import re
 import socket
@@ -204,9 +205,9 @@ def checksum_errors(port: Port) -> int:
     text = port.run("cat", "/proc/net/snmp", "/proc/net/snmp6")
     lines = text.splitlines()
     total = 0
-    for names, values in zip(lines, lines[1:]):
+    for names, values in itertools.pairwise(lines):
         if names.split(":")[0] == values.split(":")[0] and "InCsumErrors" in names:
-            pairs = dict(zip(names.split()[1:], values.split()[1:]))
+            pairs = dict(zip(names.split()[1:], values.split()[1:], strict=True))
             total += int(pairs["InCsumErrors"]) if pairs["InCsumErrors"].isdigit() else 0
     return total + sum(int(line.split()[1]) for line in lines if "6InCsumErrors" in line)
 

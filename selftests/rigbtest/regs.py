@@ -62,10 +62,10 @@ class Registers:
         for number, line in enumerate(function.read("resource").splitlines()[:6]):
             start, end, flags = (int(field, 16) for field in line.split())
             if flags & IORESOURCE_IO and end - start + 1 == IO_SIZE:
+                self._path = function.path / f"resource{number}"
                 break
         else:
             raise KsftSkipEx(f"{function.address} has no I/O ports to read registers by")
-        self._path = function.path / f"resource{number}"
         function.enable(COMMAND_IO)
 
     def _access(self, register: int, value: int | None = None) -> int:

@@ -93,13 +93,13 @@ def spread(
             sender.send(port.mac, packet, ETHERTYPE[family])
 
     def arrived() -> list[int]:
-        got = [after - old for after, old in zip(received(port), before)]
+        got = [after - old for after, old in zip(received(port), before, strict=True)]
         if pool and got[0] >= flows:
             due[:] = [flows] + [0] * (len(due) - 1)
-        return got if all(count >= wanted for count, wanted in zip(got, due)) else []
+        return got if all(count >= wanted for count, wanted in zip(got, due, strict=True)) else []
 
     try:
         return wait.register(arrived, "frames in their queues"), due
     except wait.Timeout as error:
-        got = [after - old for after, old in zip(received(port), before)]
+        got = [after - old for after, old in zip(received(port), before, strict=True)]
         raise wait.Timeout(f"{error}: {got} instead of {due} in {port.label}") from error

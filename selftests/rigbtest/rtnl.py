@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
+from typing import Self
 
 from .port import Port
 
@@ -55,7 +56,7 @@ class Manager:
             self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._socket.bind((0, 0))
 
-    def __enter__(self) -> "Manager":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -83,10 +83,10 @@ class Scene(Generic[G]):
     def use(self, pf_driver: str, vf_driver: str, count: int = 2) -> None:
         """Sees to it that `count` guests run, each with a VF that has its driver and link."""
         wanted = (pf_driver, vf_driver)
-        if not self.dirty and len(self.guests) == count:
-            if self.drivers[0] == pf_driver and vf_driver:
-                self._change_vf_driver(vf_driver)
-                return
+        same = len(self.guests) == count and self.drivers[0] == pf_driver
+        if same and vf_driver and not self.dirty:
+            self._change_vf_driver(vf_driver)
+            return
         self.down()
         self.start(pf_driver, vf_driver, count)
         self.drivers = wanted

@@ -2,6 +2,7 @@
 """A tenant of a VF who asks for all that can be asked for, and what is heard of it later."""
 
 import struct
+from typing import Self
 
 from .agent import GuestError
 from .frames import BROADCAST, ETH_P_8021Q, EXPERIMENT, Sniffer
@@ -32,7 +33,7 @@ class Tenant:
         self.guest = guest
         self.wire = wire
 
-    def __enter__(self) -> "Tenant":
+    def __enter__(self) -> Self:
         self._wire_mtu(JUMBO)
         return self
 

@@ -11,6 +11,7 @@ import select
 import shutil
 import subprocess
 import time
+from typing import Self
 
 from .driver import CommandError
 from .pci import Function
@@ -47,7 +48,7 @@ class Testpmd:
         assert self._process.stdin and self._process.stdout
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
-    def __enter__(self) -> "Testpmd":
+    def __enter__(self) -> Self:
         try:
             self._read()
         except (Timeout, CommandError):

@@ -82,7 +82,6 @@ class Region:
 class VfioMailbox(Mailbox):
     """An open VFIO device, and the mailbox in its BAR 0. Use it with `with`."""
 
-    # pylint: disable=super-init-not-called
     def __init__(self, function: Function):
         self.function = function
         self._status = 0

@@ -8,8 +8,9 @@ announce (registers, files of sysfs) is looked at again at short intervals.
 import select
 import socket
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Callable, TypeVar
+from typing import TypeVar
 
 from .kselftest import NetNSEnter
 

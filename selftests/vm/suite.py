@@ -114,7 +114,9 @@ def _run(job: Job, settings: Settings) -> Outcome:
     said = ""
     seconds = dict.fromkeys(job.programs, 0.0)
     boots = 0
-    for attempt in range(1, MAX_FAULTS + 2):
+    attempt = 0
+    while True:
+        attempt += 1
         result, output, took = _run_once(job, settings)
         boots += boots_in(result.folder)
         for program in job.programs:
