@@ -6,6 +6,7 @@
 //! host. See `make -C datapath test`.
 
 #![no_std]
+#![forbid(unsafe_code)]
 
 pub mod desc;
 pub mod offload;

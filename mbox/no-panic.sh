@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")"
 
 : "${CARGO:=cargo}"
-: "${CARGO_TARGET_DIR:=$PWD/../build/mbox}"
+: "${CARGO_TARGET_DIR:=$PWD/../build/cargo}"
 out=$CARGO_TARGET_DIR/no-panic
 
 mkdir -p "$out"

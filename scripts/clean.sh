@@ -19,7 +19,7 @@ for dir in kapi datapath pf_driver vf_driver vfio_driver mbox selftests; do
 	find "$dir" \( -name target -o -name __pycache__ \) -type d -prune -exec rm -rf {} +
 done
 rm -f ./*.symvers ./modules.order ./.*.cmd ./.module-common.o rust-project.json
-rm -rf --one-file-system build
+rm -rf --one-file-system build target
 
 if [ "${1:-}" = --cache ]; then
 	# The lock file stays, for another process may wait on it.

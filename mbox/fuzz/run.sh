@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 : "${CARGO:=cargo}"
 : "${FUZZ_SECONDS:=60}"
 : "${BUILD:=$PWD/../build}"
-export CARGO_TARGET_DIR="$BUILD/mbox"
+export CARGO_TARGET_DIR="$BUILD/cargo"
 TARGETS='decode pf_server vf_client'
 CARGO_FUZZ_VERSION=0.13.2
 # Random inputs that the slowest target takes in a second.

@@ -9,6 +9,14 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+// No panic in what a VF can reach.
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 #[path = "proto.rs"]
 mod proto;

@@ -5,6 +5,14 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+// No panic in what a VF can reach.
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
 #[path = "../../mbox/src/proto.rs"]
 pub mod mbox;

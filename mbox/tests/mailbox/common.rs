@@ -3,12 +3,7 @@
 //! What the tests share: a model of the PF's device, and a PF and a VF on one simulated mailbox
 //! under a clock that the test moves.
 
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::arithmetic_side_effects
-)]
+#![allow(dead_code)]
 
 use std::collections::BTreeSet;
 

@@ -2,8 +2,6 @@
 
 //! Guests that do anything at all, while the PF does what a PF does.
 
-#![allow(clippy::arithmetic_side_effects)]
-
 use proptest::prelude::*;
 use rigb_vfio_page::{
     mbox::{

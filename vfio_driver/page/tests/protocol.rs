@@ -2,8 +2,6 @@
 
 //! The PF's server and a VF's client, each as its driver has it, over the page.
 
-#![allow(clippy::arithmetic_side_effects, clippy::panic, clippy::unwrap_used)]
-
 use rigb_vfio_page::{
     mbox::{
         pf::{

@@ -2,8 +2,6 @@
 
 //! Each register, read and written as guests' drivers do, and as they do not.
 
-#![allow(clippy::panic)]
-
 use rigb_vfio_page::{
     mbox::port::{
         P2vMailbox,
