@@ -45,7 +45,8 @@ if [ "$(cat "$folder/complete" 2>/dev/null)" != "$folder" ]; then
 	run_logged "$folder/build.log" in_build vmlinux modules
 	rm -rf "$folder/modules"
 	run_logged "$folder/install.log" in_build INSTALL_MOD_PATH="$folder/modules" modules_install
-	ln -sf build/vmlinux "$folder/vmlinux"
 	echo "$folder" > "$folder/complete"
 fi
+# virtme-ng looks for the modules of a kernel beside it.
+ln -sfn ../build/vmlinux "$folder/modules/vmlinux"
 echo "$folder"

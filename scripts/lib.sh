@@ -48,6 +48,11 @@ python_key() {
 	sha256sum "$ROOT/scripts/packages/python.txt" | cut -c1-10
 }
 
+# And of what the VM boots from.
+image_key() {
+	cat "$ROOT/scripts/packages/python.txt" "$ROOT/scripts/steps/vm.sh" | sha256sum | cut -c1-10
+}
+
 TREE=$CACHE/$SUITE-$(tree_key)
 # Written last by the tree step: KREL, SOURCE_VERSION.
 TREE_INFO=$TREE/etc/rigb-tree
@@ -60,7 +65,7 @@ load_tree() {
 	KSRC=$CACHE/linux-$SOURCE_VERSION
 	STOCK_KDIR=$CACHE/kdir-$KREL-$SOURCE_VERSION
 	PYTHON_ENV=/opt/python-$(python_key)
-	VM_DIR=$CACHE/vm-${TREE##*/}-$KREL-${PYTHON_ENV##*-}
+	VM_DIR=$CACHE/vm-${TREE##*/}-$KREL-$(image_key)
 	export TREE KREL KSRC STOCK_KDIR PYTHON_ENV VM_DIR
 }
 

@@ -54,8 +54,7 @@ def report(result: runner.Result, settings: Settings) -> int:
         print("rigb: the VM froze, as the emulation of Xen does now and then", file=sys.stderr)
     elif result.status == runner.STATUS_VM and not said:
         print("rigb: the VM ended before its command did", file=sys.stderr)
-        for name in ("qemu.log", "console.log"):
-            _tail(result.folder / name)
+        _tail(result.folder / "console.log")
     return result.status
 
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The initramfs of a test VM, made anew for each run: it also carries the run's orders."""
+"""The initramfs of what virtme-ng does not boot: Xen's dom0, and the guests of a VM.
+
+It is made anew for each, and carries its orders.
+"""
 
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 
 from .cpio import Cpio
 from .kernels import Kernel
+from .shares import Share
 
 HERE = Path(__file__).resolve().parent
 BUSYBOX = Path("/usr/bin/busybox")
@@ -15,18 +18,6 @@ HOST_MODULES = ("virtio_blk", "ext4", "overlay", "9pnet_virtio", "9p")
 # The same for guests that share no folder with anyone.
 KVM_GUEST_MODULES = ("virtio_blk", "ext4", "overlay", "virtio_console")
 XEN_GUEST_MODULES = ("xen_blkfront", "ext4", "overlay")
-
-
-@dataclass(frozen=True)
-class Share:
-    """A folder of the host that the guest mounts at the same path."""
-
-    tag: str
-    source: str
-    # Where the guest sees it; differs from `source` only for kernel modules.
-    target: str
-    # "rw": writes reach the host. "overlay": they stay in the guest's memory.
-    mode: str = "rw"
 
 
 def build(
@@ -55,7 +46,8 @@ def build(
         archive.file(f"modules/{name}", data)
     archive.file("modules/order", "".join(f"{name}\n" for name, _ in loaded).encode())
 
-    lines = [f"{share.tag} {share.mode} {share.target}\n" for share in shares]
+    modes = {True: "rw", False: "overlay"}
+    lines = [f"{share.tag} {modes[share.writable]} {share.path}\n" for share in shares]
     archive.file("shares", "".join(lines).encode())
     orders = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     # A variable of the environment may hold any bytes.

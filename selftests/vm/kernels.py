@@ -9,12 +9,15 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Kernel:
-    """An image to boot, and the folder that is to be its /lib/modules/RELEASE."""
+    """An image to boot, and the folder that is to be its /lib/modules/RELEASE.
+
+    virtme-ng finds modules for its initramfs in lib/modules beside the image.
+    """
 
     image: Path
     modules: Path
-    # The stock kernel's modules are in the root image; others are shared into the guest.
-    shared: bool = False
+    # The stock kernel's modules are in the root image, all of them; virtme-ng mounts others.
+    in_image: bool = True
 
     @property
     def xen(self) -> Path:
@@ -65,9 +68,9 @@ def debug() -> Kernel:
     """The kernel that scripts/debug-kernel.sh built; $VM_KERNEL is its folder."""
     folder = Path(os.environ["VM_KERNEL"])
     return Kernel(
-        image=folder / "vmlinux",
+        image=folder / "modules/vmlinux",
         modules=next((folder / "modules/lib/modules").iterdir()),
-        shared=True,
+        in_image=False,
     )
 
 

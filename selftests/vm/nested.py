@@ -16,8 +16,9 @@ KERNEL_ARGS = (
     "loglevel=5 panic=-1 net.ifnames=0 modprobe.blacklist=igb,igbvf tsc=reliable "
     "rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 cryptomgr.notests"
 )
-# The disk of the VM itself, which every guest reads as well and nobody writes.
-DISK = "/dev/vda"
+# The image of the VM's root, which every guest reads as well and nobody writes: the second disk of a
+# host that virtme-ng has booted, the first of Xen's.
+DISK = "/dev/vda" if os.environ.get("VM_TOPOLOGY") == "xen" else "/dev/vdb"
 # QEMU's emulation of SVM leaves the type of an exception that the guest has taken in the
 # exit's event information, and marks it invalid. KVM looks at the type alone: a guest that
 # touches emulated memory right after such an exception ends with "KVM internal error.

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""From a topology, a kernel and settings to the QEMU command line."""
+"""From a topology, a kernel and settings to the QEMU command line of Xen's machine.
+
+virtme-ng boots no multiboot kernel, and Xen takes Linux and its initramfs as modules of one.
+"""
 
 from pathlib import Path
 
-from .initrd import Share
 from .kernels import Kernel
 from .settings import Settings
-from .topology import Topology
-
-# The console shows warnings and worse; the whole log is fetched at the end. The stall
-# detectors get more time, for the host's own load stalls an emulated processor.
-KERNEL_ARGS = (
-    "console=ttyS0 loglevel=5 panic=-1 log_buf_len=4M net.ifnames=0 modprobe.blacklist=igb,igbvf "
-    "rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 tsc=reliable cryptomgr.notests"
-)
+from .shares import Share
+from .topology import KERNEL_ARGS, Topology
 
 
 def command(
@@ -27,21 +23,17 @@ def command(
 ) -> list[str]:
     """The whole command; what the user gives in VM_QEMU takes the place of our choice."""
     args = ["qemu-system-x86_64", "-no-user-config", "-nodefaults", "-no-reboot"]
-    args += ["-display", "none"]
-    # With a PIT Linux counts processor cycles against it at boot. On a busy host that can go wrong
-    # by a factor of seven, and time in the VM with it; against the HPET it cannot.
-    # Xen wants one.
-    machine = "q35" if topology.xen else "q35,pit=off"
-    args += _unless_given(settings, ("-M", "-machine"), ["-M", machine])
-    # Counting instructions needs a single thread.
-    accel = "tcg,thread=single" if "-icount" in settings.qemu else settings.accel
-    args += _unless_given(settings, ("-accel",), ["-accel", accel])
-    args += ["-cpu", "host" if accel.startswith("kvm") else topology.cpu]
+    args += ["-display", "none", "-pidfile", str(run / "pid")]
+    if not settings.gives("-M", "-machine"):
+        args += ["-M", "q35"]
+    if not settings.gives("-accel"):
+        args += ["-accel", "tcg,thread=single" if settings.gives("-icount") else settings.accel]
+    args += ["-cpu", "host" if settings.accel.startswith("kvm") else topology.cpu]
     args += ["-smp", settings.cpus or topology.cpus, "-m", settings.memory or topology.memory]
-    line = " ".join(filter(None, (KERNEL_ARGS, topology.append, settings.append)))
-    args += _boot_args(topology, kernel, run / "initrd", line)
+    words = ("console=ttyS0", KERNEL_ARGS, topology.append, settings.append)
+    args += _boot_args(topology, kernel, run / "initrd", " ".join(filter(None, words)))
 
-    args += ["-chardev", f"file,id=console,path={run / 'console.log'}"]
+    args += ["-chardev", "file,id=console,path=/proc/self/fd/2"]
     args += ["-serial", "chardev:console"]
     # The command's output has its own way out, apart from the kernel's console.
     args += ["-device", "virtio-serial-pci"]
@@ -59,24 +51,18 @@ def command(
 
 
 def _boot_args(topology: Topology, kernel: Kernel, initrd: Path, line: str) -> list[str]:
-    """The kernel as such, or as dom0: Xen takes it and its initramfs as multiboot modules."""
-    if not topology.xen:
-        return ["-kernel", str(kernel.image), "-initrd", str(initrd), "-append", line]
+    """Xen's kernel, and the modules of its multiboot."""
     module = f"{kernel.image} {line}".replace(",", ",,")
     modules = f"{module},{str(initrd).replace(',', ',,')}"
     return ["-kernel", str(kernel.xen), "-initrd", modules, "-append", topology.xen]
 
 
 def _share_args(share: Share) -> list[str]:
-    readonly = "" if share.mode == "rw" else ",readonly=on"
-    path = share.source.replace(",", ",,")
+    readonly = "" if share.writable else ",readonly=on"
+    path = share.path.replace(",", ",,")
     return [
         "-fsdev",
         f"local,id={share.tag},path={path},security_model=none,multidevs=remap{readonly}",
         "-device",
         f"virtio-9p-pci,fsdev={share.tag},mount_tag={share.tag}",
     ]
-
-
-def _unless_given(settings: Settings, options: tuple[str, ...], ours: list[str]) -> list[str]:
-    return [] if any(option in settings.qemu for option in options) else ours

@@ -3,7 +3,9 @@
 
 import fcntl
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -14,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from . import impossible, initrd, kernels, klog, qemu
-from .initrd import Share
+from . import impossible, initrd, kernels, klog, qemu, shares, vng
 from .settings import Settings, guest_environment, project_root
+from .shares import Share
 from .topology import Topology
 
 # Like timeout(1) and a shell that cannot run its command.
@@ -27,6 +29,7 @@ STATUS_FROZEN = 126
 # taken for frozen. One that only has too much to do is late by seconds.
 BEAT = 10
 FROZEN = 240.0
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Runs whose logs are kept.
 KEPT_RUNS = 30
 # Emulated machines with guests at one time on this host. Each keeps a processor busy, and its guests
@@ -62,36 +65,15 @@ def shell(topology: Topology, settings: Settings) -> Result:
 def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None) -> Result:
     root = project_root()
     folder = new_folder(root / "build/vm")
-    kernel = kernels.selected()
-    shares = _shares(root, kernel, settings, topology)
     (folder / "cmd").write_text(cmd, errors="surrogateescape")
-    # Where the modules for this kernel are: build/debug has those for the debug kernel.
-    modules = root / "build/debug" if kernel.shared else root
-    variables = {
-        "RIGB_MODULES": str(modules),
-        **guest_environment(),
-        "VM_RUN": str(folder),
-        "VM_CWD": str(root),
-        "VM_MODE": "run" if out else "shell",
-        "KSRC": os.environ["KSRC"],
-    }
-    if topology.nested:
-        # Its guests boot from what it boots from itself.
-        variables |= {name: os.environ[name] for name in ("VM_DIR", "KREL")}
-        variables |= {"VM_TOPOLOGY": topology.name, "VM_BEAT": str(BEAT)}
-    if not out:
-        size = shutil.get_terminal_size()
-        variables |= {"VM_ROWS": str(size.lines), "VM_COLUMNS": str(size.columns)}
-    (folder / "initrd").write_bytes(initrd.build(kernel, shares, variables))
-    image = Path(os.environ["VM_DIR"]) / "root.img"
-    command = qemu.command(settings, topology, kernel, shares, image, folder, not out)
+    command = _prepare(topology, settings, root, folder, not out)
     with _slot(PLACES_NESTED if topology.nested else 1):
         if topology.nested:
             (folder / "beat").touch()
         start = time.monotonic()
         stopped = _execute(command, settings.timeout, out, folder)
         seconds = time.monotonic() - start
-    (folder / "initrd").unlink()
+    (folder / "initrd").unlink(missing_ok=True)
     findings = klog.scan_run(folder) if settings.scan_klog else []
     fault = ""
     if stopped == STATUS_FROZEN:
@@ -101,23 +83,54 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
     return Result(stopped or _status(folder), seconds, folder, findings, fault)
 
 
-def _shares(
-    root: Path, kernel: kernels.Kernel, settings: Settings, topology: Topology
-) -> list[Share]:
-    shares = [
-        Share("project", str(root), str(root)),
-        Share("ksrc", os.environ["KSRC"], os.environ["KSRC"], "overlay"),
-    ]
+def _prepare(
+    topology: Topology, settings: Settings, root: Path, folder: Path, interactive: bool
+) -> list[str]:
+    """Writes what the VM is to do, and returns the command that boots it."""
+    kernel = kernels.selected()
+    shared = shares.wanted(root, settings, topology.nested)
+    image = Path(os.environ["VM_DIR"]) / "root.img"
+    variables = {
+        "PATH": f"{os.environ['PYTHON_ENV']}/bin:{PATH}",
+        "HOME": "/root",
+        "LANG": "C.UTF-8",
+        # Where the modules for this kernel are: build/debug has those for the debug kernel.
+        "RIGB_MODULES": str(root if kernel.in_image else root / "build/debug"),
+        **guest_environment(),
+        "VM_RUN": str(folder),
+        "VM_CWD": str(root),
+        "VM_MODE": "shell" if interactive else "run",
+        "KSRC": os.environ["KSRC"],
+    }
     if topology.nested:
-        boot = os.environ["VM_DIR"]
-        shares.append(Share("boot", boot, boot, "overlay"))
-    if settings.mount:
-        mount = os.path.realpath(settings.mount)
-        shares.append(Share("mount", mount, mount))
-    if kernel.shared:
-        target = f"/usr/lib/modules/{kernel.release}"
-        shares.append(Share("modules", str(kernel.modules), target, "overlay"))
-    return shares
+        variables |= {name: os.environ[name] for name in ("VM_DIR", "KREL", "PYTHON_ENV")}
+        variables |= {"VM_TOPOLOGY": topology.name, "VM_BEAT": str(BEAT)}
+    if topology.xen:
+        if interactive:
+            size = shutil.get_terminal_size()
+            variables |= {"VM_ROWS": str(size.lines), "VM_COLUMNS": str(size.columns)}
+        _write_session(folder / "session", variables, [], root)
+        (folder / "initrd").write_bytes(initrd.build(kernel, shared, variables))
+        return qemu.command(settings, topology, kernel, shared, image, folder, interactive)
+    if kernel.in_image:
+        variables["VM_IMAGE_MODULES"] = "yes"
+    for share in shared:
+        share.publish()
+    _write_session(folder / "session", variables, shared, shared[0].mount)
+    return vng.command(settings, topology, kernel, shared, image, folder, interactive)
+
+
+def _write_session(
+    path: Path, variables: dict[str, str], shared: list[Share], project: Path
+) -> None:
+    """The script that the VM runs: the command's environment, then vm/guest/session.sh."""
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    words = " ".join(shlex.quote(f"{share.tag}={share.path}") for share in shared)
+    lines.append(f"VM_SHARES=({words})\n")
+    lines.append(f". {shlex.quote(str(project))}/selftests/vm/guest/session.sh\n")
+    # A variable of the environment may hold any bytes.
+    path.write_text("#!/bin/bash\n" + "".join(lines), errors="surrogateescape")
+    path.chmod(0o755)
 
 
 def new_folder(parent: Path) -> Path:
@@ -177,41 +190,50 @@ def _try_lock(file: IO[str]) -> bool:
 
 
 def _execute(command: list[str], timeout: float, out: IO[bytes] | None, folder: Path) -> int:
-    """Runs QEMU to its end; the status if it had to be stopped for want of time or of life."""
+    """Runs a VM to its end; the status if it had to be stopped for want of time or of life."""
+    (folder / "command").write_text(shlex.join(command) + "\n", errors="surrogateescape")
     ended = threading.Event()
     stopped: list[int] = []
-    with (folder / "qemu.log").open("wb") as errors:
-        errors.write((" ".join(command) + "\n").encode())
-        errors.flush()
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL if out else None,
-            stdout=subprocess.PIPE if out else None,
-            stderr=errors,
-        )
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL if out else None,
+        stdout=subprocess.PIPE if out else None,
+        stderr=subprocess.PIPE,
+    )
 
     def watch() -> None:
         end = time.monotonic() + timeout
-        while not ended.wait(min(BEAT, max(0.0, end - time.monotonic()))):
+        while not ended.wait(min(BEAT, max(0.1, end - time.monotonic()))):
             if time.monotonic() >= end:
                 stopped.append(STATUS_TIMEOUT)
             elif _silence(folder / "beat") > FROZEN:
                 stopped.append(STATUS_FROZEN)
             if stopped:
-                process.kill()
-                return
+                _kill(process, folder)
 
+    assert process.stderr
+    console = threading.Thread(target=_relay, args=(process.stderr, folder / "console.log"))
+    console.start()
     threading.Thread(target=watch, daemon=True).start()
     try:
         if out and process.stdout:
-            _relay(process.stdout, out, folder / "output.log")
+            _relay(process.stdout, folder / "output.log", out)
         process.wait()
     finally:
         ended.set()
         if process.poll() is None:
-            process.kill()
+            _kill(process, folder)
             process.wait()
+        console.join()
     return stopped[0] if stopped else 0
+
+
+def _kill(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Ends a VM at once: QEMU, whose end is vng's, or what is about to start it."""
+    try:
+        os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        process.kill()
 
 
 def _silence(beat: Path) -> float:
@@ -219,12 +241,14 @@ def _silence(beat: Path) -> float:
     return time.time() - beat.stat().st_mtime if beat.exists() else 0.0
 
 
-def _relay(source: IO[bytes], out: IO[bytes], copy: Path) -> None:
+def _relay(source: IO[bytes], copy: Path, out: IO[bytes] | None = None) -> None:
     with copy.open("wb") as log:
         while chunk := os.read(source.fileno(), 65536):
             log.write(chunk)
-            out.write(chunk)
-            out.flush()
+            log.flush()
+            if out:
+                out.write(chunk)
+                out.flush()
 
 
 def _status(folder: Path) -> int:

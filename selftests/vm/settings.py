@@ -43,6 +43,10 @@ class Settings:
             accel=env.get("VM_ACCEL", cls.accel),
         )
 
+    def gives(self, *options: str) -> bool:
+        """Whether the user chose one of these options of QEMU."""
+        return any(option in self.qemu for option in options)
+
 
 def guest_environment() -> dict[str, str]:
     """The variables of this process that the guest's command is to see."""

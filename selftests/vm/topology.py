@@ -3,10 +3,17 @@
 
 A topology holds only what tests care about: network ports and the wires between them, and
 what a machine needs to have guests of its own. How QEMU runs (processors, acceleration) is
-the business of qemu.py.
+the business of vng.py, and of qemu.py for Xen.
 """
 
 from dataclasses import dataclass, field, replace
+
+# The console shows warnings and worse; the whole log is fetched at the end. The stall
+# detectors get more time, for the host's own load stalls an emulated processor.
+KERNEL_ARGS = (
+    "loglevel=5 panic=-1 log_buf_len=4M net.ifnames=0 modprobe.blacklist=igb,igbvf "
+    "rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 tsc=reliable cryptomgr.notests"
+)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The initramfs writer, the QEMU command line, and what ends a VM."""
+"""The initramfs writer, the commands of virtme-ng and QEMU, and what ends a VM."""
 
 import io
 import os
+import shlex
 import subprocess
 import tempfile
 import time
@@ -11,25 +12,32 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import patch
 
-from vm import qemu, runner
+from vm import qemu, runner, vng
 from vm.cpio import Cpio
-from vm.initrd import Share
 from vm.kernels import Kernel
 from vm.settings import Settings
+from vm.shares import Share
 from vm.topology import KVM_AMD, KVM_INTEL, WIRE, XEN, Topology
 
 KERNEL = Kernel(Path("/k/vmlinux"), Path("/lib/modules/7.3"))
+PROJECT = Share("project", "/p", True)
 
 
 def command(
     settings: Settings,
-    shares: list[Share] | None = None,
+    shares: tuple[Share, ...] = (),
     shell: bool = False,
     topology: Topology = WIRE,
-) -> str:
-    """The command line of a bench as one string."""
-    words = qemu.command(settings, topology, KERNEL, shares or [], Path("/i"), Path("/r"), shell)
-    return " ".join(words)
+) -> list[str]:
+    """The command of virtme-ng."""
+    shared = [PROJECT, *shares]
+    return vng.command(settings, topology, KERNEL, shared, Path("/i"), Path("/p/run"), shell)
+
+
+def qemu_args(settings: Settings, topology: Topology = WIRE) -> str:
+    """What QEMU is given by it."""
+    words = command(settings, topology=topology)
+    return next(word for word in words if word.startswith("--qemu-opts="))
 
 
 class CpioTest(unittest.TestCase):
@@ -50,42 +58,70 @@ class CpioTest(unittest.TestCase):
                 self.assertEqual(path.stat().st_mode & 0o777, 0o755)
 
 
-class QemuCommand(unittest.TestCase):
-    """qemu.command"""
+class VngCommand(unittest.TestCase):
+    """vng.command"""
 
     def test_two_cards_share_a_wire(self) -> None:
-        line = command(Settings())
+        line = qemu_args(Settings())
         self.assertEqual(line.count("-device igb,"), 2)
         self.assertEqual(line.count("hubid=0"), 2)
         self.assertIn("-accel tcg,thread=multi", line)
 
     def test_counting_instructions_takes_one_thread(self) -> None:
-        line = command(Settings(qemu=["-icount", "shift=0,sleep=off"], cpus="1"))
-        self.assertIn("-accel tcg,thread=single", line)
-        self.assertIn("-smp 1", line)
+        settings = Settings(qemu=["-icount", "shift=0,sleep=off"], cpus="1")
+        self.assertIn("-accel tcg,thread=single", qemu_args(settings))
+        self.assertIn("--cpus 1", " ".join(command(settings)))
 
     def test_the_users_choice_replaces_ours(self) -> None:
-        line = command(Settings(qemu=["-accel", "kvm", "-M", "pc"]))
+        line = qemu_args(Settings(qemu=["-accel", "kvm", "-M", "pc"]))
         self.assertNotIn("tcg", line)
-        self.assertNotIn("q35", line)
+        self.assertNotIn("pit=off", line)
+        self.assertTrue(line.endswith("-accel kvm -M pc"))
+        words = command(Settings(accel="kvm"))
+        self.assertNotIn("--disable-kvm", words)
+        self.assertNotIn("-cpu", qemu_args(Settings(accel="kvm")))
 
-    def test_overlays_cannot_write_to_the_host(self) -> None:
-        shares = [Share("a", "/a", "/a"), Share("b", "/b,c", "/b,c", "overlay")]
-        line = command(Settings(), shares)
-        self.assertIn("local,id=a,path=/a,security_model=none,multidevs=remap -device", line)
-        self.assertIn("path=/b,,c,security_model=none,multidevs=remap,readonly=on", line)
+    def test_a_word_for_qemu_stays_one(self) -> None:
+        line = qemu_args(Settings(qemu=["-name", "a 'b' $c"]))
+        self.assertEqual(shlex.split(line)[-2:], ["-name", "a 'b' $c"])
+
+    def test_a_folder_is_written_to_by_choice(self) -> None:
+        words = command(Settings(), (Share("a", "/a"), Share("b", "/b, c", True)))
+        for option, folder in (
+            ("--rwdir", "/run/share.project"),
+            ("--rodir", "/run/share.a"),
+            ("--rwdir", "/run/share.b"),
+        ):
+            self.assertEqual(words[words.index(folder) - 1], option)
+
+    def test_the_session_is_in_the_checkout(self) -> None:
+        self.assertEqual(command(Settings())[-1], "exec /run/share.project/run/session")
+        words = command(Settings(), shell=True)
+        self.assertEqual(words[words.index("--shell") + 1], "/run/share.project/run/session")
+        self.assertNotIn("--exec", words)
 
     def test_a_host_of_guests_has_an_iommu(self) -> None:
         for topology, device in ((KVM_AMD, "amd-iommu,"), (KVM_INTEL, "intel-iommu,intremap=on")):
-            line = command(Settings(), topology=topology)
+            line = qemu_args(Settings(), topology)
             self.assertIn(f"-device {device}", line)
             self.assertIn("+svm", line)
-            self.assertIn(f"-m {topology.memory}", line)
-        self.assertIn("-m 8192", command(Settings(memory="8192"), topology=KVM_AMD))
+            self.assertIn("virtio-blk-pci,drive=guests", line)
+            self.assertIn(topology.memory, command(Settings(), topology=topology))
+        self.assertIn("8192", command(Settings(memory="8192"), topology=KVM_AMD))
+
+
+class XenCommand(unittest.TestCase):
+    """qemu.command"""
+
+    def words(self, shell: bool = False, shares: tuple[Share, ...] = ()) -> list[str]:
+        """The command of QEMU."""
+        with patch.dict(os.environ, VM_DIR="/v"):
+            return qemu.command(
+                Settings(), XEN, KERNEL, [*shares], Path("/i"), Path("/r"), shell
+            )
 
     def test_xen_takes_the_kernel_as_a_module(self) -> None:
-        with patch.dict(os.environ, VM_DIR="/v"):
-            words = qemu.command(Settings(), XEN, KERNEL, [], Path("/i"), Path("/r"), False)
+        words = self.words()
         self.assertEqual(words[words.index("-kernel") + 1], "/v/xen")
         self.assertIn("dom0_mem=", words[words.index("-append") + 1])
         # Commas separate modules; one in a command line is doubled.
@@ -93,9 +129,14 @@ class QemuCommand(unittest.TestCase):
         self.assertTrue(kernel.startswith("/k/vmlinux console=ttyS0 "))
         self.assertEqual(initrd, "/r/initrd")
 
+    def test_overlays_cannot_write_to_the_host(self) -> None:
+        line = " ".join(self.words(shares=(Share("a", "/a", True), Share("b", "/b,c"))))
+        self.assertIn("local,id=a,path=/a,security_model=none,multidevs=remap -device", line)
+        self.assertIn("path=/b,,c,security_model=none,multidevs=remap,readonly=on", line)
+
     def test_a_shell_has_a_console(self) -> None:
-        self.assertIn("virtconsole", command(Settings(), shell=True))
-        self.assertNotIn("virtconsole", command(Settings()))
+        self.assertIn("virtconsole,chardev=out", self.words(shell=True))
+        self.assertNotIn("virtconsole,chardev=out", self.words())
 
 
 class ExecuteTest(unittest.TestCase):
@@ -117,6 +158,15 @@ class ExecuteTest(unittest.TestCase):
 
     def test_time_is_up(self) -> None:
         status = self.run_it("sleep", "60", timeout=0.2)
+        self.assertEqual(status, runner.STATUS_TIMEOUT)
+
+    def test_qemu_is_ended_where_it_runs(self) -> None:
+        """vng starts others that start it, and would leave it running."""
+        script = "sleep 60 & echo $! > pid; wait"
+        with tempfile.TemporaryDirectory() as name:
+            status = runner._execute(
+                ["env", "-C", name, "sh", "-c", script], 1.0, io.BytesIO(), Path(name)
+            )
         self.assertEqual(status, runner.STATUS_TIMEOUT)
 
     def test_a_machine_without_a_sign_of_life_is_frozen(self) -> None:
