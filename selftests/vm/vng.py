@@ -56,7 +56,7 @@ def _qemu_args(settings: Settings, topology: Topology, root_image: Path, run: Pa
     # With a PIT Linux counts processor cycles against it at boot. On a busy host that can go wrong
     # by a factor of seven, and time in the VM with it; against the HPET it cannot.
     if not settings.gives("-M", "-machine"):
-        args += ["-M", "pit=off"]
+        args += ["-M", "q35,pit=off"]
     if not settings.accel.startswith("kvm"):
         args += ["-cpu", topology.cpu]
         if not settings.gives("-accel"):
