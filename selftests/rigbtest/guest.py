@@ -9,7 +9,7 @@ from pathlib import Path
 from vm import nested
 
 from .agent import Agent, Answer, GuestError
-from .driver import VF_DRIVERS
+from .driver import VF_DRIVERS, run
 from .ends import LIB, LIMIT
 from .kselftest import ksft_true
 from .pci import Function
@@ -20,6 +20,15 @@ BOOT_LIMIT = 180.0
 # Seconds for an answer of a guest that has failed.
 SHORT_LIMIT = 30.0
 RUN = Path("/run/guests")
+
+
+def _without_debug(module: Path) -> Path:
+    """A copy of a module without what debuggers read, nine tenths of it: guests boot sooner."""
+    copy = RUN / "modules" / module.name
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        run("strip", "--strip-debug", "-o", str(copy), str(module))
+    return copy
 
 
 class Guest(ABC):
@@ -54,7 +63,7 @@ class Guest(ABC):
         """Makes what the guest boots, with our VF driver and the scripts in it."""
         files = [LIB]
         if module := VF_DRIVERS["rigbvf"].path():
-            files.append(module)
+            files.append(_without_debug(module))
         nested.make_initrd(self.folder / "initrd", files, self.boot_modules)
 
     # --- life
