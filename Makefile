@@ -123,7 +123,7 @@ demo-xen: modules ## The same with a PV and an HVM guest of Xen
 	@VM_TOPOLOGY=xen $(VM) run selftests/demo_guests.py xen
 
 .PHONY: check
-check: modules ## Every test; prints its totals
+check: vm-modules ## Every test; prints its totals
 	@scripts/check.sh $(CHECK_STAGES)
 
 # The stages of `make check`, in this order. Each is a target check-STAGE here, which prints
@@ -131,7 +131,7 @@ check: modules ## Every test; prints its totals
 CHECK_STAGES := tools lint mbox datapath page kapi fuzz vm kvm xen
 
 .PHONY: check-fast
-check-fast: modules ## What a change breaks first, in 5 minutes: lint, crates, a pair of drivers, a life cycle
+check-fast: vm-modules ## What a change breaks first, in 5 minutes: lint, crates, a pair of drivers, a life cycle
 	@RIGB_PAIRS=rigb+rigbvf RIGB_ROUNDS=3 TESTS='interop_matrix.py life_cycle.py' \
 		scripts/check.sh tools lint mbox datapath page kapi vm
 
