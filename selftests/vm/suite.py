@@ -6,6 +6,7 @@ share one. As many VMs run at one time as there are places for (runner.PLACES). 
 TAP, one document per VM, in the order of the stages and of their programs.
 """
 
+import compileall
 import io
 import os
 import re
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import runner, stages
-from .settings import Settings
+from .settings import Settings, project_root
 from .stages import Job
 
 # How often a program is run anew since the emulation below its VM has failed.
@@ -46,6 +47,7 @@ class Outcome:
 def run_stages(names: list[str], settings: Settings) -> int:
     """Runs all programs of stages; 0 only if each passed and no kernel reported anything."""
     jobs = stages.jobs(names)
+    _compile_libraries()
     if empty := [name for name in names if name not in {job.stage for job in jobs}]:
         print(f"rigb: selftests/Makefile names no program for {empty[0]}", file=sys.stderr)
         return 1
@@ -62,6 +64,15 @@ def run_stages(names: list[str], settings: Settings) -> int:
             failed += report(job, started[id(job)].result())
             sys.stdout.flush()
     return 1 if failed else 0
+
+
+def _compile_libraries() -> None:
+    """Compiles what every program imports. A VM has the kernel's libraries from a folder that it
+    cannot write to, and would compile them at each boot; ours it would write over 9p."""
+    source = Path(os.environ["KSRC"], "tools")
+    libraries = ("testing/selftests/net/lib/py", "net/ynl/pyynl")
+    for folder in [*(source / name for name in libraries), project_root() / "selftests"]:
+        compileall.compile_dir(folder, quiet=2)
 
 
 def report(job: Job, outcome: Outcome) -> int:
