@@ -76,9 +76,9 @@ print_times() {
 	printf '%s\nStage     Program                         Seconds  Boots\n%s\n' "$line" "$line"
 	for stage in "$@"; do
 		read -r _ seconds < "$logs/$stage.end"
-		printf '%-8s  %-30s  %7d\n' "$stage" '' "$seconds"
+		printf '%-8s  %-30s  %7d\n' "$stage" 'all of it' "$seconds"
 		programs "$stage" | while read -r seconds boots name; do
-			printf '%-8s  %-30s  %7d  %5d\n' '' "$name" "$seconds" "$boots"
+			printf '%-8s  %-30s  %7d  %5d\n' "$stage" "$name" "$seconds" "$boots"
 		done
 	done
 	printf '%s\n' "$line"
