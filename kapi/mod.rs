@@ -7,7 +7,7 @@
 //! that a registration which somebody forgets leaks but never dangles. See
 //! `Documentation/architecture.rst` and `Documentation/unsafe.rst`.
 //!
-//! The network drivers compile what is for networks, the driver of VFIO devices ([`vfio`]) what is
+//! The network drivers compile what is for networks, the driver of VFIO devices (`vfio`) what is
 //! for those, and so none depends on a module that it does not use.
 
 // Compiled into each module, neither of which uses all of it.

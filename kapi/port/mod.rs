@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A mailbox that another module has: the interface between a PF's driver ([`host`]) and a driver
-//! that completes a VF ([`client`]).
+//! A mailbox that another module has: the interface between a PF's driver (`host`) and a driver
+//! that completes a VF (`client`).
 //!
 //! Neither module needs the other to be loaded. C header: `kapi/shim/port.h`.
 

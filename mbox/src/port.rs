@@ -3,7 +3,7 @@
 //! What carries the words: a buffer, and one register on either side.
 //!
 //! No operation here waits. Ownership of the buffer is taken by writing a bit and reading it back
-//! ([`PfPort::try_lock`], [`VfPort::try_lock`]); ringing a doorbell drops it in the same write.
+//! ([`PfPort::try_lock`], [`V2pCache::try_lock`]); ringing a doorbell drops it in the same write.
 //!
 //! An implementation is the 82576's registers seen from the PF (P2VMAILBOX, VMBMEM, MBVFICR,
 //! VFLRE), the same seen from the VF (V2PMAILBOX, VMBMEM), a virtual mailbox, or the simulated pair

@@ -54,7 +54,7 @@ const ALT_MAC_POINTER: u16 = 0x37;
 /// Words of an alternate MAC address.
 const MAC_WORDS: u16 = 3;
 
-/// Most words that [`EERD`] can reach: it has 14 bits for the address.
+/// Most words that [`struct@EERD`] can reach: it has 14 bits for the address.
 const MAX_WORDS: usize = 1 << 14;
 /// Words that are read before the other port and firmware get their turn.
 const BURST: u16 = 64;
@@ -109,7 +109,7 @@ pub(crate) fn words(bar: &Bar0) -> usize {
 ///
 /// # Errors
 ///
-/// [`EINVAL`] beyond of what [`EERD`] can reach, [`ETIMEDOUT`].
+/// [`EINVAL`] beyond of what [`struct@EERD`] can reach, [`ETIMEDOUT`].
 pub(crate) fn read(bar: &Bar0, offset: usize, out: &mut [u8]) -> Result {
     let mut bytes = out.iter_mut();
     let mut addr = u16::try_from(offset / 2)?;

@@ -93,7 +93,7 @@ register! {
     pub(crate) RSSRK(u32)[10] @ 0x0_5c80 { 31:0 value; }
 }
 
-/// Values of [`MRQC`].
+/// Values of [`struct@MRQC`].
 pub(crate) mod mrqe {
     /// All queues are the PF's, by RSS.
     pub(crate) const RSS: u32 = 2;
