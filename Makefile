@@ -198,8 +198,16 @@ fuzz: prepare ## The fuzz targets, 60 seconds each (FUZZ_SECONDS=)
 	@scripts/fuzz.sh
 
 .PHONY: lint
-lint: prepare ## rustfmt, clippy, shellcheck, checkpatch
+lint: modules ## All that judges the sources: clippy, ruff, mypy, sparse, the documentation, ...
 	@scripts/lint.sh
+
+.PHONY: doc
+doc: modules ## What rustdoc says of modules and crates, in build/doc
+	@scripts/doc.sh rust
+
+.PHONY: htmldocs
+htmldocs: prepare ## Documentation/ as pages, in build/doc/html
+	@scripts/doc.sh html
 
 .PHONY: fmt
 fmt: prepare ## Format all Rust sources

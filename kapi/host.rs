@@ -5,6 +5,9 @@
 //! With `--cfg loom` its slots and indices are those of the model checker `loom`, which runs a test
 //! with every order of events that the memory model allows.
 
+// `ring.rs` links to the kernel crate.
+#![allow(rustdoc::broken_intra_doc_links)]
+
 #[path = "spsc/ring.rs"]
 pub mod ring;
 
