@@ -21,6 +21,7 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
+            AtomicFlag,
             Relaxed, //
         },
         Arc,
@@ -98,6 +99,8 @@ pub(crate) struct Works {
     pub(crate) watchdog: Arc<Work<Adapter>>,
     /// Resets the port.
     pub(crate) reset: Arc<Work<Adapter>>,
+    /// Tries again what failed of that.
+    pub(crate) retry: Arc<Work<Adapter>>,
     /// Tells managers that a VF has changed.
     pub(crate) news: Arc<Work<Adapter>>,
     /// Reports VFs that misbehave.
@@ -114,16 +117,18 @@ impl Works {
             link: Work::new(watch::link_changed)?,
             watchdog: Work::new(watch::watchdog)?,
             reset: Work::new(recovery::reset_work)?,
+            retry: Work::new(recovery::retry_work)?,
             news: Work::new(news::tell)?,
             health: Work::new(health::report)?,
             late_ring: Work::new(port::late_ring)?,
         })
     }
 
-    fn all(&self) -> [&Arc<Work<Adapter>>; 8] {
+    fn all(&self) -> [&Arc<Work<Adapter>>; 9] {
         [
             &self.watchdog,
             &self.reset,
+            &self.retry,
             &self.link,
             &self.mailbox_timer,
             &self.late_ring,
@@ -167,6 +172,8 @@ pub(crate) struct Adapter {
     pub(crate) stats: PortStats,
     /// Which messages are wanted (`NETIF_MSG_*`).
     pub(crate) msglevel: Atomic<u32>,
+    /// The port stands still, the operator was told, and what failed is to be tried again.
+    pub(crate) failed: AtomicFlag,
     /// LEDCTL as it is while nobody looks for the port.
     pub(crate) leds: Atomic<u32>,
     /// A message about VFs is on its way.
@@ -231,6 +238,7 @@ impl Adapter {
                 control <- new_mutex!(control),
                 stats: PortStats::new(),
                 msglevel: Atomic::new(DEFAULT_MSGLEVEL),
+                failed: AtomicFlag::new(false),
                 leds: Atomic::new(0),
                 news_pending: Atomic::new(false),
                 health <- new_mutex!(None),

@@ -45,7 +45,6 @@ use crate::{
         net::{
             self,
             devlink,
-            netdev_err,
             netdev_info,
             rtnl_lock,
             MacAddress, //
@@ -218,13 +217,11 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
     kpci::set_dma_mask_64(pdev)?;
     let (adapter, max_pairs) = make_adapter(pdev)?;
     let quiet = Quiet(adapter.clone());
-    adapter.setup_hardware().inspect_err(|err| {
-        dev_err!(
-            pdev,
-            "the PHY does not answer (error {}); a power cycle may help\n",
-            err.to_errno()
-        );
-    })?;
+    adapter.setup_hardware()?;
+    if let Some(err) = adapter.link_error().filter(|err| *err == ENODEV) {
+        dev_err!(pdev, "there is no PHY; a power cycle may help\n");
+        return Err(err);
+    }
     inherit_vfs(pdev, &adapter)?;
     if let Err(err) = sriov::set_total_vfs(pdev, MAX_VFS_U16) {
         // Without the capability there is nothing to limit, and VFs that were taken over are few.
@@ -299,15 +296,10 @@ impl PfData {
             // An error that did not stop anything.
             return Ok(());
         }
-        self.adapter.revive(dev).inspect_err(|err| {
-            netdev_err!(
-                self.adapter.ndev,
-                "does not come back (error {}); unbind and bind the driver\n",
-                err.to_errno()
-            );
-        })?;
+        // What failed is tried again, which takes a device that is present.
+        let revived = self.adapter.revive(dev);
         dev.attach();
-        Ok(())
+        revived
     }
 }
 

@@ -111,6 +111,7 @@ impl Adapter {
 #[vtable]
 impl net::Driver for Adapter {
     fn open(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> Result {
+        this.ensure_alive()?;
         this.up(dev).inspect_err(|err| {
             netdev_err!(
                 this.ndev,
@@ -118,13 +119,14 @@ impl net::Driver for Adapter {
                 err.to_errno()
             );
         })?;
+        this.works_again();
         this.show_link(true);
         Ok(())
     }
 
     fn stop(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) {
         this.show_link(false);
-        this.down(dev);
+        this.close(dev);
     }
 
     #[inline]

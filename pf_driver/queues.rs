@@ -32,7 +32,6 @@ use crate::{
         },
         net::{
             napi,
-            netdev_err,
             netdev_warn,
             Device,
             Rtnl, //
@@ -88,7 +87,12 @@ pub(crate) struct Queues {
     /// Least microseconds between two interrupts of a pair.
     pub(crate) usecs: u32,
     active: Option<Active>,
+    /// Rings for the next start, made while there was memory. By `plan`.
+    spare: Option<Pairs>,
 }
+
+/// Rings that do not run.
+type Pairs = (Running<QueueRegs>, Arc<QueueRegs>);
 
 /// Interrupts of a pair come at most 20,000 times a second.
 const DEFAULT_USECS: u32 = 50;
@@ -105,6 +109,7 @@ impl Queues {
             max_pairs,
             usecs: DEFAULT_USECS,
             active: None,
+            spare: None,
         }
     }
 
@@ -125,11 +130,7 @@ impl Queues {
 
 impl Adapter {
     /// Makes rings for `plan`; nothing runs yet.
-    fn make_pairs(
-        &self,
-        dev: &Device<Rtnl>,
-        plan: &Plan,
-    ) -> Result<(Running<QueueRegs>, Arc<QueueRegs>)> {
+    fn make_pairs(&self, dev: &Device<Rtnl>, plan: &Plan) -> Result<Pairs> {
         let parent = dev.bound_parent()?;
         let regs = Arc::new(QueueRegs::new(self.bar.clone(), plan.layout), GFP_KERNEL)?;
         let config = Config {
@@ -162,7 +163,7 @@ impl Adapter {
         &self,
         dev: &Device<Rtnl>,
         queues: &mut Queues,
-        (mut running, regs): (Running<QueueRegs>, Arc<QueueRegs>),
+        (mut running, regs): Pairs,
     ) -> Result {
         let pairs = running.queues();
         dev.set_real_num_queues(pairs.into(), pairs.into())?;
@@ -222,22 +223,44 @@ impl Adapter {
         committed
     }
 
-    /// Brings the pairs up: `ndo_open`.
+    /// Makes rings for the time after a reset. Without memory for both, those that run are to go
+    /// first; [`Adapter::up`] makes others then.
+    pub(crate) fn reserve_pairs(&self, dev: &Device<Rtnl>) {
+        let mut queues = self.queues.lock();
+        if queues.active() {
+            queues.spare = self.make_pairs(dev, &queues.plan).ok();
+        }
+    }
+
+    /// Brings the pairs up: `ndo_open`, and after a reset.
     ///
     /// # Errors
     ///
     /// [`ENOMEM`] and the like; then they are down.
     pub(crate) fn up(&self, dev: &Device<Rtnl>) -> Result {
         let mut queues = self.queues.lock();
+        if queues.active() {
+            return Ok(());
+        }
         let plan = queues.plan;
-        let pairs = self.make_pairs(dev, &plan)?;
+        let pairs = match queues.spare.take() {
+            Some(pairs) => pairs,
+            None => self.make_pairs(dev, &plan)?,
+        };
         self.commit_plan(&plan)?;
         self.start_pairs(dev, &mut queues, pairs)
     }
 
-    /// Brings the pairs down: `ndo_stop`, and before a reset.
+    /// Brings the pairs down: before a reset.
     pub(crate) fn down(&self, dev: &Device<Rtnl>) {
         self.stop_pairs(dev, &mut self.queues.lock());
+    }
+
+    /// [`Adapter::down`], and frees what was made for the next start: `ndo_stop`.
+    pub(crate) fn close(&self, dev: &Device<Rtnl>) {
+        let mut queues = self.queues.lock();
+        self.stop_pairs(dev, &mut queues);
+        queues.spare = None;
     }
 
     /// Goes over to another plan. `between` runs when nothing of the old one runs any more.
@@ -254,6 +277,7 @@ impl Adapter {
         between: impl FnOnce() -> Result,
     ) -> Result {
         let mut queues = self.queues.lock();
+        queues.spare = None;
         if !queues.active() {
             between()?;
             self.commit_plan(&plan)?;
@@ -278,12 +302,8 @@ impl Adapter {
         });
         drop(queues);
         if let Err(again) = restored {
-            netdev_err!(
-                self.ndev,
-                "cannot start the queues again (error {}): the interface is closed, set it up again\n",
-                again.to_errno()
-            );
-            dev.close();
+            dev.carrier_off();
+            self.try_again(again);
         }
         Err(err)
     }

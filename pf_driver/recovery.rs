@@ -4,7 +4,14 @@
 
 use kernel::{
     prelude::*,
-    sync::ArcBorrow, //
+    sync::{
+        atomic::{
+            Full,
+            Relaxed, //
+        },
+        ArcBorrow, //
+    },
+    time::Delta, //
 };
 
 use crate::{
@@ -12,7 +19,6 @@ use crate::{
     hw::{
         irq,
         is_gone,
-        link,
         queue,
         reset,
         rss, //
@@ -27,16 +33,22 @@ use crate::{
     }, //
 };
 
+/// When a reset that failed is tried again.
+const RETRY: Delta = Delta::from_secs(2);
+
 impl Adapter {
     /// Programs everything but the PF's queues, after [`reset::reset`]. VFs are closed until their
     /// drivers have reset them, and everything that confines them is in place before either engine
     /// runs.
     ///
+    /// A PHY that does not answer is no error here, see [`Adapter::start_link`].
+    ///
     /// # Errors
     ///
-    /// [`ENODEV`] if there is no PHY, [`EIO`] and [`ETIMEDOUT`] if it does not answer.
+    /// [`EIO`] if the device does not work, [`ENOSPC`] if the switch's state does not fit into its
+    /// tables, which it did before.
     pub(crate) fn setup_hardware(&self) -> Result {
-        reset::setup(&self.bar);
+        reset::setup(&self.bar)?;
         irq::setup(&self.bar, self.vectors.len());
         irq::clear_queue_vectors(&self.bar);
         rss::setup(&self.bar, self.rss.lock().key());
@@ -48,16 +60,11 @@ impl Adapter {
             control.resetting = false;
         }
         queue::start_transmit(&self.bar);
-        let started = {
-            let config = self.link.lock().config;
-            // The registers of the link are shared with the switch.
-            let _control = self.control.lock();
-            link::start(&self.bar, self.media, &config).map(|_| ())
-        };
+        self.start_link();
         reset::announce_done(&self.bar);
         self.control.lock().tell_ports_of_reset(false);
         irq::enable_other(&self.bar);
-        started
+        Ok(())
     }
 
     /// Closes all pools and stops serving mailboxes until [`Adapter::setup_hardware`].
@@ -71,8 +78,10 @@ impl Adapter {
         control.tell_ports_of_reset(true);
     }
 
-    /// Takes everything down, for a reset that this or somebody else does.
+    /// Takes everything down, for a reset that this or somebody else does. The rings for the time
+    /// after it are made before, while there is memory.
     pub(crate) fn quiesce(&self, dev: &Device<Rtnl>) {
+        self.reserve_pairs(dev);
         self.warn_vfs();
         dev.carrier_off();
         self.down(dev);
@@ -95,49 +104,89 @@ impl Adapter {
         self.warn_vfs();
         self.ndev.carrier_off();
         self.lose_hardware();
-        if let Err(err) = reset::reset(&self.bar).and_then(|()| self.setup_hardware()) {
+        let _ = self.renew();
+    }
+
+    /// Resets the port and brings up all but the queue pairs. If that fails it is tried again after
+    /// [`RETRY`], until it succeeds or the driver is unbound.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`] if the device does not answer, and those of [`Adapter::setup_hardware`]. Nothing
+    /// runs then, not even VFs.
+    fn renew(&self) -> Result {
+        let renewed = reset::reset(&self.bar).and_then(|()| self.setup_hardware());
+        match renewed {
+            Ok(()) => {
+                self.works.mailbox.queue();
+                self.works.watchdog.queue();
+            }
+            Err(err) => self.try_again(err),
+        }
+        renewed
+    }
+
+    /// The port stands still for `err`: what failed is tried again later, and the operator is told
+    /// once.
+    pub(crate) fn try_again(&self, err: Error) {
+        if !self.failed.xchg(true, Full) {
             netdev_err!(
                 self.ndev,
-                "reset failed (error {}): unbind and bind the driver\n",
-                err.to_errno()
+                "stands still (error {}): trying again every {} s; if that does not help, reset the device by its file 'reset' in sysfs, or unbind and bind the driver\n",
+                err.to_errno(),
+                RETRY.as_millis() / 1000
             );
         }
-        self.works.mailbox.queue();
-        self.works.watchdog.queue();
+        self.works.retry.queue_after(RETRY);
     }
 
     /// Resets the port and brings everything up again. VFs are told, and recover by themselves.
     ///
     /// # Errors
     ///
-    /// [`ENODEV`] if the device does not answer, and those of [`Adapter::setup_hardware`] and
-    /// [`Adapter::up`]. The interface is down then.
+    /// Those of [`Adapter::renew`] and [`Adapter::up`]. The interface has no carrier then, and it is
+    /// tried again later.
     pub(crate) fn revive(&self, dev: &Device<Rtnl>) -> Result {
-        reset::reset(&self.bar)?;
-        self.setup_hardware()?;
+        self.renew()?;
+        self.start_again(dev)
+    }
+
+    /// Brings the queue pairs up after a reset, if the interface is open.
+    fn start_again(&self, dev: &Device<Rtnl>) -> Result {
         if dev.running() {
-            self.up(dev)?;
+            self.up(dev).inspect_err(|err| self.try_again(*err))?;
         }
-        self.works.mailbox.queue();
-        self.works.watchdog.queue();
+        self.works_again();
         Ok(())
     }
 
-    /// [`Adapter::quiesce`] and [`Adapter::revive`]; closes the interface if that fails.
+    /// Nothing that failed is to be tried again.
+    pub(crate) fn works_again(&self) {
+        if self.failed.xchg(false, Full) {
+            netdev_info!(self.ndev, "works again\n");
+        }
+    }
+
+    /// [`Adapter::quiesce`] and [`Adapter::revive`].
     ///
     /// # Errors
     ///
     /// Those of [`Adapter::revive`].
     pub(crate) fn reset_port(&self, dev: &Device<Rtnl>) -> Result {
         self.quiesce(dev);
-        self.revive(dev).inspect_err(|err| {
-            netdev_err!(
-                self.ndev,
-                "reset failed (error {}): the interface is closed; unbind and bind the driver, or reset the device by its file 'reset' in sysfs\n",
-                err.to_errno()
-            );
-            dev.close();
-        })
+        self.revive(dev)
+    }
+
+    /// Somebody needs the hardware: if the last reset failed, it is tried again now. With the RTNL.
+    ///
+    /// # Errors
+    ///
+    /// [`EIO`] if that fails again.
+    pub(crate) fn ensure_alive(&self) -> Result {
+        if self.control.lock().resetting {
+            self.renew().map_err(|_| EIO)?;
+        }
+        Ok(())
     }
 }
 
@@ -151,4 +200,18 @@ pub(crate) fn reset_work(this: ArcBorrow<'_, Adapter>) {
     netdev_info!(this.ndev, "resetting the port\n");
     // What can be said has been said there.
     let _ = this.reset_port(dev);
+}
+
+/// Tries again what failed. The work item's function.
+pub(crate) fn retry_work(this: ArcBorrow<'_, Adapter>) {
+    let rtnl = rtnl_lock();
+    let dev = rtnl.device(&this.ndev);
+    // Whoever made the interface absent brings all of it back.
+    if !dev.present() || !this.failed.load(Relaxed) {
+        return;
+    }
+    if this.ensure_alive().is_ok() {
+        // What can be said has been said there.
+        let _ = this.start_again(dev);
+    }
 }

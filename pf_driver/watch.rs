@@ -65,6 +65,8 @@ pub(crate) struct Link {
     told: bool,
     /// Whether the interface is open, and so shows its carrier.
     open: bool,
+    /// The PHY did not do what it was told: it is told again.
+    unstarted: Option<Error>,
 }
 
 impl Link {
@@ -87,6 +89,50 @@ impl Adapter {
         }
     }
 
+    /// Starts the link after a reset. What the PHY does not do now it is told again by the watchdog:
+    /// firmware may have it for a while, and the port's other functions need no link.
+    pub(crate) fn start_link(&self) {
+        let mut link = self.link.lock();
+        {
+            let _control = self.control.lock();
+            link::setup_mac(&self.bar, self.media, &link.config);
+        }
+        self.try_link(&mut link);
+    }
+
+    /// [`Adapter::start_link`] again, if that failed.
+    fn start_link_again(&self) {
+        let mut link = self.link.lock();
+        if link.unstarted.is_some() && !self.in_reset() {
+            self.try_link(&mut link);
+        }
+    }
+
+    fn try_link(&self, link: &mut Link) {
+        let before = link.unstarted;
+        link.unstarted = link::start(&self.bar, self.media, &link.config).err();
+        match (before, link.unstarted) {
+            (None, Some(err)) => netdev_warn!(
+                self.ndev,
+                "the PHY does not answer (error {}), trying again: does firmware keep it?\n",
+                err.to_errno()
+            ),
+            (Some(_), None) => netdev_info!(self.ndev, "the PHY answers again\n"),
+            _ => {}
+        }
+    }
+
+    /// Why the link could not be started yet, if it could not.
+    pub(crate) fn link_error(&self) -> Option<Error> {
+        self.link.lock().unstarted
+    }
+
+    /// Whether the hardware is not to be touched: it is being reset, a reset of it failed, or it is
+    /// gone.
+    pub(crate) fn in_reset(&self) -> bool {
+        self.control.lock().resetting || is_gone(&self.bar)
+    }
+
     /// Has the link be as `config` says, now and after each reset. The caller has the RTNL.
     ///
     /// # Errors
@@ -97,19 +143,26 @@ impl Adapter {
         if config == link.config {
             return Ok(());
         }
-        {
-            let control = self.control.lock();
-            if is_gone(&self.bar) {
-                return Err(ENODEV);
+        if is_gone(&self.bar) {
+            return Err(ENODEV);
+        }
+        // A port whose reset failed gets it with the next one.
+        if !self.in_reset() {
+            {
+                let _control = self.control.lock();
+                link::setup_mac(&self.bar, self.media, &config);
             }
-            // A port whose reset failed gets it with the next one.
-            if !control.resetting && !link::start(&self.bar, self.media, &config)? {
-                drop(control);
+            let started = link::start(&self.bar, self.media, &config).inspect_err(|_| {
+                let _control = self.control.lock();
+                link::setup_mac(&self.bar, self.media, &link.config);
+            })?;
+            if !started {
                 // The same link, but for pause frames that were offered and now are not wanted.
                 link.config = config;
                 self.update_flow(&mut link);
                 return Ok(());
             }
+            link.unstarted = None;
         }
         link.config = config;
         link.lose();
@@ -138,11 +191,8 @@ impl Adapter {
     /// Looks at the link, and tells the stack and the VFs if it changed.
     pub(crate) fn check_link(&self) {
         let mut link = self.link.lock();
-        {
-            let control = self.control.lock();
-            if control.resetting || is_gone(&self.bar) {
-                return;
-            }
+        if self.in_reset() {
+            return;
         }
         let now = link::status(&self.bar, self.media);
         // After a reset the VFs may have to hear that there is no link any more.
@@ -233,6 +283,7 @@ pub(crate) fn link_changed(this: ArcBorrow<'_, Adapter>) {
 
 /// Time has passed. The work item's function.
 pub(crate) fn watchdog(this: ArcBorrow<'_, Adapter>) {
+    this.start_link_again();
     this.check_link();
     // Whoever resets the port queues this again. Meanwhile nothing may be read.
     if this.control.lock().resetting {

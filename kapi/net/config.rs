@@ -212,14 +212,4 @@ impl Device<Rtnl> {
         // SAFETY: Valid by the type invariant; the RTNL is held.
         unsafe { bindings::netif_device_attach(self.as_raw()) };
     }
-
-    /// Closes the device as the user could: `stop` is called if it is open.
-    ///
-    /// For a device that cannot work any more. Not from `open` and `stop`.
-    pub fn close(&self) {
-        if self.registered() {
-            // SAFETY: Valid by the type invariant, registered, and the RTNL is held.
-            unsafe { bindings::netif_close(self.as_raw()) };
-        }
-    }
 }

@@ -135,38 +135,45 @@ impl Default for Config {
     }
 }
 
-/// Lets the link come up as `config` says, unless it stands so. Returns whether it did not.
+/// Prepares the MAC for the link that `config` says; [`start`] follows. Its registers are shared
+/// with the switch.
+pub(crate) fn setup_mac(bar: &Bar0, media: Media, config: &Config) {
+    setup_pause_frames(bar);
+    match (media, config.speed) {
+        // The MAC follows the PHY by itself.
+        (Media::Copper, Speed::Negotiated { .. }) => bar.update(CTRL, |ctrl| {
+            ctrl.with_slu(true).with_frcspd(false).with_frcdplx(false)
+        }),
+        // Both are told the same (datasheet 3.5.7: fully forced link).
+        (Media::Copper, Speed::Forced(link)) => bar.update(CTRL, |ctrl| {
+            let ctrl = ctrl.with_slu(true).with_frcspd(true).with_frcdplx(true);
+            let ctrl = ctrl.with_fd(link.full_duplex);
+            if link.fast {
+                ctrl.with_const_speed::<SPEED_100>()
+            } else {
+                ctrl.with_const_speed::<SPEED_10>()
+            }
+        }),
+        (Media::Serdes, _) => setup_serdes(bar),
+    }
+}
+
+/// Lets the link come up as `config` says, unless it stands so. Returns whether it did not. Waits
+/// for firmware that has the PHY.
 ///
 /// # Errors
 ///
 /// Those of [`Phy::negotiate`].
 pub(crate) fn start(bar: &Bar0, media: Media, config: &Config) -> Result<bool> {
-    setup_pause_frames(bar);
     match (media, config.speed) {
         (Media::Copper, Speed::Negotiated { slow, gigabit }) => {
-            // The MAC follows the PHY by itself.
-            bar.update(CTRL, |ctrl| {
-                ctrl.with_slu(true).with_frcspd(false).with_frcdplx(false)
-            });
             Phy::acquire(bar)?.negotiate(&Abilities {
                 slow,
                 gigabit,
                 pause: config.flow.offer(),
             })
         }
-        (Media::Copper, Speed::Forced(link)) => {
-            // Both are told the same (datasheet 3.5.7: fully forced link).
-            bar.update(CTRL, |ctrl| {
-                let ctrl = ctrl.with_slu(true).with_frcspd(true).with_frcdplx(true);
-                let ctrl = ctrl.with_fd(link.full_duplex);
-                if link.fast {
-                    ctrl.with_const_speed::<SPEED_100>()
-                } else {
-                    ctrl.with_const_speed::<SPEED_10>()
-                }
-            });
-            Phy::acquire(bar)?.force(link)
-        }
+        (Media::Copper, Speed::Forced(link)) => Phy::acquire(bar)?.force(link),
         (Media::Serdes, _) => {
             start_serdes(bar, config.flow.offer());
             Ok(true)
@@ -180,7 +187,7 @@ const SPEED_100: u32 = 1;
 const SPEED_1000: u32 = 2;
 
 /// 1000 Mbit/s full duplex is all that SerDes can do: the MAC is forced, the PCS negotiates pause.
-fn start_serdes(bar: &Bar0, offer: Pause) {
+fn setup_serdes(bar: &Bar0) {
     const SERDESCTL_NO_LOOPBACK: u32 = 0x0400;
 
     bar.write_reg(SERDESCTL::from(SERDESCTL_NO_LOOPBACK));
@@ -194,6 +201,9 @@ fn start_serdes(bar: &Bar0, offer: Pause) {
             .with_fd(true)
             .with_const_speed::<SPEED_1000>()
     });
+}
+
+fn start_serdes(bar: &Bar0, offer: Pause) {
     bar.update(PCS_CFG, |cfg| cfg.with_pcs_en(true));
     bar.update(PCS_ANADV, |adv| {
         adv.with_pause(offer.sym).with_asm_dir(offer.asym)

@@ -111,8 +111,16 @@ pub(crate) fn reset(bar: &Bar0) -> Result {
 }
 
 /// Brings what no other block owns into a known state after [`reset`].
-pub(crate) fn setup(bar: &Bar0) {
+///
+/// # Errors
+///
+/// [`EIO`] if the device does not keep what is written: without access to its memory space, where
+/// reads give ones, or zeros on some hosts.
+pub(crate) fn setup(bar: &Bar0) -> Result {
     bar.update(CTRL_EXT, |ext| ext.with_drv_load(true));
+    if is_gone(bar) || !bar.read(CTRL_EXT).drv_load() {
+        return Err(EIO);
+    }
     bar.update(CTRL, |ctrl| ctrl.with_gio_master_disable(false));
     bar.write_reg(WUC::from(0));
     bar.write_reg(WUFC::from(0));
@@ -123,6 +131,7 @@ pub(crate) fn setup(bar: &Bar0) {
     for index in 0..128 {
         put::<UTA>(bar, index, 0);
     }
+    Ok(())
 }
 
 /// Tells all VFs that the reset is over. Once everything of theirs is in place.

@@ -86,6 +86,7 @@ pub(crate) fn configure(
 /// Divides the card into pools for `count` VFs.
 pub(crate) fn prepare(adapter: &Arc<Adapter>, count: u16) -> Result {
     let rtnl = rtnl_lock();
+    adapter.ensure_alive()?;
     adapter.relayout(
         rtnl.device(&adapter.ndev),
         Layout::Pools,

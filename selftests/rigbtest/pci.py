@@ -88,9 +88,16 @@ class Function:
 
     def enable(self, bits: int) -> None:
         """Sets bits of the command register."""
+        self._change_command(bits, 0)
+
+    def disable(self, bits: int) -> None:
+        """Clears bits of the command register."""
+        self._change_command(0, bits)
+
+    def _change_command(self, on: int, off: int) -> None:
         file = os.open(self.path / "config", os.O_RDWR)
         try:
-            value = int.from_bytes(os.pread(file, 2, COMMAND), "little") | bits
+            value = int.from_bytes(os.pread(file, 2, COMMAND), "little") & ~off | on
             os.pwrite(file, value.to_bytes(2, "little"), COMMAND)
         finally:
             os.close(file)

@@ -149,15 +149,19 @@ class Port:
 
     def _carrier(self) -> bool:
         """What `ethtool DEV` says of the link; none while the interface is going."""
+        try:
+            return self.glink()
+        except OSError:
+            return False
+
+    def glink(self) -> bool:
+        """The carrier as ethtool has it; OSError of a device that its driver has detached."""
         value = ctypes.create_string_buffer(struct.pack("=II", ETHTOOL_GLINK, 0), 8)
         request = struct.pack(f"{IFNAMSIZ}sN16x", self.name.encode(), ctypes.addressof(value))
         with self.inside():
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with sock:
-            try:
-                fcntl.ioctl(sock, SIOCETHTOOL, request)
-            except OSError:
-                return False
+            fcntl.ioctl(sock, SIOCETHTOOL, request)
         return any(value.raw[4:])
 
     @property
