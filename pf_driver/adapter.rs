@@ -70,7 +70,10 @@ use crate::{
         work::Work, //
     },
     mbox::time::Time,
-    queues::Queues,
+    queues::{
+        self,
+        Queues, //
+    },
     recovery,
     regs::{
         irq::ICR,
@@ -101,6 +104,8 @@ pub(crate) struct Works {
     pub(crate) reset: Arc<Work<Adapter>>,
     /// Tries again what failed of that.
     pub(crate) retry: Arc<Work<Adapter>>,
+    /// Gives back what waits on the rings for a link.
+    pub(crate) flush: Arc<Work<Adapter>>,
     /// Tells managers that a VF has changed.
     pub(crate) news: Arc<Work<Adapter>>,
     /// Reports VFs that misbehave.
@@ -118,18 +123,20 @@ impl Works {
             watchdog: Work::new(watch::watchdog)?,
             reset: Work::new(recovery::reset_work)?,
             retry: Work::new(recovery::retry_work)?,
+            flush: Work::new(queues::flush)?,
             news: Work::new(news::tell)?,
             health: Work::new(health::report)?,
             late_ring: Work::new(port::late_ring)?,
         })
     }
 
-    fn all(&self) -> [&Arc<Work<Adapter>>; 9] {
+    fn all(&self) -> [&Arc<Work<Adapter>>; 10] {
         [
             &self.watchdog,
             &self.reset,
             &self.retry,
             &self.link,
+            &self.flush,
             &self.mailbox_timer,
             &self.late_ring,
             &self.mailbox,

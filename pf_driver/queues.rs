@@ -5,7 +5,10 @@
 use kernel::{
     prelude::*,
     str::CString,
-    sync::Arc, //
+    sync::{
+        Arc,
+        ArcBorrow, //
+    }, //
 };
 
 use crate::{
@@ -31,8 +34,11 @@ use crate::{
             Registration, //
         },
         net::{
+            msg,
             napi,
+            netdev_info,
             netdev_warn,
+            rtnl_lock,
             Device,
             Rtnl, //
         }, //
@@ -116,6 +122,13 @@ impl Queues {
     /// Whether they run.
     pub(crate) fn active(&self) -> bool {
         self.active.is_some()
+    }
+
+    /// Whether the card still has to send something.
+    fn has_unsent(&self) -> bool {
+        self.active
+            .as_ref()
+            .is_some_and(|active| active.regs.has_unsent(active.running.queues()))
     }
 
     /// Frames that all pairs have dropped for want of descriptors, since the last call.
@@ -347,5 +360,28 @@ impl Adapter {
         for pair in 0..queues.plan.pairs() {
             irq::set_interval(&self.bar, irq::pair_vector(pair), usecs);
         }
+    }
+}
+
+/// The link is lost. What is on the rings then stays there until it is back: the card sends nothing
+/// without a link. Whoever sent it could not send it again by another way meanwhile (TCP waits for
+/// its frames to leave the host), so it is given back, which takes new rings. The work item's
+/// function; the watchdog queues it as well, for what the stack sent before it heard of the loss.
+pub(crate) fn flush(this: ArcBorrow<'_, Adapter>) {
+    let rtnl = rtnl_lock();
+    let dev = rtnl.device(&this.ndev);
+    if !dev.present() || !dev.running() || dev.carrier_ok() || this.in_reset() {
+        return;
+    }
+    if !this.queues.lock().has_unsent() {
+        return;
+    }
+    if this.wants_message(msg::LINK) {
+        netdev_info!(this.ndev, "frames that wait for a link are dropped\n");
+    }
+    this.reserve_pairs(dev);
+    this.down(dev);
+    if let Err(err) = this.up(dev) {
+        this.try_again(err);
     }
 }

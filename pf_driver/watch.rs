@@ -224,6 +224,7 @@ impl Adapter {
             self.ndev.carrier_on();
         } else {
             self.ndev.carrier_off();
+            self.works.flush.queue();
         }
         drop(link);
         let mut control = self.control.lock();
@@ -288,6 +289,9 @@ pub(crate) fn watchdog(this: ArcBorrow<'_, Adapter>) {
     // Whoever resets the port queues this again. Meanwhile nothing may be read.
     if this.control.lock().resetting {
         return;
+    }
+    if !this.ndev.carrier_ok() {
+        this.works.flush.queue();
     }
     this.update_stats();
     {

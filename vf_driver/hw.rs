@@ -228,6 +228,11 @@ impl Hw {
         Ok(())
     }
 
+    /// Whether the card still has to send something.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.bar.read(regs::TDH).into_raw() != self.bar.read(regs::TDT).into_raw()
+    }
+
     /// Disables the queues and waits until the hardware has let go of all memory. Sleeps.
     ///
     /// # Errors

@@ -69,6 +69,7 @@ impl Adapter {
         }
         self.hw_counters.update(&self.hw);
         self.follow_link();
+        self.flush();
         self.hw.enable_mailbox_vector();
         Some(IDLE_POLL)
     }
@@ -135,6 +136,22 @@ impl Adapter {
             }
             _ => {}
         }
+    }
+
+    /// Gives back what waits on the rings for a link: the card sends nothing without, and whoever
+    /// sent it could not send it again by another way meanwhile.
+    fn flush(&self) {
+        if self.ndev.carrier_ok() || self.rings.lock().is_none() || !self.hw.has_unsent() {
+            return;
+        }
+        let rtnl = rtnl_lock();
+        let dev = rtnl.device(&self.ndev);
+        if self.control.halted() || !self.ready() || !dev.running() {
+            return;
+        }
+        netdev_info!(dev, "frames that wait for a link are dropped\n");
+        self.close_rings(dev);
+        self.reopen(dev);
     }
 
     /// Introduces the VF to its PF, with its rings running afterwards if the interface is up. True

@@ -181,6 +181,14 @@ impl QueueRegs {
         rested.map(|_| ())
     }
 
+    /// Whether the card still has to send something of the first `pairs` pairs.
+    pub(crate) fn has_unsent(&self, pairs: u16) -> bool {
+        (0..pairs).any(|pair| {
+            let queue = self.layout.queue(pair);
+            get::<TDH>(&self.bar, queue) != get::<TDT>(&self.bar, queue)
+        })
+    }
+
     /// Frames that receive queue `pair` had to drop for want of descriptors. Reading clears.
     pub(crate) fn take_drops(&self, pair: u16) -> u32 {
         get::<RQDPC>(&self.bar, self.layout.queue(pair))
