@@ -299,6 +299,7 @@ impl PfData {
         // What failed is tried again, which takes a device that is present.
         let revived = self.adapter.revive(dev);
         dev.attach();
+        self.adapter.catch_up(dev);
         revived
     }
 }

@@ -93,6 +93,18 @@ impl Adapter {
         committed
     }
 
+    /// Takes in what the stack has changed while the interface was absent, when the core calls no
+    /// operation: it refuses most changes, but not those of the receive mode nor the end of a VLAN.
+    pub(crate) fn catch_up(&self, dev: &Device<Rtnl>) {
+        {
+            let mut control = self.control.lock();
+            control.switch.state.pf.keep_vlans(&dev.vlans());
+            // Fewer VLANs always fit.
+            let _ = control.commit(&self.bar);
+        }
+        dev.update_rx_mode();
+    }
+
     fn set_vlan(&self, vid: u16, join: bool) -> Result {
         self.change_pf(
             |control| control.switch.state.pf.set_vlan(vid, join),

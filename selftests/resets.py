@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Resets, and what must not be lost by them: frames on the rings, and the port itself
-if a reset fails.
+"""Resets, and what must not be lost by them: changes that come in the midst of one, frames on the
+rings, and the port itself if a reset fails.
 
 C igb runs where the machine allows. $RIGB_PF_DRIVERS takes the place of the list of PF drivers.
 """
 
+import errno
 import fcntl
 import os
 import socket
 import termios
 import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Iterable, Iterator
 
 from rigbtest import traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, CommandError
+from rigbtest.frames import PACKET_MR_MULTICAST, Sniffer
 from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_in, ksft_raises, ksft_run, ksft_true
 from rigbtest.pci import COMMAND_MEMORY, Function
 from rigbtest.port import Port
@@ -25,9 +27,18 @@ from rigbtest.regs import Registers
 DRIVERS = os.environ.get("RIGB_PF_DRIVERS", "rigb").split()
 BENCH = Bench.find()
 
+RCTL = 0x0100
+RCTL_UPE = 1 << 3
+RCTL_MPE = 1 << 4
+MTA = 0x5200
+VFTA = 0x5600
 SWSM = 0x5B50
 SW_FW_SYNC = 0x5B5C
 QUEUE_ENABLE = 1 << 25
+# How often a change may miss the time of a reset.
+TRIES = 30
+VID = 57
+FOREIGN_MAC = "02:82:57:63:b4:7d"
 
 
 def setup(driver: str, vf_driver: str = "", vfs: int = 0) -> tuple[Port, Port]:
@@ -36,6 +47,134 @@ def setup(driver: str, vf_driver: str = "", vfs: int = 0) -> tuple[Port, Port]:
         raise KsftSkipEx("not built: run make")
     BENCH.use(driver, vf_driver, vfs)
     return BENCH.pf, BENCH.wire
+
+
+@contextmanager
+def reset_underway(port: Port) -> Iterator[threading.Thread]:
+    """A function level reset of the port's function, begun but hardly over."""
+    thread = threading.Thread(target=port.function.reset)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.join()
+
+
+def absent(port: Port) -> bool:
+    """Whether the interface is there but its driver has detached it."""
+    try:
+        port.glink()
+    except OSError as error:
+        return error.errno == errno.ENODEV
+    return False
+
+
+def amid_reset(port: Port, change: Callable[[], object], back: Callable[[], object]) -> None:
+    """Does `change` while the port's reset is under way, seen before and after it."""
+    for _ in range(TRIES):
+        with reset_underway(port) as thread:
+            while thread.is_alive() and not absent(port):
+                pass
+            change()
+            hit = absent(port)
+        port.wait_running()
+        if hit:
+            return
+        back()
+    raise AssertionError(f"no change in {TRIES} fell into a reset")
+
+
+def hash_of(mac: str) -> tuple[int, int]:
+    """Register of the multicast table and bit of a group."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    value = (octets[4] >> 4 | octets[5] << 4) & 0xFFF
+    return MTA + 4 * (value >> 5), 1 << (value & 31)
+
+
+class Group:
+    """A multicast group that a socket joins."""
+
+    def __init__(self, port: Port, mac: str):
+        self.port, self.mac = port, mac
+        self._sniffer = Sniffer(port)
+
+    def join(self) -> None:
+        """Joins it."""
+        self._sniffer.socket.close()
+        self._sniffer = Sniffer(self.port)
+        self._sniffer.join(PACKET_MR_MULTICAST, self.mac)
+
+    def leave(self) -> None:
+        """Leaves it."""
+        self._sniffer.socket.close()
+
+
+def changes_amid_reset(driver: str) -> None:
+    """What the stack changes while the PF is being reset is in force afterwards."""
+    port, peer = setup(driver)
+    registers = Registers(port.function)
+    group = Group(port, "01:00:5e:52:57:77")
+    place, bit = hash_of(group.mac)
+
+    def has_mode(bits: int) -> bool:
+        return registers.read(RCTL) & bits == bits
+
+    def link_set(words: str) -> Callable[[], None]:
+        return lambda: port.ip(f"link set {{dev}} {words}")
+
+    rows: tuple[tuple[str, Callable[[], None], Callable[[], None], Callable[[], bool]], ...] = (
+        ("promiscuous mode", link_set("promisc on"), link_set("promisc off"),
+         lambda: has_mode(RCTL_UPE | RCTL_MPE)),
+        ("all multicast", link_set("allmulticast on"), link_set("allmulticast off"),
+         lambda: has_mode(RCTL_MPE)),
+        ("a group", group.join, group.leave, lambda: registers.read(place) & bit != 0),
+    )
+    for what, change, back, holds in rows:
+        ksft_true(not holds(), f"{what}: not before")
+        amid_reset(port, change, back)
+        ksft_true(holds(), f"{what}, set while the port was reset")
+        amid_reset(port, back, change)
+        ksft_true(not holds(), f"{what}, taken back while the port was reset")
+    # The core refuses to make a VLAN meanwhile, but not to remove one.
+    place, bit = VFTA + 4 * (VID >> 5), 1 << (VID & 31)
+    vlan = port.add_vlan(VID)
+    ksft_true(registers.read(place) & bit, "VLAN")
+    amid_reset(port, vlan.delete, lambda: port.add_vlan(VID))
+    ksft_true(not registers.read(place) & bit, "a VLAN removed while the port was reset")
+    traffic.reach(port, peer)
+
+
+def changes_amid_vf_reset(driver: str) -> None:
+    """The same on a VF: all that can be set is in force when its reset is over."""
+    pf, peer = setup(driver, "rigbvf", 1)
+    vf, registers = BENCH.vfs[0], Registers(pf.function)
+    old, new = vf.mac, "02:82:57:64:00:07"
+    hit = False
+    for _ in range(TRIES):
+        with reset_underway(vf) as thread:
+            vf.ip(
+                f"link set {{dev}} address {new}", "link set {dev} mtu 1400",
+                f"link add link {{dev}} name {vf.name}.{VID} type vlan id {VID}",
+                f"link add link {{dev}} name mv0 address {FOREIGN_MAC} type macvlan",
+                f"link set {vf.name}.{VID} up", "link set mv0 up",
+            )
+            hit = thread.is_alive()
+        vf.wait_running()
+        wait.register(lambda: registers.addresses(0) == {new, FOREIGN_MAC}, "addresses of VF 0")
+        wait.register(lambda: VID in registers.vlans(0), "VLAN of VF 0")
+        ksft_eq(vf.mtu, 1400)
+        traffic.reach(vf, peer)
+        if hit:
+            break
+        vf.ip(f"link del {vf.name}.{VID}", "link del mv0")
+    ksft_true(hit, "changes while the VF was reset")
+    with reset_underway(vf):
+        vf.ip(f"link del {vf.name}.{VID}", "link del mv0", f"link set {{dev}} address {old}",
+              "link set {dev} mtu 1500")
+    vf.wait_running()
+    wait.register(lambda: registers.addresses(0) == {old}, "addresses of VF 0")
+    wait.register(lambda: VID not in registers.vlans(0), "no VLAN of VF 0")
+    traffic.reach(vf, peer)
 
 
 @contextmanager
@@ -169,7 +308,7 @@ def without_memory(function: Function) -> Iterator[None]:
         function.enable(COMMAND_MEMORY)
 
 
-CASES = [link_loss, link_loss_vf, phy_kept, failed_reset]
+CASES = [changes_amid_reset, changes_amid_vf_reset, link_loss, link_loss_vf, phy_kept, failed_reset]
 
 
 def main() -> None:

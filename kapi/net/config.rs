@@ -37,6 +37,9 @@ impl_flags!(
     }
 );
 
+/// Words of a set of VLANs.
+pub const VLAN_WORDS: usize = bindings::VLAN_N_VID as usize / 32;
+
 /// All of this may sleep, and is for the time before registration and for callbacks under the RTNL.
 impl Device<Rtnl> {
     fn registered(&self) -> bool {
@@ -168,6 +171,29 @@ impl Device<Rtnl> {
             // SAFETY: Valid by the type invariant, registered, and the RTNL is held.
             unsafe { bindings::netdev_update_features(self.as_raw()) };
         }
+    }
+
+    /// Has the core call [`set_rx_mode`](super::Driver::set_rx_mode) now, if the device is open and
+    /// present. What changed while it was [detached](Device::detach) the core does not say by
+    /// itself. Nothing happens unless it is registered.
+    pub fn update_rx_mode(&self) {
+        if self.registered() {
+            // SAFETY: Valid by the type invariant, registered, and the RTNL is held. The flags stay
+            // what they are, so nobody is notified; the core sets the receive mode all the same.
+            unsafe {
+                let flags = bindings::netif_get_flags(self.as_raw());
+                bindings::dev_change_flags(self.as_raw(), flags, core::ptr::null_mut());
+            }
+        }
+    }
+
+    /// The VLANs that the stack has on this device, those of 802.1ad as well: bit `vid % 32` of
+    /// word `vid / 32`.
+    pub fn vlans(&self) -> [u32; VLAN_WORDS] {
+        let mut bits = [0; VLAN_WORDS];
+        // SAFETY: Valid by the type invariant; the RTNL is held. `bits` has one bit for each VLAN.
+        unsafe { bindings::kapi_vlan_bits(self.as_raw(), bits.as_mut_ptr()) };
+        bits
     }
 
     /// Limits what the stack gives to be segmented: bytes and resulting frames.

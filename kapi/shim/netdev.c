@@ -79,3 +79,21 @@ void kapi_eth_hw_addr_random(struct net_device *dev)
 {
 	eth_hw_addr_random(dev);
 }
+
+static int kapi_vlan_bit(struct net_device *vlan, int vid, void *bits)
+{
+	u32 *words = bits;
+
+	words[vid / 32 % (VLAN_N_VID / 32)] |= BIT(vid % 32);
+	return 0;
+}
+
+/**
+ * kapi_vlan_bits() - the VLANs that the stack has on a device
+ * @dev: network device, RTNL held
+ * @bits: VLAN_N_VID bits, to which those of the VLANs are added
+ */
+void kapi_vlan_bits(struct net_device *dev, u32 *bits)
+{
+	vlan_for_each(dev, kapi_vlan_bit, bits);
+}

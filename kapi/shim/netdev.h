@@ -4,6 +4,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/ethtool.h>
+#include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 
 /* Macros that bindgen cannot evaluate. */
@@ -40,5 +41,6 @@ void kapi_netif_tx_wake_all(struct net_device *dev);
 void kapi_netif_tx_disable(struct net_device *dev);
 void kapi_eth_hw_addr_set(struct net_device *dev, const u8 *addr);
 void kapi_eth_hw_addr_random(struct net_device *dev);
+void kapi_vlan_bits(struct net_device *dev, u32 *bits);
 
 #endif /* KAPI_SHIM_NETDEV_H */

@@ -133,6 +133,14 @@ impl PfPool {
         }
     }
 
+    /// Leaves all VLANs but VLAN 0 and those of `wanted`.
+    pub(crate) fn keep_vlans(&mut self, wanted: &VlanBits) {
+        for (word, wanted) in self.vlans.iter_mut().zip(wanted) {
+            *word &= wanted;
+        }
+        self.set_vlan(0, true);
+    }
+
     /// Whether the PF uses `mac`, or may want it back: a bond that it leaves gives it its own.
     pub(crate) fn uses_mac(&self, mac: &MacAddress) -> bool {
         self.mac == *mac || self.permanent == *mac || self.unicast.iter().any(|other| other == mac)
