@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rigbtest import mailbox as mb
-from rigbtest import regs, wait
+from rigbtest import regs, traffic, wait
 from rigbtest.bench import Bench, finish
-from rigbtest.driver import run
+from rigbtest.driver import CommandError, run
 from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_not_in, ksft_pr, ksft_raises
 from rigbtest.kselftest import ksft_run, ksft_true
 from rigbtest.mailbox import Mailbox
@@ -90,6 +90,51 @@ def libvirt() -> None:
             manager.set_mac(0, BENCH.pf.mac)
 
 
+def container() -> None:
+    """A VF goes into a container and comes back, by the requests of sriov-cni.
+
+    Its interface shows the address that the host gives back without being opened.
+    """
+    BENCH.use("rigb", "rigbvf", 1)
+    BENCH.dirty = True
+    pf, vf, registers = BENCH.pf, BENCH.vfs[0], Registers(BENCH.pf.function)
+    old, pod = vf.mac, "rigb-pod"
+
+    def host(*words: str) -> None:
+        pf.ip(*[f"link set {{dev}} vf 0 {line}" for line in words])
+
+    def inside(*words: str) -> None:
+        run("ip", "-n", pod, "link", "set", "dev", "eth9", *words)
+
+    host(f"mac {MACS[0]}", f"vlan {VLAN} qos {QOS}", "spoofchk off", "trust off")
+    vf.ip("link set {dev} down")
+    wait.until(lambda: vf.mac == MACS[0], "address of the VF's interface, closed", vf.ns)
+    run("ip", "netns", "add", pod)
+    try:
+        vf.ip(f"link set {{dev}} netns {pod} name eth9")
+        inside("address", MACS[0])
+        inside("mtu", "1400")
+        inside("up")
+        wait.register(lambda: registers.addresses(0) == {MACS[0]}, "address of VF 0")
+        ksft_eq(registers.vlans(0), {VLAN})
+        inside("down")
+        # The administrator's address holds.
+        with ksft_raises(CommandError):
+            inside("address", old)
+        inside("mtu", "1500")
+        inside("netns", vf.ns, "name", vf.name)
+    finally:
+        run("ip", "netns", "del", pod)
+    host(f"mac {old}", "vlan 0", "spoofchk on", "max_tx_rate 0", "state auto")
+    wait.until(lambda: vf.mac == old, "old address of the VF's interface, closed", vf.ns)
+    vf.ip(f"addr add {vf.v4}/24 dev {{dev}}", f"addr add {vf.v6}/64 dev {{dev}} nodad",
+          "link set {dev} up")
+    vf.wait_running()
+    ksft_eq(registers.addresses(0), {old})
+    ksft_eq(registers.vlans(0), {0})
+    traffic.reach(vf, pf, BENCH.wire)
+
+
 @contextmanager
 def daemon(name: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Runs a daemon of systemd; what it says goes to a file."""
@@ -159,7 +204,7 @@ def check(registers: Registers, name: str) -> None:
 
 def main() -> None:
     """All cases."""
-    ksft_run([case(f.__name__, BENCH.case(f), "rigb") for f in (libvirt, networkd)])
+    ksft_run([case(f.__name__, BENCH.case(f), "rigb") for f in (libvirt, container, networkd)])
     finish(BENCH)
 
 

@@ -42,6 +42,9 @@ use crate::{
 /// How often to look at link and mailbox while the interface is up.
 // CAST: A fraction of a second.
 const IDLE_POLL: Delta = Delta::from_micros(vf::IDLE_POLL.as_micros() as i64);
+/// How often to look at the mailbox while the interface is down, and does not interrupt: an address
+/// that the host gives is to be seen without opening it.
+const DOWN_POLL: Delta = Delta::from_secs(1);
 /// How soon to look again for a PF that does not answer.
 const RETRY: Delta = Delta::from_millis(200);
 
@@ -65,7 +68,7 @@ impl Adapter {
         }
         self.heed_news();
         if !self.ndev.running() {
-            return None;
+            return Some(DOWN_POLL);
         }
         self.hw_counters.update(&self.hw);
         self.follow_link();
