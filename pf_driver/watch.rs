@@ -239,6 +239,17 @@ impl Adapter {
         self.works.mailbox.queue();
     }
 
+    /// Tells the operator what pause frames mean while there are VFs.
+    pub(crate) fn warn_of_pause(&self) {
+        if self.link.lock().config.flow.any() && !self.control.lock().vfs.is_empty() {
+            netdev_warn!(
+                self.ndev,
+                "pause frames are on: with those that it sends itself a VF can stop all that this port receives; to turn them off: ethtool -A {} rx off tx off\n",
+                *self.ndev
+            );
+        }
+    }
+
     /// Brings flow control into force, if there is a link.
     fn update_flow(&self, link: &mut Link) {
         let Some(status) = link.status else {

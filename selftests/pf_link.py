@@ -14,6 +14,7 @@ from collections.abc import Callable
 from rigbtest import traffic
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, CommandError
+from rigbtest.kmsg import KernelLog
 from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_in, ksft_raises, ksft_run, ksft_true
 from rigbtest.port import Port
 from rigbtest.regs import Registers
@@ -153,6 +154,7 @@ def offers(driver: str) -> None:
 def the_same(driver: str) -> None:
     """What is so already does not take the link down."""
     port, _ = setup(driver)
+    set_pause(port, "on")
     changes = port.carrier_changes()
     port.ethtool("-s", "autoneg", "on", "advertise", f"{ALL_MODES:#05x}")
     port.ethtool("-A", "autoneg", "on", "rx", "on", "tx", "on")
@@ -162,6 +164,13 @@ def the_same(driver: str) -> None:
     port.ethtool("-A", "tx", "on")
     ksft_eq(in_force(port), ("on", "on"))
     ksft_eq(port.carrier_changes(), changes)
+    set_pause(port, "off")
+
+
+def set_pause(port: Port, value: str) -> None:
+    """ethtool -A for both ways, until the link is back."""
+    port.ethtool("-A", "autoneg", "on", "rx", value, "tx", value)
+    port.wait_running()
 
 
 def forced(driver: str) -> None:
@@ -223,6 +232,7 @@ def pause_negotiated(driver: str) -> None:
     port.ethtool("-r")
     port.wait_running()
     ksft_eq(in_force(port), result, "after ethtool -r")
+    set_pause(port, "off")
 
 
 def pause_forced(driver: str) -> None:
@@ -240,11 +250,13 @@ def pause_forced(driver: str) -> None:
     port.wait_running()
     ksft_eq(pause(port), ("on", "on", "on"))
     traffic.reach(port, peer)
+    set_pause(port, "off")
 
 
 def pause_on_forced_link(driver: str) -> None:
     """A link without negotiation has pause frames if these are forced, too, and full duplex."""
     port, _ = setup(driver)
+    set_pause(port, "on")
     set_link(port, "speed", "100", "duplex", "full", "autoneg", "off")
     with ksft_raises(CommandError):
         port.ethtool("-A", "rx", "off")
@@ -255,7 +267,23 @@ def pause_on_forced_link(driver: str) -> None:
     ksft_eq(in_force(port), ("off", "off"))
     set_link(port, "autoneg", "on")
     ksft_eq(in_force(port), ("on", "on"))
-    port.ethtool("-A", "autoneg", "on")
+    set_pause(port, "off")
+
+
+def pause_with_vfs(driver: str) -> None:
+    """Pause frames are not offered unless the operator wants them: the partner of a port that
+    offers them obeys those of its VFs as well. With VFs they are there on request, with a warning."""
+    port, peer = setup(driver, "rigbvf", 1)
+    ksft_eq(pause(port), ("on", "off", "off"))
+    ksft_eq(shown(port)["Advertised pause frame use"], "No")
+    ksft_eq(in_force(port), ("off", "off"))
+    with KernelLog() as log:
+        set_pause(port, "on")
+        ksft_true(any("pause frames are on: " in line for line in log.lines()), "a warning")
+    ksft_eq(in_force(port), ("on", "on"))
+    traffic.reach(BENCH.vfs[0], port, peer)
+    set_pause(port, "off")
+    ksft_eq(in_force(port), ("off", "off"))
 
 
 def pause_counters(driver: str) -> None:
@@ -286,7 +314,7 @@ def vfs_hear(driver: str) -> None:
 
 
 OURS = [offers, the_same, forced, refusals, pause_negotiated, pause_forced, pause_on_forced_link,
-        pause_counters, vfs_hear]
+        pause_with_vfs, pause_counters, vfs_hear]
 CASES = {"rigb": OURS, "igb": [offers, pause_forced]}
 
 

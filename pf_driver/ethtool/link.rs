@@ -232,7 +232,9 @@ impl Adapter {
             },
             negotiate_flow: wanted.autoneg,
             ..config
-        })
+        })?;
+        self.warn_of_pause();
+        Ok(())
     }
 
     /// Pause frames so far. An XON is one, of no time.

@@ -129,7 +129,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             speed: Speed::ALL,
-            flow: FlowControl { rx: true, tx: true },
+            // A partner that was offered pause frames obeys those of a VF as well: a guest could
+            // stop all that the port receives.
+            flow: FlowControl::default(),
             negotiate_flow: true,
         }
     }
@@ -261,6 +263,11 @@ pub(crate) struct FlowControl {
 }
 
 impl FlowControl {
+    /// Whether there are pause frames at all.
+    pub(crate) fn any(self) -> bool {
+        self.rx || self.tx
+    }
+
     /// What is offered to the partner for it (IEEE 802.3 table 28B-2). Nobody can offer to obey
     /// only: that is in the offer of both, and what the partner then grants too much is not used.
     fn offer(self) -> Pause {

@@ -79,6 +79,7 @@ pub(crate) fn configure(
         release(adapter);
         return Err(err);
     }
+    adapter.warn_of_pause();
     dev_info!(pdev, "{} VFs enabled\n", count);
     Ok(count)
 }
