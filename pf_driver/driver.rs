@@ -31,6 +31,7 @@ use crate::{
             self,
             Fault, //
         },
+        queue,
         reset, //
     },
     iov::{
@@ -169,6 +170,7 @@ fn inherit_vfs(pdev: &pci::Device<Core<'_>>, adapter: &Arc<Adapter>) -> Result {
     }
     dev_warn!(pdev, "{} VFs of a driver before are removed\n", count);
     sriov::disable(pdev);
+    queue::reuse_vf_queues(&adapter.bar);
     Ok(())
 }
 
@@ -193,11 +195,19 @@ fn make_adapter(pdev: &pci::Device<Core<'_>>) -> Result<(Arc<Adapter>, u32)> {
         // Nothing but what is shown depends on it.
         image: nvm::image(&bar).unwrap_or_default(),
     };
+    let media = Media::detect(&bar).map_err(|mode| {
+        dev_err!(
+            pdev,
+            "this board's link (CTRL_EXT.LINK_MODE {}: KX or SGMII) is not supported: use igb\n",
+            mode
+        );
+        ENODEV
+    })?;
     let ndev = net::Device::alloc_ether(pdev.as_ref(), MAX_QUEUES, MAX_QUEUES)?;
     netdev::setup(&ndev, &mac)?;
     let adapter = Adapter::new(Parts {
         ndev,
-        media: Media::detect(&bar),
+        media,
         bar,
         vectors,
         mac,
@@ -278,6 +288,15 @@ impl PfData {
         self.adapter.quiesce(dev);
     }
 
+    /// [`Self::detach`], for as long as the host sleeps or until it is switched on: firmware is told
+    /// that there is no driver.
+    fn leave(&self) {
+        self.detach();
+        if !is_gone(&self.adapter.bar) {
+            reset::release(&self.adapter.bar);
+        }
+    }
+
     /// [`Self::detach`], unless that was done.
     fn detach_if_present(&self) {
         let rtnl = rtnl_lock();
@@ -334,7 +353,7 @@ impl Driver for PfDriver {
     }
 
     fn shutdown(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
-        this.detach();
+        this.leave();
     }
 
     fn sriov_configure(
@@ -395,7 +414,7 @@ impl Driver for PfDriver {
     }
 
     fn suspend(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) -> Result {
-        this.detach();
+        this.leave();
         Ok(())
     }
 

@@ -31,6 +31,7 @@ use crate::{
     },
     hw::{
         nvm,
+        queue::Layout,
         rss::{
             KEY_LEN,
             TABLE_LEN, //
@@ -140,10 +141,11 @@ impl Ethtool for Adapter {
         if wanted.other != 1 || wanted.rx != 0 || wanted.tx != 0 {
             return Err(EINVAL);
         }
-        let plan = Plan {
-            wanted: wanted.combined,
-            ..this.queues.lock().plan
-        };
+        let mut plan = this.queues.lock().plan;
+        match plan.layout {
+            Layout::Single => plan.wanted = wanted.combined,
+            Layout::Pools => plan.wanted_in_pool = wanted.combined,
+        }
         this.replan(dev, plan, || Ok(()))
     }
 

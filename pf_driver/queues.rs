@@ -61,8 +61,11 @@ impl Handler for PairIrq {
 pub(crate) struct Plan {
     /// Whose the queues are.
     pub(crate) layout: Layout,
-    /// Pairs that the user wants; with pools there are fewer.
+    /// Pairs that the user wants while all are the PF's.
     pub(crate) wanted: u32,
+    /// Pairs that the user wants with pools. One by default: by an erratum the card does not switch
+    /// frames from a pool with two queues to pools with one.
+    pub(crate) wanted_in_pool: u32,
     /// Descriptors of a transmit ring.
     pub(crate) tx_desc: u16,
     /// Descriptors of a receive ring.
@@ -72,7 +75,11 @@ pub(crate) struct Plan {
 impl Plan {
     /// Pairs to use.
     pub(crate) fn pairs(&self) -> u32 {
-        self.wanted.min(self.layout.max_pairs()).max(1)
+        let wanted = match self.layout {
+            Layout::Single => self.wanted,
+            Layout::Pools => self.wanted_in_pool,
+        };
+        wanted.min(self.layout.max_pairs()).max(1)
     }
 }
 
@@ -109,6 +116,7 @@ impl Queues {
             plan: Plan {
                 layout: Layout::Single,
                 wanted: max_pairs,
+                wanted_in_pool: 1,
                 tx_desc: RingSize::DEFAULT.get(),
                 rx_desc: RingSize::DEFAULT.get(),
             },

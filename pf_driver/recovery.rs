@@ -49,7 +49,7 @@ impl Adapter {
     /// tables, which it did before.
     pub(crate) fn setup_hardware(&self) -> Result {
         reset::setup(&self.bar)?;
-        irq::setup(&self.bar, self.vectors.len());
+        irq::setup(&self.bar);
         irq::clear_queue_vectors(&self.bar);
         rss::setup(&self.bar, self.rss.lock().key());
         {

@@ -113,7 +113,8 @@ impl Adapter {
     pub(crate) fn update_stats(&self) {
         let queues = self.queues.lock();
         let _one_at_a_time = self.link.lock();
-        if !crate::hw::is_gone(&self.bar) {
+        // Who resets the port waits for the link's lock first.
+        if !self.in_reset() {
             self.stats.rqdpc.add(queues.take_drops());
             self.stats.add_registers(&self.bar);
         }

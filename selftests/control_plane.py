@@ -29,7 +29,14 @@ RATE = 250
 PINGS = 20
 POOL_QUEUES = 8
 RATE_ENABLE = 1 << 31
-SLOWEST = (1 << 28) - 1
+CTRL_EXT = 0x0018
+DRV_LOAD = 1 << 28
+RCTL = 0x0100
+RCTL_RXEN = 1 << 1
+EIAC, EIAM = 0x152C, 0x1530
+MRQC = 0x5818
+IOVCTL = 0x5BBC
+SLOWEST = 1000 << 14
 
 
 def raw_vfs() -> tuple[Mailbox, Mailbox, Registers]:
@@ -353,9 +360,45 @@ def rate_registers() -> None:
     BENCH.dirty = True
 
 
+def silicon_rules() -> None:
+    """What the card demands of the order of writes, where QEMU's does not."""
+    if not WriteTrace.available():
+        raise KsftSkipEx("this kernel has no mmiotrace")
+    BENCH.down()
+    with WriteTrace(BENCH.pf.function) as trace:
+        BENCH.use("rigb")
+        trace.clear()
+        BENCH.start_vfs(2)
+        BENCH.pf.wait_running()
+        writes = trace.writes()
+        # How queues are chosen changes while the receive engine stands still, and not otherwise.
+        running = True
+        for register, value in writes:
+            if register == RCTL:
+                running = bool(value & RCTL_RXEN)
+            elif register == MRQC:
+                ksft_true(not running, f"MRQC {value:#x} while the receive engine runs")
+        ksft_true(running, "the receive engine runs again")
+        # A vector of the PF masks itself; its bits end below those of VFs.
+        masks = [value for register, value in writes if register in (EIAC, EIAM)]
+        ksft_eq(set(masks), {0b11}, "one queue pair, and the other vector")
+        trace.clear()
+        BENCH.stop_vfs()
+        BENCH.pf.wait_running()
+        order = [register for register, _ in trace.writes()]
+        ksft_in(IOVCTL, order, "the queues of VFs are taken back")
+        used = [i for i, register in enumerate(order) if register in range(0xC000, 0x10000)]
+        ksft_true(order.index(IOVCTL) < used[-1], "before they are used")
+        trace.clear()
+        BENCH.pf.function.unbind()
+        values = [value for register, value in trace.writes() if register == CTRL_EXT]
+        ksft_true(values and not values[-1] & DRV_LOAD, "firmware hears that the driver leaves")
+    BENCH.dirty = True
+
+
 CASES = [
     shown_is_held, survives, address_taken_meanwhile, decides, vlan_filter, refusals, link_state,
-    statistics, stable_addresses, autoprobe, rate_registers,
+    statistics, stable_addresses, autoprobe, rate_registers, silicon_rules,
 ]
 
 

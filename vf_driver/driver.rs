@@ -112,6 +112,11 @@ impl kapi::pci::Driver for VfDriver {
         this: Pin<&Self::Data>,
         state: ChannelState,
     ) -> Recovery {
+        if state == ChannelState::Normal {
+            // Nothing has stopped. To ask for a reset of the bus would take the PF and all other VFs
+            // along.
+            return Recovery::CanRecover;
+        }
         this.adapter.pause();
         if state == ChannelState::PermanentFailure {
             return Recovery::Disconnect;
@@ -120,7 +125,11 @@ impl kapi::pci::Driver for VfDriver {
         Recovery::NeedReset
     }
 
-    fn slot_reset(pdev: &pci::Device<Core<'_>>, _this: Pin<&Self::Data>) -> Recovery {
+    fn slot_reset(pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) -> Recovery {
+        // For an error that this VF could live with, another function may have asked for the reset.
+        if !this.adapter.control.halted() {
+            this.adapter.pause();
+        }
         kapi::pci::restore_state(pdev);
         match kapi::pci::reenable(pdev) {
             Ok(()) => Recovery::Recovered,
@@ -137,7 +146,9 @@ impl kapi::pci::Driver for VfDriver {
     }
 
     fn error_resume(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
-        this.adapter.unpause();
+        if this.adapter.control.halted() {
+            this.adapter.unpause();
+        }
     }
 
     fn reset_prepare(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {

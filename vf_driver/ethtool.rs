@@ -229,7 +229,9 @@ impl net::Ethtool for Adapter {
     }
 
     fn self_test(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, test: &mut SelfTest<'_>) {
-        test.set_result(0, u64::from(this.hw.link().is_none()));
+        // As for the dump below.
+        let no_link = this.control.halted() || this.hw.link().is_none();
+        test.set_result(0, u64::from(no_link));
         test.set_result(1, u64::from(!this.ready()));
     }
 
@@ -240,7 +242,10 @@ impl net::Ethtool for Adapter {
     ) -> Result {
         // A VF has no port of its own, and sees but the result of what its PF negotiates.
         settings.port = Port::None;
-        if let Some(link) = this.hw.link().filter(|_| dev.carrier_ok()) {
+        if this.control.halted() || !dev.carrier_ok() {
+            return Ok(());
+        }
+        if let Some(link) = this.hw.link() {
             settings.speed = Some(link.speed);
             settings.duplex = if link.full_duplex {
                 Duplex::Full

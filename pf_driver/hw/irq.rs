@@ -50,8 +50,8 @@ pub(crate) const fn pair_vector(pair: u32) -> u32 {
     1 + pair
 }
 
-/// Sets up MSI-X with `vectors` vectors, all disabled. Needed after each reset.
-pub(crate) fn setup(bar: &Bar0, vectors: u32) {
+/// Sets up MSI-X, with all vectors disabled. Needed after each reset.
+pub(crate) fn setup(bar: &Bar0) {
     mask_all(bar);
     bar.write_reg(
         GPIE::zeroed()
@@ -60,12 +60,18 @@ pub(crate) fn setup(bar: &Bar0, vectors: u32) {
             .with_eiame(true)
             .with_pba_support(true),
     );
-    let mask = (1 << vectors) - 1;
-    bar.write_reg(EIAC::from(mask));
-    bar.write_reg(EIAM::from(mask));
+    own_vectors(bar, 0);
     bar.write_reg(IAM::from(0));
     bar.write_reg(IVAR_MISC::from(OTHER_VECTOR << 8 | 1 << 15));
     set_interval(bar, OTHER_VECTOR, OTHER_INTERVAL);
+}
+
+/// Has the PF's vectors clear and mask themselves: those of `pairs` queue pairs, and the other one.
+/// The bits of further vectors are VFs', whose drivers may want them otherwise.
+fn own_vectors(bar: &Bar0, pairs: u32) {
+    let mask = 1 << OTHER_VECTOR | pairs_mask(pairs);
+    bar.write_reg(EIAC::from(mask));
+    bar.write_reg(EIAM::from(mask));
 }
 
 /// Disables all interrupts of the PF.
@@ -96,6 +102,7 @@ pub(crate) fn rearm_other(bar: &Bar0) {
 
 /// Lets the vectors of `pairs` queue pairs fire.
 pub(crate) fn enable_pairs(bar: &Bar0, pairs: u32) {
+    own_vectors(bar, pairs);
     bar.write_reg(EIMS::from(pairs_mask(pairs)));
 }
 

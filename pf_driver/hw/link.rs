@@ -46,16 +46,19 @@ pub(crate) enum Media {
     Serdes,
 }
 
-/// CTRL_EXT.LINK_MODE of the internal PHY.
+/// CTRL_EXT.LINK_MODE of the internal PHY, and of SerDes. Others are 1000BASE-KX (1), where the PCS
+/// must not negotiate, and SGMII (2) to a PHY outside.
 const LINK_MODE_PHY: u32 = 0;
+const LINK_MODE_SERDES: u32 = 3;
 
 impl Media {
-    /// What the hardware is strapped for.
-    pub(crate) fn detect(bar: &Bar0) -> Self {
-        if bar.read(CTRL_EXT).link_mode().get() == LINK_MODE_PHY {
-            Self::Copper
-        } else {
-            Self::Serdes
+    /// What the hardware is strapped for; as an error the mode of a board that this driver cannot
+    /// set up.
+    pub(crate) fn detect(bar: &Bar0) -> core::result::Result<Self, u32> {
+        match bar.read(CTRL_EXT).link_mode().get() {
+            LINK_MODE_PHY => Ok(Self::Copper),
+            LINK_MODE_SERDES => Ok(Self::Serdes),
+            other => Err(other),
         }
     }
 }

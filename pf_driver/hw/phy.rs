@@ -8,7 +8,10 @@ use kernel::{
         Io, //
     },
     prelude::*,
-    time::Delta, //
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 
 use super::sync::{
@@ -27,6 +30,9 @@ const OP_READ: u32 = 2;
 
 const ACCESS_TIMEOUT: Delta = Delta::from_millis(100);
 const ACCESS_INTERVAL: Delta = Delta::from_micros(50);
+
+/// How long the PHY takes to come up.
+const POWER_UP_TIME: Delta = Delta::from_millis(2);
 
 /// Control.
 const BMCR: u32 = 0;
@@ -247,7 +253,13 @@ impl<'a> Phy<'a> {
     ///
     /// [`EIO`], [`ETIMEDOUT`].
     pub(crate) fn restart(&self) -> Result {
-        let control = self.read(BMCR)? & !BMCR_PDOWN;
+        let mut control = self.read(BMCR)?;
+        if control & BMCR_PDOWN != 0 {
+            // Another driver may have left it without power. It takes no order while it comes up.
+            control &= !BMCR_PDOWN;
+            self.write(BMCR, control)?;
+            fsleep(POWER_UP_TIME);
+        }
         self.write(BMCR, control | BMCR_ANENABLE | BMCR_ANRESTART)
     }
 

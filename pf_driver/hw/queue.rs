@@ -26,7 +26,10 @@ use crate::{
         RingInfo, //
     },
     regs::{
-        iov::POOLS,
+        iov::{
+            IOVCTL,
+            POOLS, //
+        },
         irq::EIMS,
         queue::{
             RDBAH,
@@ -115,6 +118,7 @@ fn halves(address: u64) -> (u32, u32) {
 
 const REST_TIMEOUT: Delta = Delta::from_millis(20);
 const REST_INTERVAL: Delta = Delta::from_micros(100);
+const REUSE_INTERVAL: Delta = Delta::from_millis(100);
 /// What a queue that has come to rest may still write (datasheet 4.5.10).
 const SETTLE: Delta = Delta::from_micros(200);
 
@@ -202,6 +206,14 @@ pub(crate) fn disable_all(bar: &Bar0) {
         put::<TXDCTL>(bar, queue, 0);
     }
     super::flush(bar);
+}
+
+/// Takes the queues of VFs back, which were removed: the card needs to be told, and 100 ms before
+/// another function uses them.
+pub(crate) fn reuse_vf_queues(bar: &Bar0) {
+    bar.write_reg(IOVCTL::zeroed().with_reuse_vfq(true));
+    super::flush(bar);
+    fsleep(REUSE_INTERVAL);
 }
 
 /// Lets the transmit engine run. The queue that a reset enables by default is stopped before.

@@ -17,8 +17,9 @@ use crate::regs::{
 
 /// Bits of a factor behind the point.
 const FRACTION: u32 = 14;
-/// The largest factor, of 28 bits. It leaves 60 kbit/s of a gigabit.
-const SLOWEST: u32 = (1 << 28) - 1;
+/// The largest factor, a thousandth. The field has more bits, but C igb uses no larger one, and
+/// bits above may be reserved.
+const SLOWEST: u32 = 1000 << FRACTION;
 /// The window that links of 1000 Mbit/s need.
 const WINDOW: u32 = 0x14;
 

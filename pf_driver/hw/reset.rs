@@ -26,6 +26,7 @@ use crate::regs::{
         CTRL,
         CTRL_EXT,
         EECD,
+        GCR,
         STATUS,
         WUC,
         WUFC, //
@@ -53,6 +54,9 @@ const DRAIN: Delta = Delta::from_millis(10);
 const RESET_TIME: Delta = Delta::from_millis(1);
 const AUTO_READ_TIMEOUT: Delta = Delta::from_millis(20);
 const AUTO_READ_INTERVAL: Delta = Delta::from_millis(1);
+
+/// GCR.TIMEOUT: 10 ms instead of 50 us at least.
+const TIMEOUT_10_MS: u32 = 1;
 
 /// Stops both engines, and with them all pools.
 pub(crate) fn stop_engines(bar: &Bar0) {
@@ -122,6 +126,16 @@ pub(crate) fn setup(bar: &Bar0) -> Result {
         return Err(EIO);
     }
     bar.update(CTRL, |ctrl| ctrl.with_gio_master_disable(false));
+    bar.update(GCR, |gcr| {
+        let none = gcr.timeout().get() == 0 && !gcr.cap_ver2();
+        let gcr = if none {
+            gcr.with_const_timeout::<TIMEOUT_10_MS>()
+        } else {
+            gcr
+        };
+        // A request whose answer comes too late must not be made twice.
+        gcr.with_timeout_resend(false)
+    });
     bar.write_reg(WUC::from(0));
     bar.write_reg(WUFC::from(0));
     // Tags are where the stack put them, in the frame or in the descriptor.

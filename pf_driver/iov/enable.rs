@@ -18,7 +18,10 @@ use kernel::{
 
 use crate::{
     adapter::Adapter,
-    hw::queue::Layout,
+    hw::queue::{
+        self,
+        Layout, //
+    },
     kapi::{
         net::rtnl_lock,
         pci::sriov, //
@@ -95,8 +98,11 @@ pub(crate) fn prepare(adapter: &Arc<Adapter>, count: u16) -> Result {
     )
 }
 
-/// Gives the whole card back to the PF.
+/// Gives the whole card back to the PF, once the VFs are gone.
 fn release(adapter: &Arc<Adapter>) {
+    if !adapter.in_reset() {
+        queue::reuse_vf_queues(&adapter.bar);
+    }
     let rtnl = rtnl_lock();
     let dev = rtnl.device(&adapter.ndev);
     if let Err(err) = adapter.relayout(dev, Layout::Single, 0) {

@@ -153,7 +153,7 @@ impl Adapter {
     /// [`EINVAL`] without such a VF.
     pub(crate) fn vf_stats(&self, vf: u32) -> Result<VfStats> {
         let mut control = self.control.lock();
-        if !crate::hw::is_gone(&self.bar) {
+        if !control.resetting && !crate::hw::is_gone(&self.bar) {
             control.collect_traffic(&self.bar);
         }
         let traffic = control.vf(vf)?.traffic;

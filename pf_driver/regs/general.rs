@@ -192,7 +192,14 @@ register! {
     pub(crate) WUFC(u32) @ 0x0_5808 { 31:0 value; }
 
     /// PCIe control.
-    pub(crate) GCR(u32) @ 0x0_5b00 { 31:0 value; }
+    pub(crate) GCR(u32) @ 0x0_5b00 {
+        /// Time that the answer to a request may take, for [`GCR::cap_ver2`] clear.
+        15:12 timeout;
+        /// Makes a request again after that time.
+        16:16 timeout_resend => bool;
+        /// The time is in the configuration space (Device Control 2).
+        18:18 cap_ver2 => bool;
+    }
     /// Software semaphore.
     pub(crate) SWSM(u32) @ 0x0_5b50 {
         /// Set by reading: whoever reads zero owns it among drivers.

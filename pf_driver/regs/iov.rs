@@ -101,6 +101,11 @@ register! {
         /// The entry is valid.
         31:31 vi_en => bool;
     }
+    /// Control of virtual functions.
+    pub(crate) IOVCTL(u32) @ 0x0_5bbc {
+        /// The PF uses queues that were VFs'.
+        0:0 reuse_vfq => bool;
+    }
     /// Transmit queue that RTTBCNRC is about.
     pub(crate) RTTDQSEL(u32) @ 0x0_3604 { 3:0 queue; }
     /// Window of the rate limiter's memory.

@@ -16,6 +16,7 @@ use kernel::{
 use super::image::Image;
 use crate::{
     hw::{
+        flush,
         put,
         rate, //
     },
@@ -75,6 +76,12 @@ impl Image {
         if differs(|image| image.qde) {
             bar.write_reg(QDE::from(self.qde));
         }
+        // How queues are chosen must not change while the engine chooses (datasheet 8.10.19).
+        let pause = old.is_some_and(|old| old.mrqc != self.mrqc);
+        if pause {
+            bar.write_reg(RCTL::from(self.rctl).with_rxen(false));
+            flush(bar);
+        }
         if differs(|image| image.mrqc) {
             bar.write_reg(MRQC::from(self.mrqc));
         }
@@ -96,7 +103,7 @@ impl Image {
             bar.write_reg(VFRE::from(self.open));
             bar.write_reg(VFTE::from(self.open));
         }
-        if differs(|image| image.rctl) {
+        if pause || differs(|image| image.rctl) {
             bar.write_reg(RCTL::from(self.rctl));
         }
     }
