@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Guests under KVM, each a QEMU process with its VFs through vfio-pci."""
 
-import json
 import os
-import queue
 import re
 import socket
 import subprocess
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,13 +16,9 @@ from .agent import GuestError
 from .driver import Driver, run
 from .guest import Guest
 from .pci import Function
-
-# A message of QMP.
-Message = dict[str, Any]
+from .qmp import Monitor, MonitorError
 
 MEMORY = 384
-# QEMU's start included, with VFIO in an emulated machine.
-QMP_LIMIT = 180.0
 EXIT_LIMIT = 60.0
 # How often to look whether the processor is in a loop, and how many bytes of code that may have.
 SAMPLES = 5
@@ -104,9 +97,7 @@ class KvmGuest(Guest):
         self.extra = extra
         self.process: subprocess.Popen[bytes] | None = None
         self.booting = False
-        self._events: queue.Queue[Message] = queue.Queue()
-        self._answers: queue.Queue[Message] = queue.Queue()
-        self._qmp: socket.socket | None = None
+        self._monitor: Monitor | None = None
         # How much QEMUs before this one had said, and the kernels in them.
         self._before = self._heard = 0
 
@@ -114,15 +105,13 @@ class KvmGuest(Guest):
         """Starts QEMU; `wait_boot` waits for what runs in it."""
         self.booting = True
         self.prepare()
-        # What a QEMU before this one has left unread is not for this one.
-        self._events, self._answers = queue.Queue(), queue.Queue()
         wait.until(lambda: not self.agent.connected, f"end of the former {self.label}")
         self.agent.boots.clear()
         self._before, self._heard = len(self._said()), len(self.console_text())
         agent, agent_theirs = socket.socketpair()
         # QEMU drops what a virtconsole says while the socket is full: a whole answer has room.
         agent_theirs.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, AGENT_ROOM)
-        self._qmp, qmp_theirs = socket.socketpair()
+        monitor, qmp_theirs = socket.socketpair()
         with agent_theirs, qmp_theirs:
             fds = (agent_theirs.fileno(), qmp_theirs.fileno())
             command = nested.kvm_command(self.folder, MEMORY, *fds, self._devices())
@@ -133,9 +122,10 @@ class KvmGuest(Guest):
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=fds
                 )
         self.agent.connect(agent.detach())
-        reader = (self._qmp, self._events, self._answers)
-        threading.Thread(target=self._read_qmp, args=reader, daemon=True).start()
-        self.qmp("qmp_capabilities")
+        try:
+            self._monitor = Monitor(self.label, monitor)
+        except MonitorError as error:
+            raise GuestError(f"{self.label}: {error}") from error
 
     def _devices(self) -> list[str]:
         args = []
@@ -160,6 +150,9 @@ class KvmGuest(Guest):
             self.process.kill()
             self.process.wait(EXIT_LIMIT)
         self.process = None
+        if self._monitor:
+            self._monitor.close()
+        self._monitor = None
 
     def stop(self) -> None:
         """Saves the guest's kernel log and ends it; also if it does not answer."""
@@ -219,9 +212,9 @@ class KvmGuest(Guest):
 
     def stuck(self) -> str:
         """Its registers but for those of the FPU, by QEMU's monitor."""
-        return self._monitor("info registers").partition("\nFCW=")[0]
+        return self._ask("info registers").partition("\nFCW=")[0]
 
-    def _monitor(self, command: str) -> str:
+    def _ask(self, command: str) -> str:
         """What QEMU's monitor says for a person."""
         try:
             return str(self.qmp("human-monitor-command", **{"command-line": command}))
@@ -235,68 +228,38 @@ class KvmGuest(Guest):
             return []
         bottom = int(found[1], 16)
         count = (STACK - bottom % STACK) // 8
-        text = self._monitor(f"x /{count}gx {bottom:#x}")
+        text = self._ask(f"x /{count}gx {bottom:#x}")
         return [int(word, 16) for word in re.findall(r"\b0x(\w{16})\b", text)]
 
     def running(self) -> bool:
         """Whether QEMU runs."""
         return self.process is not None and self.process.poll() is None
 
-    # --- QMP
+    # --- QEMU's monitor
 
     def qmp(self, command: str, **arguments: object) -> Any:
         """One command of QMP; an error is one here."""
-        if not self._qmp:
-            raise GuestError(f"{self.label}: {command}: QEMU was not started")
-        request = {"execute": command, "arguments": arguments}
         try:
-            self._qmp.sendall((json.dumps(request) + "\n").encode())
-        except OSError as error:
-            raise GuestError(f"{self.label}: {command}: {error.strerror}") from error
-        try:
-            answer = self._answers.get(timeout=QMP_LIMIT)
-        except queue.Empty:
-            raise GuestError(f"{self.label}: no answer to {command} from QEMU") from None
-        if "error" in answer:
-            raise GuestError(f"{self.label}: {command}: {answer['error'].get('desc')}")
-        return answer["return"]
+            return self._opened().execute(command, **arguments)
+        except MonitorError as error:
+            raise GuestError(f"{self.label}: {error}") from error
 
     def unplug(self, device: str) -> None:
         """Takes a device away, with the guest's consent, and waits until it is gone."""
-        self._drop_events()
-        self.qmp("device_del", id=device)
-        while True:
-            try:
-                event = self._events.get(timeout=QMP_LIMIT)
-            except queue.Empty:
-                raise GuestError(f"{self.label}: the guest never gave back {device}") from None
-            if event["event"] == "DEVICE_DELETED" and event["data"].get("device") == device:
-                return
+        try:
+            self._opened().unplug(device)
+        except MonitorError as error:
+            raise GuestError(f"{self.label}: {error}") from error
 
     def plug(self, function: Function, device: str, slot: str, **more: object) -> None:
         """Gives the running guest a VF."""
         arguments = {"driver": "vfio-pci", "host": function.address, "id": device, "bus": slot}
         self.qmp("device_add", **arguments, **more)
 
-    def _drop_events(self) -> None:
-        while not self._events.empty():
-            self._events.get_nowait()
-
-    @staticmethod
-    def _read_qmp(
-        sock: socket.socket, events: queue.Queue[Message], answers: queue.Queue[Message]
-    ) -> None:
-        with sock.makefile("r") as lines:
-            try:
-                for line in lines:
-                    message = json.loads(line)
-                    if "event" in message:
-                        events.put(message)
-                    elif "QMP" not in message:
-                        answers.put(message)
-            except OSError:
-                pass
-        answers.put({"error": {"desc": "QEMU has ended"}})
+    def _opened(self) -> Monitor:
+        if not self._monitor:
+            raise GuestError(f"{self.label}: QEMU was not started")
+        return self._monitor
 
 
 def _interrupt_entries() -> list[int]:
