@@ -15,7 +15,7 @@ use crate::{
     datapath,
     hw::queue::Layout,
     iov::{
-        policy::mac_in_use,
+        policy::mac_reserved,
         vf::Control, //
     },
     kapi::net::{
@@ -162,7 +162,14 @@ impl net::Driver for Adapter {
     }
 
     fn set_rx_mode(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, mode: RxMode<'_>) -> Result {
-        let mut control = this.control.lock();
+        let mut guard = this.control.lock();
+        let control = &mut *guard;
+        // A guest may have chosen what is the host's now.
+        for addr in mode.uc {
+            if let Some(mac) = MacAddr::new(addr) {
+                this.reclaim_mac(control, MAX_VFS, mac, fmt!("the PF"))?;
+            }
+        }
         control.switch.state.pf.set_rx_mode(&mode)?;
         control.commit(&this.bar)
     }
@@ -172,10 +179,11 @@ impl net::Driver for Adapter {
         let mut guard = this.control.lock();
         let control = &mut *guard;
         let own = control.switch.state.pf.uses_mac(&addr);
-        if !own && mac_in_use(&control.switch, &control.vfs, MAX_VFS, mac) {
+        if !own && mac_reserved(&control.switch, &control.vfs, MAX_VFS, mac) {
             netdev_warn!(this.ndev, "{} is the address of a VF: choose another, or give the VF another with 'ip link set {} vf N mac ADDRESS'\n", mac, *this.ndev);
             return Err(EEXIST);
         }
+        this.reclaim_mac(control, MAX_VFS, mac, fmt!("the PF"))?;
         let old = core::mem::replace(&mut control.switch.state.pf.mac, addr);
         control.commit(&this.bar).inspect_err(|_| {
             control.switch.state.pf.mac = old;

@@ -72,6 +72,7 @@ impl Adapter {
         let mut control = self.control.lock();
         if !is_gone(&self.bar) {
             control.collect_traffic(&self.bar);
+            control.collect_events(&self.bar);
         }
         control.resetting = true;
         control.switch.suspend();

@@ -7,10 +7,11 @@ whatever happens to the VF and to the PF.
 """
 
 import re
+import threading
 from typing import Any
 
 from rigbtest import mailbox as mb
-from rigbtest import regs, traffic
+from rigbtest import regs, traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import CommandError
 from rigbtest.kmsg import KernelLog
@@ -19,12 +20,14 @@ from rigbtest.kselftest import ksft_raises, ksft_run, ksft_true
 from rigbtest.mailbox import Mailbox
 from rigbtest.mmio import WriteTrace
 from rigbtest.regs import Registers
+from rigbtest.rtnl import Manager
 
 BENCH = Bench.find()
 
 MAC = "02:82:57:70:00:01"
 OTHER = "02:82:57:70:00:02"
 VLAN, QOS = 82, 5
+ZERO = "00:00:00:00:00:00"
 RATE = 250
 PINGS = 20
 POOL_QUEUES = 8
@@ -98,7 +101,7 @@ def shown_is_held() -> None:
     ksft_true(registers.read(regs.vmolr(0)) & regs.VMOLR_MPME)
     setting("0", "trust", "off")
     ksft_eq(registers.read(regs.vmolr(0)) & regs.VMOLR_MPME, 0, "trust taken back")
-    for words in (("mac", "00:00:00:00:00:00"), ("vlan", "0"), ("spoofchk", "on"), ("rate", "0")):
+    for words in (("mac", ZERO), ("vlan", "0"), ("spoofchk", "on"), ("rate", "0")):
         setting("0", *words)
     ksft_eq((shown(0), registers.addresses(0), registers.vlans(0)), before)
 
@@ -151,7 +154,88 @@ def address_taken_meanwhile() -> None:
         pf.function.set_numvfs(2)
         ksft_true(any("VF 0" in line and "is in use" in line for line in log.lines()))
     ksft_eq(shown(0)["address"], default)
+    setting("0", "mac", ZERO)
+    # The same with an address that nobody gave it.
+    pf.function.set_numvfs(0)
+    pf.ip(f"link set {{dev}} address {default}")
+    with KernelLog() as log:
+        pf.function.set_numvfs(2)
+        ksft_true(any(f"{default} is the default address of VF 0" in line for line in log.lines()))
+    others = {default, own, shown(1)["address"]}
+    ksft_true(shown(0)["address"] not in others | {ZERO}, "an address of its own")
     pf.ip(f"link set {{dev}} address {own}")
+    # What the administrator gave is above what another VF has by default.
+    pf.function.set_numvfs(0)
+    pf.function.set_numvfs(2)
+    ksft_eq(shown(0)["address"], default)
+    second = shown(1)["address"]
+    pf.function.set_numvfs(0)
+    pf.function.set_numvfs(1)
+    setting("0", "mac", second)
+    pf.function.set_numvfs(0)
+    pf.function.set_numvfs(2)
+    ksft_eq(shown(0)["address"], second)
+    ksft_true(shown(1)["address"] not in {second, own, default, ZERO}, "an address of its own")
+    setting("0", "mac", ZERO)
+
+
+def host_claims() -> None:
+    """What a guest has chosen is the PF's as soon as the host's own stack wants it."""
+    one, two, registers = raw_vfs()
+    pf, own = BENCH.pf, BENCH.pf.mac
+    with one, two:
+        one.reset()
+        two.reset()
+        ksft_true(one.granted(mb.ADD_FILTER, *mb.mac_words(MAC)))
+        with KernelLog() as log:
+            pf.ip(f"link add link {{dev}} name mv0 address {MAC} type macvlan", "link set mv0 up")
+            said = log.lines()
+        ksft_true(any("VF 0 had chosen" in line and "the PF" in line for line in said), f"{said}")
+        ksft_true(MAC in registers.addresses(7))
+        ksft_eq(registers.addresses(0), {shown(0)["address"]}, "the guest overhears the host")
+        one.reset()
+        ksft_true(not one.granted(mb.ADD_FILTER, *mb.mac_words(MAC)))
+        ksft_true(two.granted(mb.SET_MAC, *mb.mac_words(OTHER)))
+        pf.ip(f"link set {{dev}} address {OTHER}")
+        ksft_eq(pf.mac, OTHER, "a guest's choice is no veto")
+        ksft_eq(registers.addresses(1), {shown(1)["address"]})
+        pf.ip(f"link set {{dev}} address {own}", "link del mv0")
+        # What the administrator has given a VF is another matter.
+        setting("1", "mac", OTHER)
+        with ksft_raises(CommandError):
+            pf.ip(f"link set {{dev}} address {OTHER}")
+        setting("1", "mac", ZERO)
+
+
+def during_reset(manager: Manager, vf: int, mac: str) -> None:
+    """Gives a VF an address while the PF goes through a function level reset."""
+    pf = BENCH.pf
+    changes = pf.carrier_changes()
+    thread = threading.Thread(target=pf.function.reset)
+    thread.start()
+    # The driver drops the carrier under the RTNL, and gives that back when all is stopped.
+    wait.until(lambda: not pf.running() or pf.carrier_changes() != changes, "begin of the reset")
+    manager.set_mac(vf, mac)
+    thread.join()
+    pf.wait_running()
+
+
+def decides_during_reset() -> None:
+    """What the administrator says of addresses while the PF is reset is in force after it."""
+    one, two, _ = raw_vfs()
+    default = shown(0)["address"]
+    with one, two, Manager(BENCH.pf) as manager:
+        one.reset()
+        ksft_true(one.granted(mb.SET_MAC, *mb.mac_words(MAC)))
+        during_reset(manager, 1, MAC)
+        registers = Registers(BENCH.pf.function)
+        ksft_eq(registers.addresses(1), {MAC})
+        ksft_eq(registers.addresses(0), {default}, "two VFs have one address")
+        setting("1", "mac", ZERO)
+        setting("0", "mac", MAC)
+        one.reset()
+        during_reset(manager, 0, ZERO)
+        ksft_eq(Registers(BENCH.pf.function).addresses(0), {default}, "what was given is taken back")
 
 
 def decides() -> None:
@@ -180,7 +264,7 @@ def decides() -> None:
         two.reset()
         ksft_true(not two.granted(mb.SET_MAC, *mb.mac_words(own)))
         BENCH.pf.ip(f"link set {{dev}} address {own}")
-        setting("0", "mac", "00:00:00:00:00:00")
+        setting("0", "mac", ZERO)
         ksft_eq(shown(0)["address"], default)
 
 
@@ -397,8 +481,9 @@ def silicon_rules() -> None:
 
 
 CASES = [
-    shown_is_held, survives, address_taken_meanwhile, decides, vlan_filter, refusals, link_state,
-    statistics, stable_addresses, autoprobe, rate_registers, silicon_rules,
+    shown_is_held, survives, address_taken_meanwhile, decides, host_claims,
+    decides_during_reset, vlan_filter, refusals, link_state, statistics,
+    stable_addresses, autoprobe, rate_registers, silicon_rules,
 ]
 
 

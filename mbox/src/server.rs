@@ -234,10 +234,20 @@ impl Server {
         self.tell_after_reset = false;
     }
 
+    /// The device is about to be reset, and what it has to say with it: keeps that.
+    pub fn before_device_reset<P: PfPort + ?Sized>(&mut self, port: &mut P) {
+        self.events = self.events.merge(port.take_events());
+    }
+
     /// The device was reset: mailbox and pools have lost what they held, the VF has to start
-    /// again, and is told so. The address it chose is kept; [`Self::state`] says what to program.
+    /// again, and is told so. The address it chose is kept, unless that was to be taken back, or
+    /// the VF went through a function level reset, before; [`Self::state`] says what to program.
     pub fn device_reset(&mut self, config: &VfConfig) {
-        self.state = self.state.after_reset(config);
+        self.state = if self.events.function_reset {
+            VfState::new(config)
+        } else {
+            self.state.after_reset(config)
+        };
         self.events = PfEvents::default();
         self.tell_after_reset = false;
         self.unread = None;

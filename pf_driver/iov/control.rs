@@ -8,11 +8,14 @@
 //! whatever the VF's driver does. A driver that has agreed on events with the PF is told of each
 //! change. Any other has to know of an address only: the VF is closed and told to start again.
 
-use kernel::prelude::*;
+use kernel::{
+    fmt,
+    prelude::*, //
+};
 
 use super::{
     policy::{
-        mac_holder,
+        holds_mac,
         mac_reserved, //
     },
     vf::Control, //
@@ -94,17 +97,7 @@ impl Adapter {
                 );
                 return Err(EEXIST);
             }
-            // What a guest has chosen for itself, it has for as long as nobody else is given it.
-            while let Some(holder) = mac_holder(&control.switch, index, mac) {
-                self.take_back(control, holder)?;
-                netdev_warn!(
-                    self.ndev,
-                    "VF {} had chosen {} and loses it: it is given to VF {}\n",
-                    holder,
-                    mac,
-                    vf
-                );
-            }
+            self.reclaim_mac(control, index, mac, fmt!("VF {vf}"))?;
         }
         let mut config = control.vf(vf)?.config;
         config.mac = mac;
@@ -138,6 +131,35 @@ impl Adapter {
             entry.server.assign_mac(&config);
         } else if changed {
             entry.server.reconfigure();
+        }
+        Ok(())
+    }
+
+    /// Takes `mac` from the guests that have chosen it, but for that of VF `but`: they have it for
+    /// as long as the host does not give it to somebody else, here `owner`. A VF to which it is
+    /// assigned keeps it.
+    pub(crate) fn reclaim_mac(
+        &self,
+        control: &mut Control,
+        but: usize,
+        mac: MacAddr,
+        owner: fmt::Arguments<'_>,
+    ) -> Result {
+        for index in 0..control.vfs.len() {
+            let assigned = control.vfs.get(index).and_then(|vf| vf.config.mac);
+            if index == but || assigned == Some(mac) || !holds_mac(&control.switch, index, mac) {
+                continue;
+            }
+            self.take_back(control, index)?;
+            netdev_warn!(
+                self.ndev,
+                "VF {} had chosen {} and loses it: it is given to {}\n",
+                index,
+                mac,
+                owner
+            );
+            self.works.mailbox.queue();
+            self.vf_changed();
         }
         Ok(())
     }

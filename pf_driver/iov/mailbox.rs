@@ -137,6 +137,18 @@ fn hold(
     Ok(())
 }
 
+impl Control {
+    /// The device is about to be reset: keeps what it would forget of the mailboxes, above all
+    /// that a VF went through a function level reset.
+    pub(crate) fn collect_events(&mut self, bar: &Bar0) {
+        for (index, vf) in self.vfs.iter_mut().enumerate() {
+            let mut server = vf.server;
+            server.before_device_reset(&mut AnyPort::of(bar, vf, index));
+            vf.server = server;
+        }
+    }
+}
+
 impl Adapter {
     /// Has the mailboxes served again after `micros` microseconds.
     fn serve_again_after(&self, micros: u64) {

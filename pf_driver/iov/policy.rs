@@ -79,18 +79,18 @@ pub(crate) fn mac_reserved(switch: &Switch, vfs: &[Vf], but: usize, mac: MacAddr
             .any(|(vf, entry)| vf != but && reserved(entry))
 }
 
-/// The VF other than `but` that receives frames for `mac`.
-pub(crate) fn mac_holder(switch: &Switch, but: usize, mac: MacAddr) -> Option<usize> {
+/// Whether VF `vf` receives frames for `mac`.
+pub(crate) fn holds_mac(switch: &Switch, vf: usize, mac: MacAddr) -> bool {
     switch
         .state
         .live_vfs()
-        .find(|(vf, pool)| *vf != but && pool.macs().any(|used| used == mac))
-        .map(|(vf, _)| vf)
+        .any(|(index, pool)| index == vf && pool.macs().any(|used| used == mac))
 }
 
 /// Whether `mac` is the PF's, or in use by or reserved for a VF other than `but`.
 pub(crate) fn mac_in_use(switch: &Switch, vfs: &[Vf], but: usize, mac: MacAddr) -> bool {
-    mac_reserved(switch, vfs, but, mac) || mac_holder(switch, but, mac).is_some()
+    mac_reserved(switch, vfs, but, mac)
+        || (0..vfs.len()).any(|vf| vf != but && holds_mac(switch, vf, mac))
 }
 
 impl Policy for Executor<'_> {

@@ -56,7 +56,8 @@ pub(crate) struct Vf {
     pub(crate) server: Server,
     /// What the administrator wants of it.
     pub(crate) config: VfConfig,
-    /// Its address unless the administrator gives another one.
+    /// Its address unless the administrator gives another one. [`None`] only if all that it could
+    /// be are in use.
     pub(crate) default_mac: Option<MacAddr>,
     /// What it has sent and received.
     pub(crate) traffic: Traffic,
@@ -86,10 +87,9 @@ impl Kept {
 }
 
 impl Vf {
-    fn new(bar: &Bar0, pf_mac: &MacAddress, vf: usize, count: usize) -> Self {
-        let default_mac = default_mac(pf_mac, vf);
+    /// A VF that has no address yet.
+    fn new(bar: &Bar0, vf: usize, count: usize) -> Self {
         let config = VfConfig {
-            mac: default_mac,
             filter_quota: quota(RAR_ENTRIES - 1 - count, PF_FILTERS, count, VF_FILTERS),
             vlan_quota: quota(VLVF_ENTRIES - 1, PF_VLANS, count, VF_VLANS),
             ..VfConfig::default()
@@ -97,7 +97,7 @@ impl Vf {
         Self {
             server: Server::new(&config),
             config,
-            default_mac,
+            default_mac: None,
             traffic: Traffic::start(bar, vf),
             spoof_events: 0,
             conduct: Conduct::new(),
@@ -112,15 +112,20 @@ fn quota(total: usize, reserved: usize, count: usize, most: usize) -> u8 {
     u8::try_from(share.min(most)).unwrap_or(u8::MAX)
 }
 
-/// The default address of a VF: the PF's permanent one, marked as locally administered and told
-/// apart in the upper bits of the first byte, where no two ports with addresses in a row can meet.
-/// It is the same at each boot.
-pub(crate) fn default_mac(pf_mac: &MacAddress, vf: usize) -> Option<MacAddr> {
+/// The addresses that a VF may have by default, the first that is free: the PF's permanent one,
+/// marked as locally administered and told apart in the upper six bits of the first byte, where no
+/// two ports with addresses in a row can meet. The same at each boot, and no other VF's.
+fn default_macs(pf_mac: &MacAddress, vf: usize) -> impl Iterator<Item = MacAddr> {
     const LOCAL: u8 = 0x02;
-    let number = u8::try_from(vf + 1).ok()?;
-    let mut mac = *pf_mac;
-    mac[0] = (mac[0] ^ number << 2) | LOCAL;
-    MacAddr::new(mac)
+    const NUMBERS: usize = 1 << 6;
+    let pf_mac = *pf_mac;
+    (vf + 1..NUMBERS)
+        .step_by(MAX_VFS + 1)
+        .filter_map(move |number| {
+            let mut mac = pf_mac;
+            mac[0] = (mac[0] ^ u8::try_from(number).ok()? << 2) | LOCAL;
+            MacAddr::new(mac)
+        })
 }
 
 /// The switch and the VFs. Behind one mutex, which serialises mailboxes, administrator, receive
@@ -173,13 +178,18 @@ impl Control {
         let count = count.min(MAX_VFS);
         let mut vfs = KVec::with_capacity(count, GFP_KERNEL)?;
         for vf in 0..count {
-            vfs.push(Vf::new(bar, pf_mac, vf, count), GFP_KERNEL)?;
+            vfs.push(Vf::new(bar, vf, count), GFP_KERNEL)?;
         }
         self.keep();
         self.vfs = vfs;
         self.switch.state.num_vfs = 0;
+        // What the administrator has given before what nobody has chosen.
         for index in 0..count {
-            self.bring_back(dev, index);
+            self.give_kept_mac(dev, index);
+        }
+        for index in 0..count {
+            self.give_default_mac(dev, index, pf_mac);
+            self.bring_back(index);
         }
         self.switch.state.num_vfs = count;
         mask_mailboxes(bar, &self.vfs);
@@ -198,15 +208,13 @@ impl Control {
         }
     }
 
-    /// Sets up VF `index`, which is new, as the administrator had it.
-    fn bring_back(&mut self, dev: &Device, index: usize) {
-        let Some(kept) = self.kept.get(index).copied() else {
-            return;
-        };
+    /// Gives VF `index`, which is new, the address that the administrator gave it.
+    fn give_kept_mac(&mut self, dev: &Device, index: usize) {
+        let kept = self.kept.get(index).and_then(|kept| kept.mac);
         // The PF may have taken the address meanwhile.
         let taken = |mac: &MacAddr| mac_in_use(&self.switch, &self.vfs, index, *mac);
-        let locked = kept.mac.filter(|mac| !taken(mac));
-        if locked != kept.mac {
+        let locked = kept.filter(|mac| !taken(mac));
+        if locked != kept {
             netdev_warn!(
                 dev,
                 "the address that VF {} had is in use: it has its default; give it another with 'ip link set {} vf {} mac ADDRESS'\n",
@@ -215,13 +223,41 @@ impl Control {
                 index
             );
         }
+        if let Some(vf) = self.vfs.get_mut(index) {
+            vf.config.mac = locked;
+            vf.config.mac_locked = locked.is_some();
+        }
+    }
+
+    /// Finds a default address for VF `index`, and gives it to it if it has none.
+    fn give_default_mac(&mut self, dev: &Device, index: usize, pf_mac: &MacAddress) {
+        let taken = |mac: &MacAddr| mac_in_use(&self.switch, &self.vfs, index, *mac);
+        let free = default_macs(pf_mac, index).find(|mac| !taken(mac));
+        let usual = default_macs(pf_mac, index).next();
+        if let Some(usual) = usual.filter(|usual| free != Some(*usual)) {
+            netdev_warn!(
+                dev,
+                "{} is the default address of VF {}, and in use: its default is another\n",
+                usual,
+                index
+            );
+        }
+        if let Some(vf) = self.vfs.get_mut(index) {
+            vf.default_mac = free;
+            vf.config.mac = vf.config.mac.or(free);
+        }
+    }
+
+    /// Sets up VF `index`, which is new and has its address, as the administrator had it.
+    fn bring_back(&mut self, index: usize) {
+        let Some(kept) = self.kept.get(index).copied() else {
+            return;
+        };
         let Some(vf) = self.vfs.get_mut(index) else {
             return;
         };
         let mut pool = kept.pool;
         pool.quarantined = false;
-        vf.config.mac = locked.or(vf.default_mac);
-        vf.config.mac_locked = locked.is_some();
         vf.config.trusted = kept.trusted;
         vf.config.port_vlan = pool.port_vlan.map(|port| port.vid);
         vf.server = Server::new(&vf.config);

@@ -337,3 +337,29 @@ fn no_read_loses_a_bit() {
     pair.mailbox.pf_reset_end();
     assert!(!cache.read(&mut pair.mailbox.vf()).has(V2pMailbox::RSTI));
 }
+
+#[test]
+fn a_reset_of_the_device_undoes_no_take_back() {
+    let chosen = || {
+        let mut pair = ready_pair();
+        pair.run(&Request::SetMac(mac(7))).unwrap();
+        assert_eq!(pair.server.state().mac(), Some(mac(7)));
+        pair
+    };
+    // The address is kept where nothing else was to be done.
+    let mut pair = chosen();
+    pair.server.before_device_reset(&mut pair.mailbox.pf());
+    pair.server.device_reset(&pair.config);
+    assert_eq!(pair.server.state().mac(), Some(mac(7)));
+    // The administrator has taken it back, and the mailbox was not served since.
+    let mut pair = chosen();
+    pair.server.reconfigure();
+    pair.server.device_reset(&pair.config);
+    assert_eq!(pair.server.state().mac(), pair.config.mac);
+    // The VF has another tenant.
+    let mut pair = chosen();
+    pair.mailbox.function_reset();
+    pair.server.before_device_reset(&mut pair.mailbox.pf());
+    pair.server.device_reset(&pair.config);
+    assert_eq!(pair.server.state().mac(), pair.config.mac);
+}
