@@ -155,7 +155,8 @@ CASES = [
     *map(shared, (nic.raw_frames, nic.counters, nic.carrier, nic.multicast)),
     promiscuous, more_addresses, vlan_filter, channels,
     *map(shared, (nic.own_address, nic.rings, nic.offloads, nic.bad_checksums,
-                  nic.many_fragments, nic.mtu, nic.jumbo_streams)),
+                  nic.many_fragments, nic.stacked_vlans, nic.longer_than_mtu, nic.mtu,
+                  nic.jumbo_streams)),
 ]
 
 

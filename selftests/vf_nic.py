@@ -54,7 +54,7 @@ CASES = [
     identity,
     *map(shared, (nic.raw_frames, nic.counters, nic.carrier, nic.multicast, nic.own_address,
                   nic.vlans, nic.rings, nic.offloads, nic.bad_checksums, nic.many_fragments,
-                  nic.mtu, nic.jumbo_streams)),
+                  nic.stacked_vlans, nic.longer_than_mtu, nic.mtu, nic.jumbo_streams)),
 ]
 
 

@@ -38,6 +38,10 @@ use crate::{
 };
 
 /// Why a request was refused, as the PF says it; from a PF that does not, what may help.
+/// The PF is asked for frames of this MTU at least: neighbours may have a larger one. With header,
+/// tag and checksum 1536 bytes, what the PF's own port receives at least.
+const LEAST_MTU: u32 = 1514;
+
 pub(crate) struct Why(pub(crate) Refusal, pub(crate) &'static str);
 
 impl fmt::Display for Why {
@@ -110,6 +114,7 @@ impl Adapter {
     /// An address chosen on this side comes first, if the PF lets us; then the one that the PF
     /// assigned; then the one that the device has, by chance or from a PF that has forgotten it.
     fn settle_mac(&self, dev: &Device<Rtnl>, wanted: &mut Wanted) -> Result<(), Failure> {
+        let mtu = mtu.max(LEAST_MTU);
         let assigned = wanted.assigned_mac;
         let current = MacAddr::new(dev.dev_addr());
         let Some(target) = wanted.own_mac.or(assigned).or(current) else {

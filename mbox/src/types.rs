@@ -86,8 +86,8 @@ impl VlanId {
     }
 }
 
-/// The longest frame a VF wants to receive, in bytes, with its checksum and one VLAN tag: the
-/// value of VMOLR.RLPML.
+/// The longest frame a VF wants to receive, in bytes, with its checksum and one VLAN tag. See
+/// [`Self::with_second_tag`] for the value of VMOLR.RLPML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MaxFrame(u16);
 
@@ -118,6 +118,18 @@ impl MaxFrame {
     /// The length in bytes.
     pub const fn get(self) -> u16 {
         self.0
+    }
+
+    /// What the device is to receive for a VF that wants this: a second tag more. The device takes
+    /// tag and checksum out, so nothing longer than the VF wanted comes into its buffers.
+    #[must_use]
+    pub const fn with_second_tag(self) -> Self {
+        let longer = self.0.saturating_add(4);
+        Self(if longer < Self::MAX.0 {
+            longer
+        } else {
+            Self::MAX.0
+        })
     }
 }
 

@@ -357,7 +357,7 @@ fn pf_vmolr(pf: &PfPool, rss: bool) -> VMOLR {
 }
 
 fn vf_vmolr(pool: &VfPool) -> u32 {
-    VMOLR::from(u32::from(pool.max_frame.get()))
+    VMOLR::from(u32::from(pool.max_frame.with_second_tag().get()))
         .with_lpe(true)
         // A VF behind a port VLAN gets frames of that VLAN, so no untagged ones.
         .with_aupe(pool.confining_vlan().is_none())

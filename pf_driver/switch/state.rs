@@ -70,14 +70,21 @@ pub(crate) struct PfPool {
     pub(crate) strip_vlans: bool,
     /// Store damaged frames, too.
     pub(crate) keep_bad: bool,
-    /// Longest frame in bytes, with FCS and a tag.
+    /// Longest frame in bytes, with FCS and tags.
     pub(crate) max_frame: u32,
     /// Queue pairs in use.
     pub(crate) pairs: u32,
 }
 
-/// Bytes of header, one tag and FCS around a payload.
-const FRAME_OVERHEAD: u32 = 14 + 4 + 4;
+/// Bytes of header, two tags (802.1ad) and FCS around a payload.
+const FRAME_OVERHEAD: u32 = 14 + 4 + 4 + 4;
+/// Frames of this length are received at any MTU: neighbours may have a larger one. As in C igb.
+const LEAST_MAX_FRAME: u32 = 1536;
+
+/// The longest frame that is received with this MTU, in bytes.
+fn max_frame(mtu: u32) -> u32 {
+    (mtu + FRAME_OVERHEAD).max(LEAST_MAX_FRAME)
+}
 
 impl PfPool {
     pub(crate) fn new(mac: MacAddress, mtu: u32) -> Self {
@@ -95,14 +102,14 @@ impl PfPool {
             filter_vlans: true,
             strip_vlans: true,
             keep_bad: false,
-            max_frame: mtu + FRAME_OVERHEAD,
+            max_frame: max_frame(mtu),
             pairs: 1,
         }
     }
 
     /// Takes a new MTU.
     pub(crate) fn set_mtu(&mut self, mtu: u32) {
-        self.max_frame = mtu + FRAME_OVERHEAD;
+        self.max_frame = max_frame(mtu);
     }
 
     /// Takes what the stack wants to receive.

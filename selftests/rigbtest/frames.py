@@ -27,6 +27,8 @@ HEADER = 14
 # How long a frame may take through an emulated wire, and how long a test waits to see that
 # one does not come although a later one did.
 ARRIVAL = 20.0
+# For a frame that need not come at all.
+SOON = 5.0
 MARK_SIZE = 46
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 
-from . import frames, traffic
+from . import echo, frames, traffic
 from .driver import CommandError
 from .frames import BROADCAST, Sniffer, delivered
 from .kselftest import ksft_eq, ksft_ge, ksft_in, ksft_pr, ksft_raises, ksft_true
@@ -276,6 +276,40 @@ def vlans(port: Port, peer: Port) -> None:
     for one, two in pairs:
         one.delete()
         two.delete()
+    traffic.reach(port, peer)
+
+
+def stacked_vlans(port: Port, peer: Port) -> None:
+    """Frames of full size with two tags."""
+    ends = (port, peer)
+    for end in ends:
+        outer, inner = f"s{VID}", f"c{VID}"
+        end.ip(
+            f"link add link {{dev}} name {outer} type vlan id {VID}", f"link set {outer} up",
+            f"link add link {outer} name {inner} type vlan id {VID + 1}",
+            f"addr add 10.86.0.{end.number}/24 dev {inner}",
+            f"addr add fd86::{end.number:x}/64 dev {inner} nodad", f"link set {inner} up",
+        )
+    for one, two in (ends, ends[::-1]):
+        for address in (f"10.86.0.{two.number}", f"fd86::{two.number:x}"):
+            echo.first_answer(one, address)
+            traffic.ping(one, address, 1472)
+    for end in ends:
+        end.ip(f"link del s{VID}")
+
+
+def longer_than_mtu(port: Port, peer: Port) -> None:
+    """Neighbours with a larger MTU are heard, up to the usual length."""
+    port.ip("link set {dev} mtu 1400")
+    port.wait_running()
+    with Sniffer(port) as sniffer, Sniffer(peer) as sender:
+        for size in (1400, 1401, 1500):
+            payload = os.urandom(size)
+            sender.send(port.mac, payload)
+            frame = sniffer.receive(frames.SOON)
+            ksft_true(frame and frame[frames.HEADER :] == payload, f"{size} bytes at MTU 1400")
+    port.ip("link set {dev} mtu 1500")
+    port.wait_running()
     traffic.reach(port, peer)
 
 
