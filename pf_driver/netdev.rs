@@ -110,13 +110,6 @@ impl Adapter {
             |control| control.switch.state.pf.set_vlan(vid, join),
             |control| control.switch.state.pf.set_vlan(vid, !join),
         )
-        .inspect_err(|_| {
-            netdev_err!(
-                self.ndev,
-                "no room for VLAN {}: with VFs the card has 31 VLANs for all; remove some\n",
-                vid
-            );
-        })
     }
 }
 

@@ -333,8 +333,7 @@ impl Adapter {
     ///
     /// # Errors
     ///
-    /// Those of [`Adapter::replan`]; [`ENOSPC`] if the PF's VLANs do not fit into the table of
-    /// pools.
+    /// Those of [`Adapter::replan`].
     pub(crate) fn relayout(&self, dev: &Device<Rtnl>, layout: Layout, count: usize) -> Result {
         let plan = Plan {
             layout,

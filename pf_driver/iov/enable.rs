@@ -33,8 +33,8 @@ use crate::{
 ///
 /// # Errors
 ///
-/// [`EINVAL`] for more than there can be, [`EBUSY`] while VFs are assigned to guests, [`ENOSPC`] if
-/// the PF has joined more VLANs than fit into the card's table of pools, and what the bus says.
+/// [`EINVAL`] for more than there can be, [`EBUSY`] while VFs are assigned to guests, [`ENOMEM`],
+/// and what the bus says.
 pub(crate) fn configure(
     pdev: &pci::Device<Core<'_>>,
     adapter: &Arc<Adapter>,
@@ -68,7 +68,7 @@ pub(crate) fn configure(
     prepare(adapter, count).inspect_err(|err| {
         dev_err!(
             pdev,
-            "cannot divide the card for VFs (error {}); too many VLANs on the PF, or no memory\n",
+            "cannot divide the card for VFs (error {}): no memory, or see the messages before this one\n",
             err.to_errno()
         );
     })?;

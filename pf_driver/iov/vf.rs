@@ -47,7 +47,7 @@ use crate::{
 
 /// MAC filters that the PF keeps for itself, beside its address, however many VFs there are.
 const PF_FILTERS: usize = 2;
-/// VLANs that the PF keeps for itself in the same way, beside VLAN 0.
+/// Places of VLANs that are left to the PF in the same way, beside VLAN 0.
 const PF_VLANS: usize = 3;
 
 /// What the PF keeps of a VF.

@@ -44,6 +44,8 @@ use crate::{
 
 const ALL_POOLS: u32 = (1 << POOLS) - 1;
 const PF_BIT: u32 = 1 << PF_POOL;
+// CAST: 7.
+const PF_POOL_NUMBER: u32 = PF_POOL as u32;
 
 /// An entry of the receive address table: an address and the pools that receive it. Free without
 /// pools.
@@ -122,15 +124,19 @@ impl Image {
     /// [`ENOSPC`] if the hardware's tables are too small; the contents are then of no use.
     pub(crate) fn compute(&mut self, state: &State, old: &Self) -> Result {
         let pools = state.layout == Layout::Pools;
-        let fits = self.place_macs(state, old)?;
-        self.place_vlans(state, old)?;
+        let macs_fit = self.place_macs(state, old)?;
+        let vlans_fit = self.place_vlans(state, old)?;
         self.hash_multicast(state);
         self.vmolr = [VMOLR::zeroed().with_strcrc(true).into_raw(); POOLS];
         self.vmvir = [0; POOLS];
         self.limits = [Limit::default(); POOLS];
-        let see_all = state.pf.promiscuous || !fits;
+        let see_all = state.pf.promiscuous || !macs_fit;
         if pools {
-            self.set_pools(state, see_all);
+            self.set_pools(state);
+            self.vt_ctl = VT_CTL::from(PF_POOL_NUMBER << 7)
+                .with_dis_def_pool(!see_all && vlans_fit)
+                .with_rpl_en(true)
+                .into_raw();
         } else {
             // The PF's queues are in all pools then.
             self.vmolr = [pf_vmolr(&state.pf, false).into_raw(); POOLS];
@@ -215,11 +221,13 @@ impl Image {
             .or_else(|| (0..RAR_ENTRIES).find(free))
     }
 
-    fn place_vlans(&mut self, state: &State, old: &Self) -> Result {
+    /// Places all VLANs. Whether those of the PF all found a place. What of them does not passes
+    /// by the VFTA, and goes to the default pool: the VFs have a guaranteed number of places.
+    fn place_vlans(&mut self, state: &State, old: &Self) -> Result<bool> {
         self.vfta = state.pf.vlans;
         self.vlvf = [VlvfEntry::default(); VLVF_ENTRIES];
         if state.layout == Layout::Single {
-            return Ok(());
+            return Ok(true);
         }
         let all = state.pf.promiscuous || !state.pf.filter_vlans;
         // The first entry is VLAN 0: everybody's but those who are in another one.
@@ -239,11 +247,7 @@ impl Image {
                 self.place_vlan(old, vid.get(), 1 << vf)?;
             }
         }
-        for (register, &word) in (0u16..).zip(state.pf.vlans.iter()) {
-            for bit in (0..32).filter(|bit| word & 1 << bit != 0) {
-                self.place_vlan(old, register << 5 | bit, PF_BIT)?;
-            }
-        }
+        let fit = self.place_pf_vlans(&state.pf.vlans, old);
         if all {
             // Frames of VLANs that nobody joined go to the default pool, which is the PF's.
             self.vfta = [u32::MAX; VFTA_REGS];
@@ -251,7 +255,32 @@ impl Image {
                 entry.pools |= if entry.pools != 0 { PF_BIT } else { 0 };
             }
         }
-        Ok(())
+        Ok(fit)
+    }
+
+    /// Places the PF's VLANs in what the VFs' have left. Whether all found a place. There may be
+    /// thousands, each of which comes by a commit of its own, so this looks at each once.
+    fn place_pf_vlans(&mut self, vlans: &VlanBits, old: &Self) -> bool {
+        let mut left = *vlans;
+        for entry in self.vlvf.iter_mut().filter(|entry| entry.pools != 0) {
+            if take_bit(&mut left, entry.vid) {
+                entry.pools |= PF_BIT;
+            }
+        }
+        for (entry, before) in self.vlvf.iter_mut().zip(&old.vlvf) {
+            let free = entry.pools == 0 && before.pools != 0;
+            if free && take_bit(&mut left, before.vid) {
+                *entry = VlvfEntry {
+                    vid: before.vid,
+                    pools: PF_BIT,
+                };
+            }
+        }
+        (0u16..).zip(&left).all(|(register, &word)| {
+            (0..32)
+                .filter(|bit| word & 1 << bit != 0)
+                .all(|bit| self.place_vlan(old, register << 5 | bit, PF_BIT).is_ok())
+        })
     }
 
     fn place_vlan(&mut self, old: &Self, vid: u16, pools: u32) -> Result {
@@ -293,7 +322,7 @@ impl Image {
         }
     }
 
-    fn set_pools(&mut self, state: &State, see_all: bool) {
+    fn set_pools(&mut self, state: &State) {
         let mut spoof = 0;
         self.open = PF_BIT;
         for (vf, pool) in state.live_vfs() {
@@ -310,11 +339,6 @@ impl Image {
             spoof |= u32::from(pool.spoof_check) << vf;
         }
         self.vmolr[PF_POOL] = pf_vmolr(&state.pf, state.pf.pairs > 1).into_raw();
-        // CAST: 7.
-        self.vt_ctl = VT_CTL::from((PF_POOL as u32) << 7)
-            .with_dis_def_pool(!see_all)
-            .with_rpl_en(true)
-            .into_raw();
         self.dtxswc = DTXSWC::from(spoof | spoof << 8)
             .with_loopback_en(true)
             .into_raw();
@@ -341,6 +365,16 @@ impl Image {
             .with_vfe(filter_vlans)
             .into_raw();
     }
+}
+
+/// Takes a VLAN out of a set. Whether it was there.
+fn take_bit(vlans: &mut VlanBits, vid: u16) -> bool {
+    let bit = 1 << (vid & 31);
+    vlans.get_mut(usize::from(vid >> 5)).is_some_and(|word| {
+        let there = *word & bit != 0;
+        *word &= !bit;
+        there
+    })
 }
 
 fn pf_vmolr(pf: &PfPool, rss: bool) -> VMOLR {
