@@ -27,6 +27,7 @@ BENCH = Bench.find()
 MAC = "02:82:57:70:00:01"
 OTHER = "02:82:57:70:00:02"
 VLAN, QOS = 82, 5
+OWN_VLAN, OTHER_VLAN = 57, 58
 ZERO = "00:00:00:00:00:00"
 RATE = 250
 PINGS = 20
@@ -82,7 +83,8 @@ def check(registers: Registers, when: str) -> None:
     ksft_eq(registers.vlans(0), {VLAN}, when)
     ksft_eq(registers.read(regs.vmvir(0)), 1 << 30 | QOS << 13 | VLAN, when)
     ksft_eq(registers.read(regs.vmolr(0)) & regs.VMOLR_AUPE, 0, when)
-    ksft_eq(registers.read(regs.DTXSWC) & 0x0303, 0x0202, when)
+    # The port VLAN confines it whatever addresses it sends with.
+    ksft_eq(registers.read(regs.DTXSWC) & 0x0303, 0x0302, when)
     other = shown(1)
     ksft_eq((other["vlan_list"], other["spoofchk"], other["trust"]), ([{}], True, False), when)
     ksft_eq(registers.addresses(1), {other["address"]}, when)
@@ -266,6 +268,31 @@ def decides() -> None:
         BENCH.pf.ip(f"link set {{dev}} address {own}")
         setting("0", "mac", ZERO)
         ksft_eq(shown(0)["address"], default)
+
+
+def port_vlans() -> None:
+    """What a VF has joined rests behind a port VLAN; a priority alone is a port VLAN, too."""
+    one, _, registers = raw_vfs()
+    with one:
+        one.reset()
+        ksft_true(one.granted(mb.JOIN_VLAN, OWN_VLAN))
+        ksft_true(one.granted(mb.JOIN_VLAN, OTHER_VLAN))
+        setting("0", "vlan", str(VLAN))
+        ksft_eq(registers.vlans(0), {VLAN})
+        ksft_true(one.granted(mb.SET_VLAN, OWN_VLAN), "a VLAN is left while it rests")
+        setting("0", "vlan", "0")
+        ksft_eq(registers.vlans(0), {0, OTHER_VLAN}, "what was left has come back")
+        setting("0", "vlan", "0", "qos", str(QOS))
+        ksft_eq(shown(0)["vlan_list"][0], {"qos": QOS})
+        ksft_eq(registers.vlans(0), {0}, "its own VLANs would leave with this tag")
+        ksft_true(not one.granted(mb.JOIN_VLAN, OWN_VLAN))
+        ksft_true(registers.read(regs.vmolr(0)) & regs.VMOLR_AUPE, "frames without a tag")
+        ksft_eq(registers.read(regs.vmvir(0)), 1 << 30 | QOS << 13)
+        setting("0", "spoofchk", "off")
+        ksft_eq(registers.read(regs.DTXSWC) & 0x0101, 0x0100)
+        setting("0", "vlan", "0")
+        ksft_eq(registers.read(regs.DTXSWC) & 0x0101, 0)
+        ksft_eq(registers.vlans(0), {0, OTHER_VLAN})
 
 
 def vlan_filter() -> None:
@@ -482,7 +509,7 @@ def silicon_rules() -> None:
 
 CASES = [
     shown_is_held, survives, address_taken_meanwhile, decides, host_claims,
-    decides_during_reset, vlan_filter, refusals, link_state, statistics,
+    decides_during_reset, port_vlans, vlan_filter, refusals, link_state, statistics,
     stable_addresses, autoprobe, rate_registers, silicon_rules,
 ]
 

@@ -163,10 +163,7 @@ impl State {
             link: config.link,
             trusted: config.trusted,
             mac_locked: config.mac_locked,
-            port_vlan: match config.port_vlan {
-                Some(vid) => !vid.is_zero(),
-                None => false,
-            },
+            port_vlan: config.port_vlan.is_some(),
             mac: config.mac,
             mtu: config.mtu,
         }

@@ -353,15 +353,16 @@ impl Plan {
         if vid.is_zero() {
             return Ok(Verdict::Grant);
         }
-        if let Some(port_vlan) = config.port_vlan.filter(|vid| !vid.is_zero()) {
+        // Also behind a port VLAN: what rests there must not come back when that ends.
+        if !join && self.next.vlans.contains(vid) {
+            self.next.vlans.remove(vid);
+            self.effect = Some(Effect::LeaveVlan(vid));
+            return Ok(Verdict::Grant);
+        }
+        if let Some(port_vlan) = config.port_vlan {
             return Err(Reason::PortVlan(port_vlan));
         }
         if self.next.vlans.contains(vid) == join {
-            return Ok(Verdict::Grant);
-        }
-        if !join {
-            self.next.vlans.remove(vid);
-            self.effect = Some(Effect::LeaveVlan(vid));
             return Ok(Verdict::Grant);
         }
         if !policy.may_join_vlan(vid) {

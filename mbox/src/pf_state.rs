@@ -28,7 +28,8 @@ pub struct VfConfig {
     /// The VF may choose its MAC address in spite of the administrator's, and may receive all
     /// multicast frames.
     pub trusted: bool,
-    /// The VLAN the administrator has put the VF into, unseen by it.
+    /// The VLAN the administrator has put the VF into, unseen by it. It may join no other; VLAN 0
+    /// are frames without a VLAN, with a priority.
     pub port_vlan: Option<VlanId>,
     /// How many additional MAC addresses the VF may have; at most [`MAX_FILTERS`] count.
     pub filter_quota: u8,

@@ -233,7 +233,7 @@ impl Image {
         // The first entry is VLAN 0: everybody's but those who are in another one.
         let mut untagged = PF_BIT;
         for (vf, pool) in state.live_vfs() {
-            if pool.confining_vlan().is_none() {
+            if pool.receives_untagged() {
                 untagged |= 1 << vf;
             }
         }
@@ -323,7 +323,8 @@ impl Image {
     }
 
     fn set_pools(&mut self, state: &State) {
-        let mut spoof = 0;
+        let mut mac_spoof = 0;
+        let mut vlan_spoof = 0;
         self.open = PF_BIT;
         for (vf, pool) in state.live_vfs() {
             if let Some(vmolr) = self.vmolr.get_mut(vf) {
@@ -336,10 +337,13 @@ impl Image {
                 *limit = Limit::new(pool.max_rate, state.speed);
             }
             self.open |= u32::from(pool.passes()) << vf;
-            spoof |= u32::from(pool.spoof_check) << vf;
+            mac_spoof |= u32::from(pool.spoof_check) << vf;
+            // A VF that bridges has to send with foreign addresses; what confines it stays.
+            let check_vlan = pool.spoof_check || pool.confining_vlan().is_some();
+            vlan_spoof |= u32::from(check_vlan) << vf;
         }
         self.vmolr[PF_POOL] = pf_vmolr(&state.pf, state.pf.pairs > 1).into_raw();
-        self.dtxswc = DTXSWC::from(spoof | spoof << 8)
+        self.dtxswc = DTXSWC::from(mac_spoof | vlan_spoof << 8)
             .with_loopback_en(true)
             .into_raw();
         // A VF that gives no descriptors must not hold up the frames of others.
@@ -394,7 +398,7 @@ fn vf_vmolr(pool: &VfPool) -> u32 {
     VMOLR::from(u32::from(pool.max_frame.with_second_tag().get()))
         .with_lpe(true)
         // A VF behind a port VLAN gets frames of that VLAN, so no untagged ones.
-        .with_aupe(pool.confining_vlan().is_none())
+        .with_aupe(pool.receives_untagged())
         .with_rompe(!pool.multicast.hashes.as_slice().is_empty())
         .with_bam(true)
         .with_mpme(pool.multicast.all)

@@ -252,11 +252,15 @@ impl VfPool {
         self.open && !self.quarantined && self.link_state != LinkState::Disable
     }
 
-    /// The VLAN that the VF cannot leave. VLAN 0 with a priority confines nothing.
+    /// The VLAN that the VF cannot leave. VLAN 0 with a priority is one as well: the card puts that
+    /// tag on all that the VF sends, whatever VLAN the VF means.
     pub(crate) fn confining_vlan(&self) -> Option<VlanId> {
-        self.port_vlan
-            .map(|port| port.vid)
-            .filter(|vid| !vid.is_zero())
+        self.port_vlan.map(|port| port.vid)
+    }
+
+    /// Whether it receives frames without a VLAN.
+    pub(crate) fn receives_untagged(&self) -> bool {
+        self.confining_vlan().is_none_or(VlanId::is_zero)
     }
 
     /// The device was reset: back to what the mailbox server kept.
