@@ -31,11 +31,12 @@ use crate::{
         XmitQueue, //
     },
     mbox::{
+        refusal::Refusal,
         types::{
             MacAddr,
             VlanId, //
         },
-        vf_to_pf::Request,
+        vf_to_pf::Request, //
     },
     replay::Why,
     wanted::{
@@ -165,19 +166,20 @@ impl net::Driver for Adapter {
         stats.multicast = this.hw_counters.multicast();
     }
 
-    fn vlan_rx_add_vid(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vid: u16) -> Result {
-        this.set_vlan(vid, true)
+    fn vlan_rx_add_vid(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, vid: u16) -> Result {
+        this.set_vlan(dev, vid, true)
     }
 
-    fn vlan_rx_kill_vid(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vid: u16) -> Result {
-        this.set_vlan(vid, false)
+    fn vlan_rx_kill_vid(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, vid: u16) -> Result {
+        this.set_vlan(dev, vid, false)
     }
 }
 
 impl Adapter {
     /// Joins or leaves a VLAN. RTNL.
-    fn set_vlan(&self, vid: u16, join: bool) -> Result {
+    fn set_vlan(&self, dev: &Device<Rtnl>, vid: u16, join: bool) -> Result {
         let id = VlanId::new(vid).ok_or(EINVAL)?;
+        let mut joined = join;
         // Every VF is in VLAN 0, and asking for it makes C igb stop to strip tags.
         if !id.is_zero() {
             if self.ready() {
@@ -186,8 +188,14 @@ impl Adapter {
                     Ok(Some(why)) if join => {
                         let help = "it may have put this VF into one, or have no room";
                         let text = Why(why, help);
-                        netdev_warn!(self.ndev, "the PF refused VLAN {vid}: {text}\n");
-                        return Err(why.into());
+                        netdev_warn!(dev, "the PF refused VLAN {vid}: {text}\n");
+                        // A bridge that filters VLANs puts each of its ports into one, for frames
+                        // without a tag. Behind a port VLAN these come and go all the same.
+                        let hidden = matches!(why, Refusal::PortVlan | Refusal::Undisclosed);
+                        if !(hidden && dev.is_bridge_port()) {
+                            return Err(why.into());
+                        }
+                        joined = false;
                     }
                     Ok(_) => {}
                     Err(failure) => self.request_failed(failure),
@@ -195,7 +203,7 @@ impl Adapter {
             }
             self.wanted.lock().vlans.set(id, join);
         }
-        self.hw.set_vlan(vid, join);
+        self.hw.set_vlan(vid, joined);
         Ok(())
     }
 }

@@ -27,7 +27,8 @@ use crate::{
         types::{
             MacAddr,
             MaxFrame,
-            Promisc, //
+            Promisc,
+            VlanId, //
         },
         vf_to_pf::Request,
     },
@@ -37,11 +38,11 @@ use crate::{
     },
 };
 
-/// Why a request was refused, as the PF says it; from a PF that does not, what may help.
 /// The PF is asked for frames of this MTU at least: neighbours may have a larger one. With header,
 /// tag and checksum 1536 bytes, what the PF's own port receives at least.
 const LEAST_MTU: u32 = 1514;
 
+/// Why a request was refused, as the PF says it; from a PF that does not, what may help.
 pub(crate) struct Why(pub(crate) Refusal, pub(crate) &'static str);
 
 impl fmt::Display for Why {
@@ -88,10 +89,9 @@ impl Adapter {
         let mut refused = 0;
         let mut last = None;
         for vid in wanted.vlans.iter() {
-            if let Some(why) = self.ask(&Request::SetVlan { vid, join: true })? {
-                refused += 1;
-                last = Some(why);
-            }
+            let why = self.join_vlan(vid)?;
+            refused += u32::from(why.is_some());
+            last = why.or(last);
         }
         if let Some(why) = last {
             let why = Why(why, "it may have put this VF into one, or have no room");
@@ -100,8 +100,17 @@ impl Adapter {
         self.sync_filters(dev, &mut wanted)
     }
 
+    /// Asks for a VLAN. Its tag is shown to the stack only while the VF is in it: one of this number
+    /// may be the host's. Returns why the PF refused, if it did.
+    pub(crate) fn join_vlan(&self, vid: VlanId) -> Result<Option<Refusal>, Failure> {
+        let refused = self.ask(&Request::SetVlan { vid, join: true })?;
+        self.hw.set_vlan(vid.get(), refused.is_none());
+        Ok(refused)
+    }
+
     /// Asks for frames that carry `mtu` bytes. Returns why the PF refused, if it did.
     pub(crate) fn ask_mtu(&self, mtu: u32) -> Result<Option<Refusal>, Failure> {
+        let mtu = mtu.max(LEAST_MTU);
         let frame = u16::try_from(mtu).ok().and_then(MaxFrame::for_mtu);
         match frame {
             Some(frame) => self.ask(&Request::SetMaxFrame(frame)),
@@ -114,7 +123,6 @@ impl Adapter {
     /// An address chosen on this side comes first, if the PF lets us; then the one that the PF
     /// assigned; then the one that the device has, by chance or from a PF that has forgotten it.
     fn settle_mac(&self, dev: &Device<Rtnl>, wanted: &mut Wanted) -> Result<(), Failure> {
-        let mtu = mtu.max(LEAST_MTU);
         let assigned = wanted.assigned_mac;
         let current = MacAddr::new(dev.dev_addr());
         let Some(target) = wanted.own_mac.or(assigned).or(current) else {

@@ -147,9 +147,13 @@ impl Adapter {
         changes: Changes,
         news: &State,
     ) -> Result<(), Failure> {
-        if changes.has(Changes::VLAN) && !news.port_vlan {
+        if changes.has(Changes::VLAN) {
             for vid in wanted.vlans.iter() {
-                self.ask(&Request::SetVlan { vid, join: true })?;
+                if news.port_vlan {
+                    self.hw.set_vlan(vid.get(), false);
+                } else {
+                    self.join_vlan(vid)?;
+                }
             }
         }
         if changes.has(Changes::TRUST) && news.trusted {

@@ -157,6 +157,12 @@ impl Device {
         unsafe { bindings::kapi_netif_running(self.as_raw()) }
     }
 
+    /// Whether a bridge has the device as a port, or is taking it in.
+    pub fn is_bridge_port(&self) -> bool {
+        // SAFETY: Valid by the type invariant.
+        unsafe { bindings::kapi_netif_is_bridge_port(self.as_raw()) }
+    }
+
     /// Whether the device is usable: not [detached](Device::detach).
     pub fn present(&self) -> bool {
         // SAFETY: Valid by the type invariant.

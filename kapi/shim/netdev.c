@@ -35,6 +35,17 @@ bool kapi_netif_device_present(const struct net_device *dev)
 }
 
 /**
+ * kapi_netif_is_bridge_port() - netif_is_bridge_port()
+ * @dev: network device
+ *
+ * Return: whether a bridge has the device as a port, or is taking it in.
+ */
+bool kapi_netif_is_bridge_port(const struct net_device *dev)
+{
+	return netif_is_bridge_port(dev);
+}
+
+/**
  * kapi_netif_tx_start_all() - netif_tx_start_all_queues()
  * @dev: network device
  */
