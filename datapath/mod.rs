@@ -61,6 +61,8 @@ pub use self::{
     vector::QueueVector, //
 };
 
+use crate::kapi::net::MacAddress;
+
 /// The registers that the data path itself writes. The driver implements it on its register object.
 ///
 /// Queue and vector numbers are those of the queue pair, counted from 0; what they are in the
@@ -81,6 +83,18 @@ pub trait Hw: Send + Sync + 'static {
     /// A VF behind a port VLAN, set by its host, must not: the tag is the host's.
     #[inline]
     fn shows_vlan(&self, _tci: u16) -> bool {
+        true
+    }
+
+    /// Whether [`Hw::accepts`] is to be asked about each received frame of the poll that begins.
+    #[inline]
+    fn looks_at_frames(&self) -> bool {
+        false
+    }
+
+    /// A frame with these addresses was received. Whether the stack gets it.
+    #[inline]
+    fn accepts(&self, _to: &MacAddress, _from: &MacAddress) -> bool {
         true
     }
 }

@@ -71,13 +71,15 @@ pub(super) struct Cleaned {
     pub(super) more: bool,
 }
 
-/// Sums of one poll, added to the counters at its end.
+/// What is the same for all frames of one poll, and its sums, added to the counters at its end.
 #[derive(Default)]
 struct Batch {
     packets: u32,
     bytes: u32,
     csum_good: u32,
     csum_none: u32,
+    /// Asked once a poll: [`Hw::looks_at_frames`].
+    looks_at_frames: bool,
 }
 
 /// A receive ring with its buffers.
@@ -192,7 +194,10 @@ impl<H: Hw> RxQueue<H> {
         budget: usize,
     ) -> Cleaned {
         let features = dev.features();
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            looks_at_frames: self.hw.looks_at_frames(),
+            ..Batch::default()
+        };
         let mut frames = 0;
         // A device that never ends a frame must not keep us here either.
         let mut descs = self.size.get();
@@ -304,6 +309,12 @@ impl<H: Hw> RxQueue<H> {
         batch: &mut Batch,
         ctx: &mut PollContext<'_>,
     ) {
+        if batch.looks_at_frames {
+            let refused = |(to, from)| !self.hw.accepts(&to, &from);
+            if skb.mac_addresses().is_some_and(refused) {
+                return;
+            }
+        }
         let len = skb.len();
         batch.packets = batch.packets.wrapping_add(1);
         batch.bytes = batch.bytes.wrapping_add(len);

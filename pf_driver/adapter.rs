@@ -70,6 +70,10 @@ use crate::{
         work::Work, //
     },
     mbox::time::Time,
+    neighbours::{
+        self,
+        Neighbours, //
+    },
     queues::{
         self,
         Queues, //
@@ -110,6 +114,8 @@ pub(crate) struct Works {
     pub(crate) news: Arc<Work<Adapter>>,
     /// Reports VFs that misbehave.
     pub(crate) health: Arc<Work<Adapter>>,
+    /// Brings addresses behind the PF into the switch.
+    pub(crate) neighbours: Arc<Work<Adapter>>,
     /// Queues the mailboxes for a VF that rings more often than it may.
     pub(crate) late_ring: Arc<Work<Adapter>>,
 }
@@ -126,11 +132,12 @@ impl Works {
             flush: Work::new(queues::flush)?,
             news: Work::new(news::tell)?,
             health: Work::new(health::report)?,
+            neighbours: Work::new(neighbours::update)?,
             late_ring: Work::new(port::late_ring)?,
         })
     }
 
-    fn all(&self) -> [&Arc<Work<Adapter>>; 10] {
+    fn all(&self) -> [&Arc<Work<Adapter>>; 11] {
         [
             &self.watchdog,
             &self.reset,
@@ -142,6 +149,7 @@ impl Works {
             &self.mailbox,
             &self.news,
             &self.health,
+            &self.neighbours,
         ]
     }
 }
@@ -175,6 +183,8 @@ pub(crate) struct Adapter {
     /// The switch and the VFs.
     #[pin]
     pub(crate) control: Mutex<Control>,
+    /// What the data path sees of addresses behind the PF.
+    pub(crate) neighbours: Arc<Neighbours>,
     /// Counters of the hardware.
     pub(crate) stats: PortStats,
     /// Which messages are wanted (`NETIF_MSG_*`).
@@ -204,6 +214,8 @@ pub(crate) struct Parts {
     pub(crate) media: Media,
     pub(crate) mac: MacAddress,
     pub(crate) identity: Identity,
+    /// See [`State::emulated`](crate::switch::state::State::emulated).
+    pub(crate) emulated: bool,
     pub(crate) max_pairs: u32,
 }
 
@@ -224,11 +236,15 @@ impl Adapter {
             media,
             mac,
             identity,
+            emulated,
             max_pairs,
         } = parts;
         let datapath = Datapath::new(ndev.clone(), u16::try_from(max_pairs)?)?;
-        let control = Control::new(Switch::new(PfPool::new(mac, ndev.mtu()))?);
+        let switch = Switch::new(PfPool::new(mac, ndev.mtu()), emulated)?;
         let works = Works::new()?;
+        let neighbours = Neighbours::new(switch.learned.clone(), works.neighbours.clone());
+        let neighbours = Arc::new(neighbours, GFP_KERNEL)?;
+        let control = Control::new(switch);
         let queues = Queues::new(max_pairs);
         let adapter = Arc::pin_init(
             pin_init!(Self {
@@ -243,6 +259,7 @@ impl Adapter {
                 rss <- new_mutex!(Rss::new()),
                 link <- new_mutex!(Link::default()),
                 control <- new_mutex!(control),
+                neighbours,
                 stats: PortStats::new(),
                 msglevel: Atomic::new(DEFAULT_MSGLEVEL),
                 failed: AtomicFlag::new(false),

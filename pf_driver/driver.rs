@@ -212,6 +212,8 @@ fn make_adapter(pdev: &pci::Device<Core<'_>>) -> Result<(Arc<Adapter>, u32)> {
         vectors,
         mac,
         identity,
+        // QEMU gives its devices a subsystem of its own.
+        emulated: pdev.subsystem_vendor_id() == pci::Vendor::REDHAT_QUMRANET.as_raw(),
         max_pairs,
     })?;
     Ok((adapter, max_pairs))

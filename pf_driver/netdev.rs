@@ -141,6 +141,11 @@ impl net::Driver for Adapter {
         skb: SkBuff,
         queue: &mut XmitQueue<'_>,
     ) -> TxVerdict {
+        if this.neighbours.watched() {
+            if let Some((to, from)) = skb.mac_addresses() {
+                this.neighbours.sent(&to, &from);
+            }
+        }
         this.datapath.xmit(skb, queue)
     }
 

@@ -153,7 +153,8 @@ impl Adapter {
     /// Makes rings for `plan`; nothing runs yet.
     fn make_pairs(&self, dev: &Device<Rtnl>, plan: &Plan) -> Result<Pairs> {
         let parent = dev.bound_parent()?;
-        let regs = Arc::new(QueueRegs::new(self.bar.clone(), plan.layout), GFP_KERNEL)?;
+        let regs = QueueRegs::new(self.bar.clone(), plan.layout, self.neighbours.clone());
+        let regs = Arc::new(regs, GFP_KERNEL)?;
         let config = Config {
             queues: u16::try_from(plan.pairs())?,
             tx_desc: plan.tx_desc,

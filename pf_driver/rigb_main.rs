@@ -9,6 +9,7 @@
 //! | [`adapter`] | the state of a port, and its locks |
 //! | [`netdev`], [`ethtool`] | the network interface |
 //! | [`queues`] | the PF's queue pairs, from open to stop |
+//! | [`neighbours`] | addresses behind the PF: a bridge's |
 //! | [`recovery`] | reset of the port, and what follows it |
 //! | [`watch`] | link and statistics |
 //! | [`switch`] | filters, VLANs, pools: what is wanted, and what the registers hold |
@@ -31,6 +32,7 @@ mod driver;
 mod ethtool;
 mod hw;
 mod iov;
+mod neighbours;
 mod netdev;
 mod queues;
 mod recovery;

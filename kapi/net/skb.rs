@@ -20,6 +20,10 @@ use kernel::{
 };
 
 use super::{
+    addr::{
+        MacAddress,
+        ETH_ALEN, //
+    },
     page_pool::PoolPage,
     Device,
     PollContext, //
@@ -225,6 +229,23 @@ impl SkBuff {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Destination and source of an Ethernet frame that begins with its header, as one that is to
+    /// be sent does, and one that was received until [`SkBuff::set_received`].
+    #[inline]
+    pub fn mac_addresses(&self) -> Option<(MacAddress, MacAddress)> {
+        let skb = self.as_raw();
+        // SAFETY: By the type invariant; so many bytes lie in the linear part.
+        unsafe {
+            let headlen = (*skb).len.wrapping_sub((*skb).data_len);
+            // CAST: Widens.
+            if (headlen as usize) < 2 * ETH_ALEN {
+                return None;
+            }
+            let [to, from] = (*skb).data.cast::<[MacAddress; 2]>().read();
+            Some((to, from))
+        }
     }
 
     /// The part of the data that describes fragments and segmentation.

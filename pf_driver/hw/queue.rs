@@ -25,6 +25,8 @@ use crate::{
         self,
         RingInfo, //
     },
+    kapi::net::MacAddress,
+    neighbours::Neighbours,
     regs::{
         iov::{
             IOVCTL,
@@ -90,6 +92,7 @@ impl Layout {
 pub(crate) struct QueueRegs {
     bar: Arc<Bar0>,
     layout: Layout,
+    neighbours: Arc<Neighbours>,
 }
 
 impl datapath::Hw for QueueRegs {
@@ -108,6 +111,16 @@ impl datapath::Hw for QueueRegs {
         self.bar
             .write_reg(EIMS::from(1 << irq::pair_vector(u32::from(vector))));
     }
+
+    #[inline]
+    fn looks_at_frames(&self) -> bool {
+        self.neighbours.watched()
+    }
+
+    #[inline]
+    fn accepts(&self, to: &MacAddress, from: &MacAddress) -> bool {
+        self.neighbours.received(to, from)
+    }
 }
 
 /// Splits an address for a pair of registers.
@@ -123,8 +136,12 @@ const REUSE_INTERVAL: Delta = Delta::from_millis(100);
 const SETTLE: Delta = Delta::from_micros(200);
 
 impl QueueRegs {
-    pub(crate) fn new(bar: Arc<Bar0>, layout: Layout) -> Self {
-        Self { bar, layout }
+    pub(crate) fn new(bar: Arc<Bar0>, layout: Layout, neighbours: Arc<Neighbours>) -> Self {
+        Self {
+            bar,
+            layout,
+            neighbours,
+        }
     }
 
     /// Which layout this is for.

@@ -32,7 +32,6 @@ use crate::regs::{
         WUFC, //
     },
     iov::{
-        UTA,
         VFRE,
         VFTE, //
     },
@@ -142,9 +141,6 @@ pub(crate) fn setup(bar: &Bar0) -> Result {
     bar.update(DTXCTL, |dtxctl| {
         dtxctl.with_add_vlan_location(true).with_spoof_int(true)
     });
-    for index in 0..128 {
-        put::<UTA>(bar, index, 0);
-    }
     Ok(())
 }
 

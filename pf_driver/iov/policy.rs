@@ -95,7 +95,9 @@ pub(crate) fn mac_in_use(switch: &Switch, vfs: &[Vf], but: usize, mac: MacAddr) 
 
 impl Policy for Executor<'_> {
     fn mac_in_use(&self, mac: MacAddr) -> bool {
+        let mut behind_pf = self.switch.state.pf.neighbours();
         mac_in_use(self.switch, self.vfs, self.vf, mac)
+            || behind_pf.any(|other| other == mac.bytes())
     }
 }
 

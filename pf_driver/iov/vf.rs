@@ -27,6 +27,7 @@ use crate::{
         },
         pf_state::VfConfig,
         server::Server,
+        time::Time,
         types::MacAddr, //
     },
     regs::{
@@ -139,6 +140,8 @@ pub(crate) struct Control {
     pub(crate) resetting: bool,
     /// The link of the port, as VFs are told.
     pub(crate) link: Link,
+    /// When the addresses behind the PF have aged last.
+    pub(crate) neighbours_aged: Option<Time>,
     kept: [Kept; MAX_VFS],
 }
 
@@ -149,6 +152,7 @@ impl Control {
             vfs: KVec::new(),
             resetting: false,
             link: Link::default(),
+            neighbours_aged: None,
             kept: [Kept::NONE; MAX_VFS],
         }
     }

@@ -8,6 +8,8 @@ use kernel::io::register;
 pub(crate) const POOLS: usize = 8;
 /// Entries of the VLAN to pool filter.
 pub(crate) const VLVF_ENTRIES: usize = 32;
+/// Registers of the unicast table.
+pub(crate) const UTA_REGS: usize = 128;
 /// Words of one mailbox.
 pub(crate) const VMBMEM_WORDS: usize = 16;
 
@@ -117,6 +119,6 @@ register! {
         /// The limit is in force.
         31:31 enable => bool;
     }
-    /// Unicast table. Not used: it has no pools, so what one VF puts there all get.
+    /// Unicast table: hashes of addresses that pools with [`VMOLR::rope`] receive.
     pub(crate) UTA(u32)[128] @ 0x0_a000 { 31:0 bits; }
 }

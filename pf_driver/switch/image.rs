@@ -79,6 +79,8 @@ pub(crate) struct Image {
     pub(super) vlvf: [VlvfEntry; VLVF_ENTRIES],
     pub(super) vfta: VlanBits,
     pub(super) mta: HashBits,
+    /// Whether all unicast frames pass the UTA, or none.
+    pub(super) uta: bool,
     pub(super) vmolr: [u32; POOLS],
     pub(super) vmvir: [u32; POOLS],
     pub(super) limits: [Limit; POOLS],
@@ -102,6 +104,7 @@ impl Image {
             vlvf: [VlvfEntry::default(); VLVF_ENTRIES],
             vfta: [0; VFTA_REGS],
             mta: [0; MTA_REGS],
+            uta: false,
             vmolr: [0; POOLS],
             vmvir: [0; POOLS],
             limits: [Limit::default(); POOLS],
@@ -132,14 +135,14 @@ impl Image {
         self.limits = [Limit::default(); POOLS];
         let see_all = state.pf.promiscuous || !macs_fit;
         if pools {
-            self.set_pools(state);
+            self.set_pools(state, see_all);
             self.vt_ctl = VT_CTL::from(PF_POOL_NUMBER << 7)
                 .with_dis_def_pool(!see_all && vlans_fit)
                 .with_rpl_en(true)
                 .into_raw();
         } else {
             // The PF's queues are in all pools then.
-            self.vmolr = [pf_vmolr(&state.pf, false).into_raw(); POOLS];
+            self.vmolr = [pf_vmolr(&state.pf).into_raw(); POOLS];
             self.open = ALL_POOLS;
             self.vt_ctl = 0;
             self.dtxswc = 0;
@@ -156,6 +159,7 @@ impl Image {
         } else {
             state.pf.max_frame
         };
+        self.fill_uta(state);
         self.set_rctl(state, see_all);
         // With pools VMOLR says who gets tags stripped. This bit is for inserting them as well, which
         // every VF may want.
@@ -181,11 +185,21 @@ impl Image {
                 self.place_mac(old, mac.bytes(), 1 << vf)?;
             }
         }
-        Ok(state
+        let fit = state
             .pf
             .unicast
             .iter()
-            .all(|mac| self.place_mac(old, mac, pf_bit).is_ok()))
+            .all(|mac| self.place_mac(old, mac, pf_bit).is_ok());
+        if state.learns() {
+            for mac in state.pf.neighbours() {
+                // A VF's address is the VF's, whoever else sends from it.
+                let taken = |slot: &RarEntry| slot.pools != 0 && slot.mac == *mac;
+                if !self.rar.iter().any(taken) {
+                    let _ = self.place_mac(old, mac, pf_bit);
+                }
+            }
+        }
+        Ok(fit)
     }
 
     fn place_mac(&mut self, old: &Self, mac: &MacAddress, pools: u32) -> Result {
@@ -322,7 +336,16 @@ impl Image {
         }
     }
 
-    fn set_pools(&mut self, state: &State) {
+    /// Lets unicast frames without a receive address pass to the pools that want them all. The table
+    /// is everybody's; who takes part of it says VMOLR.ROPE.
+    fn fill_uta(&mut self, state: &State) {
+        let wanted = self.vmolr.iter().any(|&vmolr| VMOLR::from(vmolr).rope());
+        // In QEMU's model VMOLR.ROMPE says so, which a VF has for its multicast groups, and a pool
+        // gets back what it sends by that itself.
+        self.uta = wanted && !state.emulated;
+    }
+
+    fn set_pools(&mut self, state: &State, see_all: bool) {
         let mut mac_spoof = 0;
         let mut vlan_spoof = 0;
         self.open = PF_BIT;
@@ -342,7 +365,13 @@ impl Image {
             let check_vlan = pool.spoof_check || pool.confining_vlan().is_some();
             vlan_spoof |= u32::from(check_vlan) << vf;
         }
-        self.vmolr[PF_POOL] = pf_vmolr(&state.pf, state.pf.pairs > 1).into_raw();
+        let pf = &state.pf;
+        let mut vmolr = pf_vmolr(pf).with_rsse(pf.pairs > 1).with_rope(see_all);
+        if state.emulated && vmolr.mpme() {
+            self.mta = [u32::MAX; MTA_REGS];
+            vmolr = vmolr.with_rompe(true);
+        }
+        self.vmolr[PF_POOL] = vmolr.into_raw();
         self.dtxswc = DTXSWC::from(mac_spoof | vlan_spoof << 8)
             .with_loopback_en(true)
             .into_raw();
@@ -381,11 +410,10 @@ fn take_bit(vlans: &mut VlanBits, vid: u16) -> bool {
     })
 }
 
-fn pf_vmolr(pf: &PfPool, rss: bool) -> VMOLR {
+fn pf_vmolr(pf: &PfPool) -> VMOLR {
     let hashes = pf.hashes.iter().any(|&word| word != 0);
     VMOLR::from(pf.max_frame)
         .with_lpe(true)
-        .with_rsse(rss)
         .with_aupe(true)
         .with_rompe(hashes)
         .with_bam(true)

@@ -6,13 +6,18 @@
 //! commits it; what does not fit into the hardware changes nothing.
 
 pub(crate) mod image;
+pub(crate) mod learn;
 pub(crate) mod state;
 mod write;
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 use self::{
     image::Image,
+    learn::Learned,
     state::{
         PfPool,
         State,
@@ -29,11 +34,13 @@ use crate::{
 /// State and registers together. Belongs behind a mutex.
 pub(crate) struct Switch {
     /// What is wanted. Without effect until [`Switch::commit`].
-    pub(crate) state: State,
+    pub(crate) state: KBox<State>,
     /// What the hardware has.
     current: KBox<Image>,
     /// Where the next one is computed: a commit must not fail for want of memory.
     next: KBox<Image>,
+    /// Addresses behind the PF, as the data path sees them.
+    pub(crate) learned: Arc<Learned>,
     /// Goes up with each change of a VF's pool.
     pub(crate) changes: u64,
     /// Whether the hardware does hold `current`: not between a reset and [`Switch::restore`].
@@ -41,22 +48,28 @@ pub(crate) struct Switch {
 }
 
 impl Switch {
-    /// A switch without VFs, closed until [`Switch::restore`].
+    /// A switch without VFs, closed until [`Switch::restore`]. `emulated`: see
+    /// [`State::emulated`].
     ///
     /// # Errors
     ///
     /// [`ENOMEM`].
-    pub(crate) fn new(pf: PfPool) -> Result<Self> {
+    #[inline(never)]
+    pub(crate) fn new(pf: PfPool, emulated: bool) -> Result<Self> {
+        let state = State {
+            layout: Layout::Single,
+            pf,
+            vfs: [const { VfPool::new(None) }; MAX_VFS],
+            num_vfs: 0,
+            speed: MAX_SPEED,
+            emulated,
+        };
         Ok(Self {
-            state: State {
-                layout: Layout::Single,
-                pf,
-                vfs: [const { VfPool::new(None) }; MAX_VFS],
-                num_vfs: 0,
-                speed: MAX_SPEED,
-            },
+            // Not on the stacks of those who make what this is a part of.
+            state: KBox::new(state, GFP_KERNEL)?,
             current: KBox::init(Image::closed(), GFP_KERNEL)?,
             next: KBox::init(Image::closed(), GFP_KERNEL)?,
+            learned: Arc::new(Learned::new(emulated)?, GFP_KERNEL)?,
             changes: 0,
             live: false,
         })
@@ -74,6 +87,11 @@ impl Switch {
             self.next.write(bar, Some(&self.current));
         }
         core::mem::swap(&mut self.current, &mut self.next);
+        let learns = self.state.learns();
+        self.learned.set_active(learns);
+        if !learns {
+            self.state.pf.set_neighbours(core::iter::empty());
+        }
         Ok(())
     }
 

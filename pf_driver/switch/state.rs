@@ -30,6 +30,7 @@ use crate::{
     },
     regs::filter::{
         MTA_REGS,
+        RAR_ENTRIES,
         VFTA_REGS, //
     }, //
 };
@@ -56,6 +57,8 @@ pub(crate) struct PfPool {
     permanent: MacAddress,
     /// Unicast addresses beside its own; those that find no place make it promiscuous.
     pub(crate) unicast: KVec<MacAddress>,
+    /// Addresses behind it, of which those are received that find a place. See [`super::learn`].
+    neighbours: [Option<MacAddress>; RAR_ENTRIES],
     /// Multicast hashes.
     pub(crate) hashes: HashBits,
     /// All multicast frames.
@@ -95,6 +98,7 @@ impl PfPool {
             mac,
             permanent: mac,
             unicast: KVec::new(),
+            neighbours: [None; RAR_ENTRIES],
             hashes: [0; MTA_REGS],
             all_multicast: false,
             promiscuous: false,
@@ -130,6 +134,20 @@ impl PfPool {
         self.all_multicast = mode.allmulti;
         self.promiscuous = mode.promisc;
         Ok(())
+    }
+
+    /// Takes what addresses are behind the PF. Whether that is another set than before.
+    pub(crate) fn set_neighbours(&mut self, macs: impl Iterator<Item = MacAddress>) -> bool {
+        let mut neighbours = [None; RAR_ENTRIES];
+        for (slot, mac) in neighbours.iter_mut().zip(macs) {
+            *slot = Some(mac);
+        }
+        core::mem::replace(&mut self.neighbours, neighbours) != neighbours
+    }
+
+    /// The addresses behind the PF.
+    pub(crate) fn neighbours(&self) -> impl Iterator<Item = &MacAddress> {
+        self.neighbours.iter().flatten()
     }
 
     /// Joins or leaves a VLAN.
@@ -317,9 +335,18 @@ pub(crate) struct State {
     pub(crate) num_vfs: usize,
     /// The speed of the link in Mbit/s, the last one while it is down.
     pub(crate) speed: u32,
+    /// The card is QEMU's model, which gives what the UTA lets pass to each pool with VMOLR.ROMPE and
+    /// does not know ROPE and MPME.
+    pub(crate) emulated: bool,
 }
 
 impl State {
+    /// Whether addresses behind the PF are of use: with VFs, while it is promiscuous as the port of a
+    /// bridge is.
+    pub(crate) fn learns(&self) -> bool {
+        self.layout == Layout::Pools && self.pf.promiscuous
+    }
+
     /// The VFs that there are. Without pools there are none.
     pub(crate) fn live_vfs(&self) -> impl Iterator<Item = (usize, &VfPool)> {
         let count = match self.layout {

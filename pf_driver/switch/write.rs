@@ -39,6 +39,8 @@ use crate::{
             DTXSWC,
             POOLS,
             RPLOLR,
+            UTA,
+            UTA_REGS,
             VFRE,
             VFTE,
             VLVF,
@@ -125,6 +127,12 @@ impl Image {
         }
         for register in 0..MTA_REGS {
             write_one::<MTA>(bar, register, &self.mta, old.map(|old| &old.mta));
+        }
+        if old.is_none_or(|old| old.uta != self.uta) {
+            let bits = if self.uta { u32::MAX } else { 0 };
+            for register in 0..UTA_REGS {
+                put::<UTA>(bar, register, bits);
+            }
         }
         for pool in 0..POOLS {
             write_one::<VMOLR>(bar, pool, &self.vmolr, old.map(|old| &old.vmolr));

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
+from .bridge import Container
 from .port import Port, Vlan
 from .wait import LIMIT
 
@@ -38,7 +39,7 @@ class Answers:
 class Echo:
     """Echo requests from one end to one address."""
 
-    def __init__(self, source: Port | Vlan, address: str):
+    def __init__(self, source: Port | Vlan | Container, address: str):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         protocol = socket.IPPROTO_ICMPV6 if ":" in address else socket.IPPROTO_ICMP
         with source.inside():
@@ -86,7 +87,7 @@ class Echo:
         return False
 
 
-def first_answer(source: Port | Vlan, address: str, limit: float = LIMIT) -> None:
+def first_answer(source: Port | Vlan | Container, address: str, limit: float = LIMIT) -> None:
     """Asks an address again and again until it answers."""
     end = time.monotonic() + limit
     with Echo(source, address) as echo:
@@ -101,7 +102,7 @@ def first_answer(source: Port | Vlan, address: str, limit: float = LIMIT) -> Non
 
 
 def count(
-    source: Port | Vlan, address: str, size: int, requests: int, seconds: float = 5.0
+    source: Port | Vlan | Container, address: str, size: int, requests: int, seconds: float = 5.0
 ) -> Answers:
     """Asks `requests` times, one after another, and waits `seconds` for each answer."""
     answers = Answers()

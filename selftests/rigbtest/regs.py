@@ -28,6 +28,7 @@ VMOLR_BAM = 1 << 27
 VMOLR_MPME = 1 << 28
 VMOLR_STRVLAN = 1 << 30
 
+UTAS = 128
 VLVF_ENABLE = 1 << 31
 RAH_VALID = 1 << 31
 RAH_POOL_SHIFT = 18
@@ -42,6 +43,11 @@ def vmolr(pool: int) -> int:
 def vmvir(pool: int) -> int:
     """The VLAN tag that a pool's frames get."""
     return 0x3700 + 4 * pool
+
+
+def uta(index: int) -> int:
+    """A part of the unicast hash table."""
+    return 0xA000 + 4 * index
 
 
 def vlvf(index: int) -> int:

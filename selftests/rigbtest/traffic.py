@@ -8,10 +8,11 @@ import threading
 import zlib
 
 from . import echo
+from .bridge import Container
 from .port import Port, Vlan
 from .wait import LIMIT
 
-End = Port | Vlan
+End = Port | Vlan | Container
 
 IP_MULTICAST_ALL = 49
 TCP_PORT = 8282

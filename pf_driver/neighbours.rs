@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Bringing the addresses behind the PF from the data path, where they are seen, into the switch.
+
+use kernel::{
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        ArcBorrow, //
+    },
+    time::Delta, //
+};
+
+use crate::{
+    adapter::Adapter,
+    kapi::{
+        net::MacAddress,
+        work::Work, //
+    },
+    mbox::time::{
+        Span,
+        Time, //
+    },
+    switch::learn::{
+        Learned,
+        Seen, //
+    }, //
+};
+
+/// How long changes are collected: whoever is behind the PF can make them at any rate.
+const DELAY: Delta = Delta::from_millis(10);
+/// How often addresses age.
+const AGE: Span = Span::from_millis(150_000);
+const AGE_CHECK: Delta = Delta::from_secs(150);
+
+/// What the data path sees of source addresses.
+pub(crate) struct Neighbours {
+    learned: Arc<Learned>,
+    work: Arc<Work<Adapter>>,
+    /// A change is on its way into the switch.
+    pending: Atomic<bool>,
+}
+
+impl Neighbours {
+    pub(crate) fn new(learned: Arc<Learned>, work: Arc<Work<Adapter>>) -> Self {
+        Self {
+            learned,
+            work,
+            pending: Atomic::new(false),
+        }
+    }
+
+    /// Whether [`Self::sent`] and [`Self::received`] are to be called.
+    #[inline]
+    pub(crate) fn watched(&self) -> bool {
+        self.learned.active()
+    }
+
+    /// The PF sends a frame with these addresses. Any context.
+    #[inline]
+    pub(crate) fn sent(&self, to: &MacAddress, from: &MacAddress) {
+        if self.learned.sent(to, from) {
+            self.changed();
+        }
+    }
+
+    /// The PF receives a frame with these addresses. Whether the stack gets it. Any context.
+    #[inline]
+    pub(crate) fn received(&self, to: &MacAddress, from: &MacAddress) -> bool {
+        match self.learned.received(to, from) {
+            Seen::Elsewhere => true,
+            Seen::Moved => {
+                self.changed();
+                true
+            }
+            Seen::Echo => false,
+        }
+    }
+
+    fn changed(&self) {
+        if !self.pending.xchg(true, Relaxed) {
+            self.work.queue_after(DELAY);
+        }
+    }
+}
+
+/// The work item's function.
+pub(crate) fn update(this: ArcBorrow<'_, Adapter>) {
+    let now = this.now();
+    // Before the table is read: what changes from now on needs another run.
+    this.neighbours.pending.store(false, Relaxed);
+    let mut guard = this.control.lock();
+    let control = &mut *guard;
+    let learned = &this.neighbours.learned;
+    if !learned.active() {
+        return;
+    }
+    let since: &mut Time = control.neighbours_aged.get_or_insert(now);
+    if now.since(*since) >= AGE {
+        *since = now;
+        learned.age();
+    }
+    if control.switch.state.pf.set_neighbours(learned.addresses()) {
+        // They take what places are left, so this does not fail for them.
+        let _ = control.commit(&this.bar);
+    }
+    drop(guard);
+    this.works.neighbours.queue_again_after(AGE_CHECK);
+}
