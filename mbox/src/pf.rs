@@ -78,6 +78,13 @@ pub enum Effect {
     ClearFilters,
     /// Receive exactly these multicast frames.
     SetMulticast(Multicast),
+    /// Receive exactly these multicast frames, and all unicast frames or those for its addresses.
+    SetPromisc {
+        /// All unicast frames. Only for a VF that is trusted.
+        unicast: bool,
+        /// The multicast frames.
+        multicast: Multicast,
+    },
     /// Join a VLAN, which is not 0.
     JoinVlan(VlanId),
     /// Leave a VLAN, which is not 0.
@@ -393,14 +400,18 @@ impl Plan {
     }
 
     fn set_promisc(&mut self, modes: Promisc, config: &VfConfig) -> Result<Verdict, Reason> {
-        if modes.unicast {
+        if modes.unicast && !config.trusted {
             return Err(Reason::UnicastPromisc);
         }
         if modes.multicast && !config.trusted {
             return Err(Reason::MulticastPromisc);
         }
+        self.next.all_unicast = modes.unicast;
         self.next.all_multicast = modes.multicast;
-        self.effect = Some(Effect::SetMulticast(self.next.multicast(config)));
+        self.effect = Some(Effect::SetPromisc {
+            unicast: self.next.promiscuous(config),
+            multicast: self.next.multicast(config),
+        });
         Ok(Verdict::Grant)
     }
 }

@@ -26,7 +26,7 @@ pub struct VfConfig {
     /// The administrator has set the MAC address: an untrusted VF may not change it.
     pub mac_locked: bool,
     /// The VF may choose its MAC address in spite of the administrator's, and may receive all
-    /// multicast frames.
+    /// frames.
     pub trusted: bool,
     /// The VLAN the administrator has put the VF into, unseen by it. It may join no other; VLAN 0
     /// are frames without a VLAN, with a priority.
@@ -134,6 +134,7 @@ pub struct VfState {
     pub(super) filters: Set<MacAddr, MAX_FILTERS>,
     pub(super) vlans: Set<VlanId, MAX_VLANS>,
     pub(super) hashes: HashList,
+    pub(super) all_unicast: bool,
     pub(super) all_multicast: bool,
     pub(super) max_frame: MaxFrame,
     pub(super) agreed: Caps,
@@ -148,6 +149,7 @@ impl VfState {
             filters: Set::EMPTY,
             vlans: Set::EMPTY,
             hashes: HashList::EMPTY,
+            all_unicast: false,
             all_multicast: false,
             max_frame: MaxFrame::STANDARD,
             agreed: Caps::NONE,
@@ -196,6 +198,11 @@ impl VfState {
             all: config.trusted && (self.all_multicast || self.hashes.overflow()),
             hashes: self.hashes,
         }
+    }
+
+    /// Whether the VF is to receive all unicast frames, as [`Self::multicast`].
+    pub const fn promiscuous(&self, config: &VfConfig) -> bool {
+        config.trusted && self.all_unicast
     }
 
     /// The VF's own reset: only the MAC address stays, as long as it may. (C igb keeps it as

@@ -42,7 +42,7 @@ pub enum Reason {
     VlanDenied(VlanId),
     /// The VF is in as many VLANs as it may be.
     VlanQuota(u8),
-    /// Promiscuous unicast mode is not for VFs.
+    /// Promiscuous unicast mode is for trusted VFs.
     UnicastPromisc,
     /// Promiscuous multicast mode is for trusted VFs.
     MulticastPromisc,
@@ -139,9 +139,10 @@ impl fmt::Display for Reason {
                 "asked for more than its {quota} VLANs; \
                  with fewer VFs ('sriov_numvfs') each may have more"
             ),
-            Self::UnicastPromisc => {
-                f.write_str("asked for promiscuous mode, which the 82576 has for the PF only")
-            }
+            Self::UnicastPromisc => f.write_str(
+                "asked for promiscuous mode; 'ip link set DEV vf N trust on' grants that, \
+                 and with it what other functions receive",
+            ),
             Self::MulticastPromisc => f.write_str(
                 "asked for all multicast frames; 'ip link set DEV vf N trust on' grants that",
             ),

@@ -38,7 +38,7 @@ pub enum Refusal {
     VlanDenied,
     /// The VF is in as many VLANs as it may be; how many that is. Code 8.
     VlanQuota(u32),
-    /// Promiscuous unicast mode is not for VFs. Code 9.
+    /// Promiscuous unicast mode is for trusted VFs. Code 9.
     UnicastPromisc,
     /// Promiscuous multicast mode is for trusted VFs. Code 10.
     MulticastPromisc,
@@ -157,7 +157,10 @@ impl fmt::Display for Refusal {
             Self::VlanQuota(quota) => {
                 write!(f, "this VF may join no more than {quota} VLANs")
             }
-            Self::UnicastPromisc => f.write_str("the 82576 has promiscuous mode for the PF only"),
+            Self::UnicastPromisc => f.write_str(
+                "promiscuous mode is for trusted VFs; \
+                 'ip link set PF vf N trust on' on the host allows it",
+            ),
             Self::MulticastPromisc => f.write_str(
                 "all multicast frames are for trusted VFs; \
                  'ip link set PF vf N trust on' on the host allows it",

@@ -255,7 +255,7 @@ impl Adapter {
     }
 
     /// Lets a VF change what the administrator would otherwise decide: its address, and whether it
-    /// receives all multicast frames. Trust lets it out of quarantine.
+    /// receives all frames. Trust lets it out of quarantine.
     ///
     /// # Errors
     ///
@@ -272,9 +272,12 @@ impl Adapter {
         }
         let mut config = entry.config;
         config.trusted = on;
-        let multicast = entry.server.state().multicast(&config);
+        let state = entry.server.state();
+        let multicast = state.multicast(&config);
+        let promiscuous = state.promiscuous(&config);
         control.switch.change_vf(&self.bar, index, |pool| {
             pool.multicast = multicast;
+            pool.promiscuous = promiscuous;
             Ok::<(), Error>(())
         })?;
         if config.may_set_mac() {

@@ -231,6 +231,7 @@ fn show_pool(f: &mut Formatter<'_>, vf: &Vf, pool: &VfPool) -> core::fmt::Result
     }
     let on = |on: bool| if on { "on" } else { "off" };
     writeln!(f, "all multicast frames: {}", on(pool.multicast.all))?;
+    writeln!(f, "all unicast frames: {}", on(pool.promiscuous))?;
     writeln!(f, "spoof check: {}", on(pool.spoof_check))?;
     writeln!(f, "trust: {}", on(vf.config.trusted))
 }

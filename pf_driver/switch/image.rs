@@ -428,6 +428,7 @@ fn vf_vmolr(pool: &VfPool) -> u32 {
         // A VF behind a port VLAN gets frames of that VLAN, so no untagged ones.
         .with_aupe(pool.receives_untagged())
         .with_rompe(!pool.multicast.hashes.as_slice().is_empty())
+        .with_rope(pool.promiscuous)
         .with_bam(true)
         .with_mpme(pool.multicast.all)
         .with_strvlan(true)

@@ -199,6 +199,8 @@ pub(crate) struct VfPool {
     pub(crate) filters: [Option<MacAddr>; VF_FILTERS],
     /// VLANs it has joined.
     pub(crate) vlans: [Option<VlanId>; VF_VLANS],
+    /// Whether it receives unicast frames for others, too.
+    pub(crate) promiscuous: bool,
     /// Multicast frames it receives.
     pub(crate) multicast: Multicast,
     /// Longest frame it receives.
@@ -223,6 +225,7 @@ impl VfPool {
             mac,
             filters: [None; VF_FILTERS],
             vlans: [None; VF_VLANS],
+            promiscuous: false,
             multicast: Multicast {
                 all: false,
                 hashes: HashList::EMPTY,
@@ -300,6 +303,10 @@ impl VfPool {
             Effect::AddFilter(mac) => return insert(&mut self.filters, mac),
             Effect::ClearFilters => self.filters = [None; VF_FILTERS],
             Effect::SetMulticast(multicast) => self.multicast = multicast,
+            Effect::SetPromisc { unicast, multicast } => {
+                self.promiscuous = unicast;
+                self.multicast = multicast;
+            }
             Effect::JoinVlan(vid) => return insert(&mut self.vlans, vid),
             Effect::LeaveVlan(vid) => {
                 for slot in &mut self.vlans {

@@ -75,6 +75,7 @@ pub(crate) struct Device {
     pub(crate) mac: Option<MacAddr>,
     pub(crate) filters: BTreeSet<MacAddr>,
     pub(crate) vlans: BTreeSet<VlanId>,
+    pub(crate) promiscuous: bool,
     pub(crate) multicast: Multicast,
     pub(crate) max_frame: MaxFrame,
     /// Filter slots that are left for this VF.
@@ -94,6 +95,7 @@ impl Device {
             mac: config.mac,
             filters: BTreeSet::new(),
             vlans: BTreeSet::new(),
+            promiscuous: false,
             multicast: NO_MULTICAST,
             max_frame: MaxFrame::STANDARD,
             free_slots: 8,
@@ -108,6 +110,7 @@ impl Device {
         self.free_slots += self.filters.len() + self.vlans.len();
         self.filters.clear();
         self.vlans.clear();
+        self.promiscuous = false;
         self.multicast = NO_MULTICAST;
         self.max_frame = MaxFrame::STANDARD;
         self.mac = mac;
@@ -127,6 +130,7 @@ impl Device {
         assert_eq!(self.filters, state.filters().collect());
         assert_eq!(self.vlans, state.vlans().collect());
         assert_eq!(self.multicast, state.multicast(config));
+        assert_eq!(self.promiscuous, state.promiscuous(config));
         assert_eq!(self.max_frame, state.max_frame());
         assert!(self.filters.len() <= usize::from(config.filter_quota));
         assert!(self.vlans.len() <= usize::from(config.vlan_quota));
@@ -141,6 +145,7 @@ impl Device {
         assert!((64..=0x2600).contains(&self.max_frame.get()));
         if !config.trusted {
             assert!(!self.multicast.all, "all multicast frames without trust");
+            assert!(!self.promiscuous, "frames for others without trust");
             if config.mac_locked {
                 assert_eq!(
                     self.mac, config.mac,
@@ -196,6 +201,10 @@ impl Backend for Device {
                 self.filters.clear();
             }
             Effect::SetMulticast(multicast) => self.multicast = multicast,
+            Effect::SetPromisc { unicast, multicast } => {
+                self.promiscuous = unicast;
+                self.multicast = multicast;
+            }
             Effect::JoinVlan(vid) => {
                 self.take_slot()?;
                 assert!(self.vlans.insert(vid), "VLAN joined twice");

@@ -281,22 +281,26 @@ fn a_port_vlan_is_not_left_and_vlan_zero_is_no_question() {
 }
 
 #[test]
-fn all_multicast_takes_trust() {
+fn promiscuous_modes_take_trust() {
     let mut bench = Bench::new(config());
     bench.refused(&all_multicast(true), Reason::MulticastPromisc);
     bench.granted(&all_multicast(false));
-    let unicast = Request::SetPromisc(Promisc {
+    // What the drivers for FreeBSD and of DPDK send.
+    let all = Request::SetPromisc(Promisc {
         unicast: true,
-        multicast: false,
+        multicast: true,
     });
-    bench.refused(&unicast, Reason::UnicastPromisc);
+    bench.refused(&all, Reason::UnicastPromisc);
+    assert!(!bench.device.promiscuous && !bench.device.multicast.all);
     bench.config.trusted = true;
     bench.granted(&all_multicast(true));
-    assert!(bench.device.multicast.all);
-    bench.refused(&unicast, Reason::UnicastPromisc);
+    assert!(bench.device.multicast.all && !bench.device.promiscuous);
+    bench.granted(&all);
+    assert!(bench.device.multicast.all && bench.device.promiscuous);
     // The trust is withdrawn: what the VF asked for stays, what it gets does not.
     bench.config.trusted = false;
     assert!(!bench.state.multicast(&bench.config).all);
+    assert!(!bench.state.promiscuous(&bench.config));
 }
 
 #[test]

@@ -183,6 +183,7 @@ impl World {
             _ => pair.config.mtu = 1500 + u16::from(what),
         }
         pair.device.multicast = pair.server.state().multicast(&pair.config);
+        pair.device.promiscuous = pair.server.state().promiscuous(&pair.config);
     }
 
     fn note_told(&mut self) {
@@ -271,7 +272,10 @@ impl World {
             Request::SetVlan { vid, join } =>
                 vid.is_zero() || state.vlans().any(|joined| joined == vid) == join,
             Request::SetMaxFrame(size) => state.max_frame() == size,
-            Request::SetPromisc(modes) => !modes.unicast && multicast.all >= modes.multicast,
+            Request::SetPromisc(modes) => {
+                state.promiscuous(&self.pair.config) == modes.unicast
+                    && multicast.all >= modes.multicast
+            }
             Request::Negotiate { .. } | Request::GetState => false,
         });
     }

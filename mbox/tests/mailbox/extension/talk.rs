@@ -407,12 +407,12 @@ fn a_base_vf_sees_nothing_of_it() {
     pair.config.mtu = 9000;
     pair.serve();
     assert_eq!(pair.server.counters().notices, 0);
-    pair.mailbox.vf().write(&[0x0001_0006, 1, 2, 3, 4]);
+    pair.mailbox.vf().write(&[0x00ff_0006, 1, 2, 3, 4]);
     pair.mailbox.vf().set_control(V2pMailbox::REQ);
     pair.serve();
     let mut read = [0; 5];
     pair.mailbox.vf().read(&mut read);
-    assert_eq!(read, [0x6001_0006, 1, 2, 3, 4]);
+    assert_eq!(read, [0x60ff_0006, 1, 2, 3, 4]);
     pair.mailbox.vf().set_control(V2pMailbox::ACK);
     pair.server.notify();
     pair.serve();
