@@ -179,22 +179,43 @@ impl Adapter {
             }
             asked.multicast = filters.multicast;
         }
-        if asked.all_multicast != filters.all_multicast {
-            let request = Request::SetPromisc(Promisc {
-                unicast: false,
-                multicast: filters.all_multicast,
-            });
-            let refused = self.ask(&request)?.filter(|_| filters.all_multicast);
-            if let Some(why) = refused.filter(|_| net_ratelimit()) {
-                let why = Why(why, "'ip link set PF vf N trust on' on the host allows it");
-                netdev_warn!(
-                    dev,
-                    "the PF refused to let this VF receive all multicast frames: {why}\n"
-                );
-            }
-            asked.all_multicast = filters.all_multicast;
-        }
+        self.sync_promisc(dev, asked, filters)?;
         self.sync_unicast(dev, wanted)
+    }
+
+    fn sync_promisc(
+        &self,
+        dev: &Device<Rtnl>,
+        asked: &mut Filters,
+        filters: &Filters,
+    ) -> Result<(), Failure> {
+        let modes = |filters: &Filters| Promisc {
+            unicast: filters.all_unicast,
+            multicast: filters.all_multicast,
+        };
+        let wanted = modes(filters);
+        if modes(asked) == wanted {
+            return Ok(());
+        }
+        let mut refused = self.ask(&Request::SetPromisc(wanted))?;
+        if wanted.unicast && refused.is_some() {
+            // Not every PF has the half for unicast.
+            refused = self.ask(&Request::SetPromisc(Promisc {
+                unicast: false,
+                ..wanted
+            }))?;
+        }
+        let refused = refused.filter(|_| wanted.multicast);
+        if let Some(why) = refused.filter(|_| net_ratelimit()) {
+            let why = Why(why, "'ip link set PF vf N trust on' on the host allows it");
+            netdev_warn!(
+                dev,
+                "the PF refused to let this VF receive all multicast frames: {why}\n"
+            );
+        }
+        asked.all_unicast = filters.all_unicast;
+        asked.all_multicast = filters.all_multicast;
+        Ok(())
     }
 
     fn sync_unicast(&self, dev: &Device<Rtnl>, wanted: &mut Wanted) -> Result<(), Failure> {

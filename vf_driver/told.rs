@@ -157,6 +157,7 @@ impl Adapter {
             }
         }
         if changes.has(Changes::TRUST) && news.trusted {
+            wanted.asked.all_unicast = false;
             wanted.asked.all_multicast = false;
             self.sync_filters(dev, wanted)?;
         }

@@ -37,6 +37,8 @@ impl fmt::Display for MacAddr {
 pub(crate) struct Filters {
     /// Multicast hashes.
     pub(crate) multicast: HashList,
+    /// Whether to receive all unicast frames.
+    pub(crate) all_unicast: bool,
     /// Whether to receive all multicast frames.
     pub(crate) all_multicast: bool,
     /// Additional unicast addresses, at most [`MAX_UNICAST`].
@@ -48,6 +50,7 @@ impl Filters {
     pub(crate) const fn none() -> Self {
         Self {
             multicast: HashList::EMPTY,
+            all_unicast: false,
             all_multicast: false,
             unicast: KVec::new(),
         }
@@ -61,7 +64,7 @@ impl Filters {
     /// [`ENOMEM`].
     pub(crate) fn from_mode(mode: &RxMode<'_>) -> Result<(Self, usize)> {
         let mut filters = Self::none();
-        // There is no promiscuous unicast mode for a VF; the best approximation is all multicast.
+        filters.all_unicast = mode.promisc;
         filters.all_multicast = mode.promisc || mode.allmulti;
         for address in mode.mc {
             let hash = McHash::of(&address);
