@@ -30,6 +30,7 @@ use crate::{
     mbox::{
         caps::Caps,
         event::State,
+        limit::TokenBucket,
         pf_to_vf::Reply,
         port::{
             V2pMailbox,
@@ -137,9 +138,17 @@ impl Patience {
     };
 }
 
+/// Handshakes that are made as soon as they are due.
+const HANDSHAKES: u32 = 32;
+/// One more in this time. `rigb` counts two resets for each, forgives two a second, and shuts out a VF
+/// that has used up its share.
+const HANDSHAKE_INTERVAL: Span = Span::from_millis(1_000);
+
 struct Mailbox {
     port: Port,
     client: Client,
+    /// Handshakes that the PF has answered.
+    handshakes: TokenBucket,
     /// What the PF has told when it was asked.
     state: Option<State>,
 }
@@ -162,6 +171,7 @@ impl Control {
             mailbox <- new_mutex!(Mailbox {
                 port: Port::new(hw),
                 client: Client::new(),
+                handshakes: TokenBucket::new(HANDSHAKES, HANDSHAKE_INTERVAL),
                 state: None,
             }),
             epoch: Instant::now(),
@@ -184,6 +194,13 @@ impl Control {
         self.exchange(request, Patience::EAGER)
     }
 
+    /// Whether the next handshake may be made now. A PF that answers and is lost at once, for whatever
+    /// reason, is not to be asked as fast as it answers.
+    pub(crate) fn may_handshake(&self) -> bool {
+        let now = self.now();
+        self.mailbox.lock().handshakes.ready(now)
+    }
+
     /// Introduces the VF to its PF. The caller has reset the VF, and nothing is on its rings.
     /// Returns the address that the PF assigned, if any. Sleeps: three exchanges, 3.5 seconds at most.
     ///
@@ -193,6 +210,8 @@ impl Control {
     pub(crate) fn handshake(&self, patience: Patience) -> Result<Option<MacAddr>, Failure> {
         match self.exchange(&Request::Reset, patience)? {
             Reply::Reset { mac, .. } => {
+                let now = self.now();
+                self.mailbox.lock().handshakes.take(now);
                 self.take_state();
                 self.negotiate(patience)?;
                 Ok(mac)
@@ -274,6 +293,7 @@ impl Control {
             port,
             client,
             state,
+            ..
         } = &mut *mailbox;
         client.poll(port, now);
         let mut events = client.take_events();

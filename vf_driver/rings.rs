@@ -117,8 +117,8 @@ impl Adapter {
     ///
     /// # Errors
     ///
-    /// As [`Self::open_rings`]. Except for [`ENOMEM`] nothing runs then, and the service work tries
-    /// again.
+    /// As [`Self::open_rings`]. Except for [`ENOMEM`] nothing runs then; the lengths are the old ones
+    /// again, with which the service work tries to open the rings.
     pub(crate) fn resize_rings(&self, dev: &Device<Rtnl>, tx_desc: u16, rx_desc: u16) -> Result {
         let mut rings = self.rings.lock();
         if rings.is_none() {
@@ -128,22 +128,20 @@ impl Adapter {
             return Ok(());
         }
         let running = self.make_rings(dev, tx_desc, rx_desc)?;
-        {
-            let mut settings = self.settings.lock();
-            settings.tx_desc = tx_desc;
-            settings.rx_desc = rx_desc;
-        }
         if let Some(old) = rings.take() {
             self.stop_rings(dev, old);
         }
         match self.start_rings(dev, running) {
             Ok(new) => {
                 *rings = Some(new);
+                let mut settings = self.settings.lock();
+                settings.tx_desc = tx_desc;
+                settings.rx_desc = rx_desc;
                 Ok(())
             }
             Err(err) => {
                 dev.carrier_off();
-                self.start_over();
+                self.service.queue();
                 Err(err)
             }
         }

@@ -70,6 +70,9 @@ impl Adapter {
         if !self.ndev.running() {
             return Some(DOWN_POLL);
         }
+        if !self.have_rings() {
+            return Some(RETRY);
+        }
         self.hw_counters.update(&self.hw);
         self.follow_link();
         self.flush();
@@ -176,6 +179,10 @@ impl Adapter {
         } else {
             Patience::EAGER
         };
+        // The PF counts each, and shuts out a VF that makes too many.
+        if !self.control.may_handshake() {
+            return false;
+        }
         match self.handshake(patience) {
             Ok(mac) => self.settle(mac),
             Err(failure) => {
@@ -225,10 +232,22 @@ impl Adapter {
         }
         self.state.count_recovery();
         self.state.set_ready();
-        if dev.running() && !self.reopen(dev) {
-            return false;
-        }
         true
+    }
+
+    /// Opens the rings if the interface is up and has none. Where that fails memory is short, a vector
+    /// is not to be had or a queue does not start: nothing that another handshake would change, so
+    /// the PF is not asked again. False if it is to be tried later.
+    fn have_rings(&self) -> bool {
+        if self.rings.lock().is_some() {
+            return true;
+        }
+        let rtnl = rtnl_lock();
+        let dev = rtnl.device(&self.ndev);
+        if !dev.running() || self.control.halted() || !self.ready() {
+            return true;
+        }
+        self.reopen(dev)
     }
 
     fn reopen(&self, dev: &Device<Rtnl>) -> bool {
@@ -245,7 +264,6 @@ impl Adapter {
                         err.to_errno()
                     );
                 }
-                self.start_over();
                 false
             }
         }
