@@ -76,7 +76,7 @@ fn dump(hw: &Hw) -> [u32; REGS] {
 }
 
 /// Names of the mailbox's counters, in the order of [`mailbox_values`].
-const MAILBOX_NAMES: [&str; 9] = [
+const MAILBOX_NAMES: [&str; 10] = [
     "mailbox_requests",
     "mailbox_resends",
     "mailbox_failures",
@@ -86,9 +86,12 @@ const MAILBOX_NAMES: [&str; 9] = [
     "mailbox_repeats",
     "recoveries",
     "tx_timeouts",
+    // How many there are now.
+    "refused_unicast",
 ];
 
-fn mailbox_values(adapter: &Adapter) -> [u64; 9] {
+fn mailbox_values(adapter: &Adapter) -> [u64; 10] {
+    let refused = adapter.wanted.lock().refused_unicast();
     let mailbox = adapter.control.counters();
     [
         mailbox.requests,
@@ -100,6 +103,7 @@ fn mailbox_values(adapter: &Adapter) -> [u64; 9] {
         mailbox.repeats,
         adapter.state.recoveries(),
         adapter.state.tx_timeouts(),
+        u64::try_from(refused).unwrap_or(u64::MAX),
     ]
 }
 

@@ -55,6 +55,12 @@ impl fmt::Display for Why {
     }
 }
 
+/// What may help where a PF does not say why it refuses an address.
+const UNICAST_HELP: &str = "it is untrusted, or has as many addresses as it may have";
+/// After so many refusals of addresses that a PF does not explain, it is not asked for the rest: C igb
+/// writes a line into the host's log for each.
+const MAX_UNEXPLAINED: u32 = 3;
+
 impl Adapter {
     /// Makes a request. Returns why it was refused, if it was.
     pub(crate) fn ask(&self, request: &Request) -> Result<Option<Refusal>, Failure> {
@@ -218,33 +224,56 @@ impl Adapter {
         Ok(())
     }
 
+    /// Asks for the unicast addresses that are wanted and were not asked for. Those that the PF has
+    /// granted stay meanwhile, unless one of them is not wanted any more: the PF can only forget all.
     fn sync_unicast(&self, dev: &Device<Rtnl>, wanted: &mut Wanted) -> Result<(), Failure> {
         let Wanted { filters, asked, .. } = wanted;
-        let same = asked.unicast.as_slice() == filters.unicast.as_slice();
-        if same && !wanted.stale_unicast {
-            return Ok(());
-        }
-        if wanted.stale_unicast || !asked.unicast.is_empty() {
+        let unwanted = |mac| !filters.unicast.contains(mac);
+        if wanted.stale_unicast || wanted.granted_unicast.iter().any(unwanted) {
             // C igb wants to see a valid address here, though it does not use it.
             let filler = MacAddr::new(dev.dev_addr());
             self.ask(&Request::ClearFilters { filler })?;
             wanted.stale_unicast = false;
+            wanted.granted_unicast.clear();
+            asked.unicast.clear();
         }
-        asked.unicast.clear();
+        asked.unicast.retain(|mac| filters.unicast.contains(mac));
+        let mut unexplained = 0;
+        let mut over = None;
         for &mac in filters.unicast.iter() {
-            let refused = self.ask(&Request::AddFilter(mac))?;
-            if let Some(why) = refused.filter(|_| net_ratelimit()) {
-                let why = Why(
-                    why,
-                    "it is untrusted, or has as many addresses as it may have",
-                );
+            if asked.unicast.contains(&mac) {
+                continue;
+            }
+            // Without memory it is asked for again next time, which does no harm.
+            let _ = asked.unicast.push(mac, GFP_KERNEL);
+            if over.is_some() {
+                continue;
+            }
+            let Some(why) = self.ask(&Request::AddFilter(mac))? else {
+                // What is not known to be granted is cleared next time.
+                let kept = wanted.granted_unicast.push(mac, GFP_KERNEL);
+                wanted.stale_unicast |= kept.is_err();
+                continue;
+            };
+            unexplained += u32::from(why.is_undisclosed());
+            if why.ends_filters() || unexplained >= MAX_UNEXPLAINED {
+                over = Some(why);
+            } else if net_ratelimit() {
+                let why = Why(why, UNICAST_HELP);
                 netdev_warn!(
                     dev,
                     "the PF refused to let this VF receive for {mac} as well: {why}\n"
                 );
             }
-            // Without memory it is asked for again next time, which does no harm.
-            let _ = asked.unicast.push(mac, GFP_KERNEL);
+        }
+        if let Some(why) = over.filter(|_| net_ratelimit()) {
+            let why = Why(why, UNICAST_HELP);
+            netdev_warn!(
+                dev,
+                "{} of {} further unicast addresses are not received, the PF refused them: {why}\n",
+                wanted.refused_unicast(),
+                wanted.filters.unicast.len()
+            );
         }
         Ok(())
     }

@@ -159,6 +159,9 @@ impl Adapter {
         if changes.has(Changes::TRUST) && news.trusted {
             wanted.asked.all_unicast = false;
             wanted.asked.all_multicast = false;
+        }
+        if changes.has(Changes::TRUST) || changes.has(Changes::MAC) {
+            wanted.ask_refused_again();
             self.sync_filters(dev, wanted)?;
         }
         Ok(())

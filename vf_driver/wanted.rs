@@ -129,6 +129,8 @@ pub(crate) struct Wanted {
     /// Whether the PF may hold unicast filters from before the last handshake: C igb keeps them
     /// over a reset of the VF.
     pub(crate) stale_unicast: bool,
+    /// Those unicast addresses in `asked` that the PF has granted.
+    pub(crate) granted_unicast: KVec<MacAddr>,
 }
 
 impl Wanted {
@@ -140,13 +142,29 @@ impl Wanted {
             filters: Filters::none(),
             asked: Filters::none(),
             stale_unicast: false,
+            granted_unicast: KVec::new(),
         }
     }
 
     /// The PF was introduced to this VF anew, and assigned `mac`.
     pub(crate) fn start_over(&mut self, mac: Option<MacAddr>) {
-        self.stale_unicast |= !self.asked.unicast.is_empty();
+        self.stale_unicast |= !self.granted_unicast.is_empty();
+        self.granted_unicast.clear();
         self.asked = Filters::none();
         self.assigned_mac = mac;
+    }
+
+    /// What the PF has refused it may grant now.
+    pub(crate) fn ask_refused_again(&mut self) {
+        let granted = &self.granted_unicast;
+        self.asked.unicast.retain(|mac| granted.contains(mac));
+    }
+
+    /// How many unicast addresses the stack wants and the PF has refused.
+    pub(crate) fn refused_unicast(&self) -> usize {
+        self.asked
+            .unicast
+            .len()
+            .saturating_sub(self.granted_unicast.len())
     }
 }

@@ -102,6 +102,15 @@ impl Refusal {
         }
     }
 
+    /// Whether any other address would be refused as well, after this answer to
+    /// [`AddFilter`](super::vf_to_pf::Request::AddFilter).
+    pub const fn ends_filters(&self) -> bool {
+        matches!(
+            self,
+            Self::MacLocked | Self::FilterQuota(_) | Self::NoSpace | Self::Unsupported
+        )
+    }
+
     /// Whether there is nothing to tell.
     pub const fn is_undisclosed(&self) -> bool {
         matches!(self, Self::Undisclosed)
