@@ -45,7 +45,10 @@ use super::time::{
     Span,
     Time, //
 };
-use super::wire::Message;
+use super::wire::{
+    Message,
+    MAILBOX_WORDS, //
+};
 
 /// A VF that is not clear to send is told so at most once in this time, as by C igb.
 pub const UNREADY_NACK_INTERVAL: Span = Span::from_millis(2_000);
@@ -131,6 +134,8 @@ pub struct Server {
     notice: Option<Notice>,
     tell_after_reset: bool,
     unread: Option<Unread>,
+    /// The buffer may hold words of the VF's former driver, or of its former tenant.
+    stale: bool,
     told: State,
     changes: Changes,
     event_retry: Span,
@@ -156,6 +161,7 @@ impl Server {
             notice: None,
             tell_after_reset: false,
             unread: None,
+            stale: true,
             told: State::new(config, 0),
             changes: Changes::NONE,
             event_retry: EVENT_RETRY_FIRST,
@@ -251,6 +257,7 @@ impl Server {
         self.events = PfEvents::default();
         self.tell_after_reset = false;
         self.unread = None;
+        self.stale = true;
         self.changes = Changes::NONE;
         self.last_nack = None;
         self.held_since = None;
@@ -294,7 +301,49 @@ impl Server {
                 return Some(now);
             }
         }
+        if self.stale && self.notice.is_none() {
+            return self.wipe(port, config, backend, now);
+        }
         self.deliver_notice(port, config, backend, now)
+    }
+
+    /// Zeroes the buffer, if it can be had and holds no request: what the former driver and its PF
+    /// said is not for the next one, who may be another tenant. Where there is a request or a notice
+    /// first, [`Self::send`] does it.
+    fn wipe<P, B>(
+        &mut self,
+        port: &mut P,
+        config: &VfConfig,
+        backend: &mut B,
+        now: Time,
+    ) -> Option<Time>
+    where
+        P: PfPort + ?Sized,
+        B: Backend + ?Sized,
+    {
+        if !self.lock(port, backend, now) {
+            return Some(now.after(self.lock_retry));
+        }
+        // Only now that the VF cannot write is it certain whether a request is in the buffer.
+        self.collect(port, config, backend, now);
+        if self.events.request || self.events.function_reset {
+            port.unlock();
+            return Some(now);
+        }
+        port.write(&[0; MAILBOX_WORDS]);
+        port.unlock();
+        self.stale = false;
+        self.notice.map(|_| now)
+    }
+
+    /// The VF is not served any more: drops what it has said, and zeroes the buffer if it can be had.
+    pub fn stop_serving<P: PfPort + ?Sized>(&mut self, port: &mut P) {
+        self.events = PfEvents::default();
+        self.unread = None;
+        if port.try_lock() {
+            port.write(&[0; MAILBOX_WORDS]);
+            port.unlock();
+        }
     }
 
     /// Takes the port's events; handles all but the request.
@@ -407,7 +456,11 @@ impl Server {
         notice: Option<Notice>,
         now: Time,
     ) {
-        port.write(message.words());
+        if core::mem::take(&mut self.stale) {
+            port.write(message.padded());
+        } else {
+            port.write(message.words());
+        }
         port.set_control(P2vMailbox::STS);
         let changes = match notice {
             Some(Notice::Control) => core::mem::take(&mut self.changes),
