@@ -8,7 +8,11 @@
 use kernel::{
     io::{
         poll::read_poll_timeout,
-        register::Array,
+        register::{
+            Array,
+            RegisterArray,
+            RegisterArrayLoc, //
+        },
         Io, //
     },
     pci,
@@ -193,12 +197,67 @@ impl Hw {
             .write_reg(regs::EIMS::zeroed().with_const_vectors::<MAILBOX>());
     }
 
+    /// Stops both queues and zeroes what an earlier driver of this VF may have left in them: a reset
+    /// keeps head write-back, DCA and ring addresses (82576 specification update, software
+    /// clarification 3), and a PF other than `rigb` may not have cleared them. Sleeps.
+    ///
+    /// # Errors
+    ///
+    /// [`ETIMEDOUT`] if a queue does not stop: only a reset is left then.
+    fn empty_queues(&self) -> Result {
+        use regs::both::*;
+
+        const QUEUES: [usize; 2] = [0, 1];
+        for queue in QUEUES {
+            self.put::<RXDCTL>(queue, 0);
+            self.put::<TXDCTL>(queue, 0);
+        }
+        let runs = |queue| {
+            RXDCTL::try_at(queue).is_some_and(|place| self.bar.read(place).enable())
+                || TXDCTL::try_at(queue).is_some_and(|place| self.bar.read(place).enable())
+        };
+        read_poll_timeout(
+            || Ok(QUEUES.into_iter().any(runs)),
+            |&running| !running,
+            QUEUE_POLL,
+            DISABLE_TIMEOUT,
+        )?;
+        for queue in QUEUES {
+            // First what makes the card write to memory by itself.
+            self.put::<TDWBAL>(queue, 0);
+            self.put::<TDWBAH>(queue, 0);
+            self.put::<DCA_TXCTRL>(queue, 0);
+            self.put::<DCA_RXCTRL>(queue, 0);
+            self.put::<SRRCTL>(queue, 0);
+            self.put::<TDLEN>(queue, 0);
+            self.put::<TDBAL>(queue, 0);
+            self.put::<TDBAH>(queue, 0);
+            self.put::<RDLEN>(queue, 0);
+            self.put::<RDBAL>(queue, 0);
+            self.put::<RDBAH>(queue, 0);
+        }
+        self.bar.write_reg(PSRTYPE::from_raw(0));
+        Ok(())
+    }
+
+    /// Writes the register of queue `queue`, 0 or 1.
+    fn put<T>(&self, queue: usize, value: u32)
+    where
+        T: RegisterArray<Storage = u32> + From<u32>,
+        u32: From<T>,
+    {
+        if let Some(place) = RegisterArrayLoc::<T>::try_new(queue) {
+            self.bar.write(place, T::from(value));
+        }
+    }
+
     /// Tells the hardware where the rings are and enables its queues. Both are disabled. Sleeps.
     ///
     /// # Errors
     ///
-    /// [`ETIMEDOUT`] if a queue does not start.
+    /// [`ETIMEDOUT`] if a queue does not start, or an old one does not stop.
     pub(crate) fn enable_queues(&self, tx: RingInfo, rx: RingInfo) -> Result {
+        self.empty_queues()?;
         let bar = &self.bar;
         // CAST: the address in two halves.
         bar.write_reg(regs::TDBAL::from_raw(tx.dma as u32));

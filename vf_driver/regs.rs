@@ -4,7 +4,7 @@
 //!
 //! Abbreviations: EI = extended interrupt, IVAR = interrupt vector allocation, SRR = split and
 //! replication receive, DCA = direct cache access. Receive and transmit registers are those of
-//! queue 0; a VF has a second queue, which this driver leaves alone.
+//! queue 0; a VF has a second queue, which this driver does not use, see [`both`].
 
 use kernel::io::register;
 
@@ -198,6 +198,50 @@ register! {
     pub(crate) TXDCTL(u32) @ 0x0000_3828 {
         /// Enables the queue. Reads as set until all accesses to memory are over.
         25:25 enable => bool;
+    }
+}
+
+/// The registers of both queues of a VF, for emptying them.
+pub(crate) mod both {
+    use kernel::io::register;
+
+    register! {
+        /// Low half of a receive ring's address.
+        pub(crate) RDBAL(u32)[2, stride = 0x100] @ 0x0000_2800 { 31:0 value; }
+        /// High half of it.
+        pub(crate) RDBAH(u32)[2, stride = 0x100] @ 0x0000_2804 { 31:0 value; }
+        /// Length of a receive ring.
+        pub(crate) RDLEN(u32)[2, stride = 0x100] @ 0x0000_2808 { 31:0 value; }
+        /// Receive buffers.
+        pub(crate) SRRCTL(u32)[2, stride = 0x100] @ 0x0000_280c { 31:0 value; }
+        /// DCA of a receive queue.
+        pub(crate) DCA_RXCTRL(u32)[2, stride = 0x100] @ 0x0000_2814 { 31:0 value; }
+        /// Control of a receive queue.
+        pub(crate) RXDCTL(u32)[2, stride = 0x100] @ 0x0000_2828 {
+            /// See [`super::RXDCTL`].
+            25:25 enable => bool;
+        }
+
+        /// Low half of a transmit ring's address.
+        pub(crate) TDBAL(u32)[2, stride = 0x100] @ 0x0000_3800 { 31:0 value; }
+        /// High half of it.
+        pub(crate) TDBAH(u32)[2, stride = 0x100] @ 0x0000_3804 { 31:0 value; }
+        /// Length of a transmit ring.
+        pub(crate) TDLEN(u32)[2, stride = 0x100] @ 0x0000_3808 { 31:0 value; }
+        /// DCA of a transmit queue.
+        pub(crate) DCA_TXCTRL(u32)[2, stride = 0x100] @ 0x0000_3814 { 31:0 value; }
+        /// Control of a transmit queue.
+        pub(crate) TXDCTL(u32)[2, stride = 0x100] @ 0x0000_3828 {
+            /// See [`super::TXDCTL`].
+            25:25 enable => bool;
+        }
+        /// Where the card writes the head of a transmit queue, low half; bit 0 turns that on.
+        pub(crate) TDWBAL(u32)[2, stride = 0x100] @ 0x0000_3838 { 31:0 value; }
+        /// High half of it.
+        pub(crate) TDWBAH(u32)[2, stride = 0x100] @ 0x0000_383c { 31:0 value; }
+
+        /// Which headers are split off what is received.
+        pub(crate) PSRTYPE(u32) @ 0x0000_0f0c { 31:0 value; }
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) mod irq;
 pub(crate) mod link;
 pub(crate) mod nvm;
 pub(crate) mod phy;
+pub(crate) mod pool;
 pub(crate) mod queue;
 pub(crate) mod rate;
 pub(crate) mod reset;

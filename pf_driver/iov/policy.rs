@@ -10,6 +10,7 @@ use kernel::{
 
 use super::vf::Vf;
 use crate::{
+    hw::pool,
     kapi::net::{
         netdev_warn,
         Device, //
@@ -103,13 +104,15 @@ impl Policy for Executor<'_> {
 
 impl Backend for Executor<'_> {
     fn apply(&mut self, _state: &VfState, effect: &Effect) -> core::result::Result<(), Failure> {
-        if matches!(effect, Effect::Reset { .. }) {
-            // Closed first, so that nothing passes by half of the old and half of the new rules.
+        if matches!(effect, Effect::Reset { .. } | Effect::FunctionReset { .. }) {
+            // Closed first, so that nothing passes by half of the old and half of the new rules. It
+            // stays closed if a queue does not stop.
             self.switch
                 .change_vf::<Failure>(self.bar, self.vf, |pool| {
                     pool.open = false;
                     Ok(())
                 })?;
+            pool::empty_queues(self.bar, self.vf)?;
         }
         self.switch
             .change_vf(self.bar, self.vf, |pool| pool.apply(effect))

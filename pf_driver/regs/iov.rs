@@ -55,6 +55,8 @@ register! {
         31:30 vlana;
     }
 
+    /// How the headers of what a pool receives are split off.
+    pub(crate) PSRTYPE(u32)[8] @ 0x0_5480 { 31:0 value; }
     /// Pools in general.
     pub(crate) VT_CTL(u32) @ 0x0_581c {
         /// Pool that receives what matches no filter.

@@ -38,6 +38,8 @@ register! {
     pub(crate) SRRCTL(u32)[16, stride = 0x40] @ 0x0_c00c { 31:0 value; }
     /// Receive descriptor head.
     pub(crate) RDH(u32)[16, stride = 0x40] @ 0x0_c010 { 15:0 value; }
+    /// Direct cache access of a receive queue.
+    pub(crate) DCA_RXCTRL(u32)[16, stride = 0x40] @ 0x0_c014 { 31:0 value; }
     /// Receive descriptor tail.
     pub(crate) RDT(u32)[16, stride = 0x40] @ 0x0_c018 { 15:0 value; }
     /// Receive descriptor control.
@@ -56,6 +58,8 @@ register! {
     pub(crate) TDLEN(u32)[16, stride = 0x40] @ 0x0_e008 { 19:0 value; }
     /// Transmit descriptor head.
     pub(crate) TDH(u32)[16, stride = 0x40] @ 0x0_e010 { 15:0 value; }
+    /// Direct cache access of a transmit queue.
+    pub(crate) DCA_TXCTRL(u32)[16, stride = 0x40] @ 0x0_e014 { 31:0 value; }
     /// Transmit descriptor tail.
     pub(crate) TDT(u32)[16, stride = 0x40] @ 0x0_e018 { 15:0 value; }
     /// Transmit descriptor control.
