@@ -7,12 +7,14 @@ $RIGB_PF_DRIVERS takes the place of the list of PF drivers.
 """
 
 import threading
+import time
 
 from rigbtest import mailbox as mb
 from rigbtest import regs, wait
-from rigbtest.attack import ring, until_quarantined
+from rigbtest.attack import BAD_MESSAGES, RING_PAUSE, ring, until_quarantined
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, chosen
+from rigbtest.kmsg import KernelLog
 from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_pr, ksft_run, ksft_true
 from rigbtest.mailbox import Mailbox
 from rigbtest.regs import Registers
@@ -26,6 +28,10 @@ RACES = 20
 STORM = 1000
 # More than a VF can have by misbehaving without a pause.
 RELEASES = 10
+RESETS_MORE = 50
+# Twice as many requests: more than offences are borne.
+PERSISTENCE = 800
+EITR_OTHER, EITR_INTERVAL = 0x1680, 0x7FFC
 
 
 def setup(driver: str) -> tuple[Mailbox, Mailbox, Registers]:
@@ -250,7 +256,121 @@ def buffer_held_from_the_administrator(driver: str) -> None:
     one.write(mb.V2PMAILBOX, 0)
 
 
+# --- what the former tenant leaves behind
+
+
+def buffer(vf: Mailbox) -> list[int]:
+    """The words in the mailbox."""
+    return [vf.read(mb.VMBMEM + 4 * number) for number in range(mb.WORDS)]
+
+
+def words_of_the_former_tenant(driver: str) -> None:
+    """After a function level reset the mailbox holds nothing of what was said before."""
+    one, _, _ = setup(driver)
+    one.reset()
+    ksft_true(one.granted(mb.SET_MULTICAST | 4 << 16, 0x01230456, 0x07890ABC))
+    ksft_true(0x07890ABC in buffer(one), "the groups are in the buffer")
+    BENCH.vfs[0].function.reset()
+    with Mailbox(BENCH.vfs[0].function) as tenant:
+        if PF_DRIVERS[driver].ours:
+            wait.register(lambda: not any(buffer(tenant)), "empty mailbox")
+        verdict(driver, any(buffer(tenant)), "read the words of its former tenant")
+        # Who is faster than the PF sees no more of it than the answer.
+        tenant.write(mb.VMBMEM + 60, 0x1234)
+        tenant.reset()
+        verdict(driver, bool(buffer(tenant)[-1]), "read what was there before its handshake")
+
+
+# Of each queue, as a VF sees it: ring, SRRCTL, DCA_RXCTRL, DCA_TXCTRL, head write-back.
+QUEUE_REGISTERS = (
+    0x2800, 0x2804, 0x2808, 0x280C, 0x2814, 0x3800, 0x3804, 0x3808, 0x3814, 0x3838, 0x383C,
+)
+ENABLES = (0x2828, 0x3828)
+ENABLE = 1 << 25
+PSRTYPE = 0x0F0C
+# Bits that all of them have.
+LEFT_BEHIND = 0x0001_0080
+
+
+def pf_view(register: int, vf: int, queue: int) -> int:
+    """Where the PF sees a register of a queue of a VF."""
+    base = 0xC000 if register < 0x3000 else 0xE000
+    return base + (register & 0xFF) + 0x40 * (vf + 8 * queue)
+
+
+def queues_of_the_former_tenant(driver: str) -> None:
+    """Head write-back, DCA and rings of both queues end with a reset of the VF, by any way."""
+    one, _, registers = setup(driver)
+    places = [(reg, queue) for reg in QUEUE_REGISTERS for queue in (0, 1)]
+    ways = (
+        ("its own reset", lambda: one.write(mb.VTCTRL, mb.CTRL_RST)),
+        ("the RESET message", lambda: one.request(mb.RESET)),
+    )
+    for what, way in ways:
+        one.reset()
+        for register, queue in places:
+            one.write(register + 0x100 * queue, LEFT_BEHIND)
+        one.write(PSRTYPE, LEFT_BEHIND)
+        for register in ENABLES:
+            one.write(register + 0x100, ENABLE)
+
+        def left() -> list[str]:
+            found = [f"{reg:#x} of queue {queue}" for reg, queue in places
+                     if registers.read(pf_view(reg, 0, queue))]
+            on = [f"{reg:#x} enables queue {queue}" for reg in ENABLES for queue in (0, 1)
+                  if registers.read(pf_view(reg, 0, queue)) & ENABLE]
+            return found + on + ["PSRTYPE"] * bool(registers.read(0x5480))
+
+        ksft_ge(len(left()), 2 * 9, f"registers that the VF has set: {left()}")
+        way()
+        if PF_DRIVERS[driver].ours:
+            wait.register(lambda: not left(), f"empty queues after {what}: {left()}")
+        verdict(driver, bool(left()), f"leave its queues to the next tenant by {what}")
+
+
 # --- rigb alone: quarantine
+
+
+def gained(before: dict[str, int], name: str) -> int:
+    """By how much a counter of VF 0 has grown."""
+    return BENCH.pf.ethtool_stats()[f"vf0_{name}"] - before[f"vf0_{name}"]
+
+
+def forbidden_requests(driver: str) -> None:
+    """What policy refuses a guest in good order asks for again and again: it is not shut out."""
+    one, _, registers = setup(driver)
+    setting(f"0 mac {ADMIN_MAC}")
+    setting(f"0 vlan {PORT_VLAN}")
+    one.reset()
+    before = BENCH.pf.ethtool_stats()
+    for _ in range(PERSISTENCE):
+        ring(one, mb.ADD_FILTER, *mb.mac_words(MAC))
+        ring(one, mb.JOIN_VLAN, VLAN)
+    ksft_eq(registers.read(regs.VFTE) & 1, 1, "it may send as before")
+    one.write(mb.V2PMAILBOX, 0)
+    ksft_true(one.granted(mb.SET_LPE, 1518), "and is served")
+    ksft_ge(gained(before, "mbx_denials"), PERSISTENCE)
+    ksft_eq(gained(before, "mbx_offences"), 0)
+
+
+def idle_doorbells(driver: str) -> None:
+    """Acknowledgements of nothing, without end: counted, and the VF is shut out."""
+    one, two, registers = setup(driver)
+    two.reset()
+    one.reset()
+    before = BENCH.pf.ethtool_stats()
+    with KernelLog() as log:
+        for number in range(BAD_MESSAGES):
+            one.write(mb.V2PMAILBOX, mb.ACK)
+            time.sleep(RING_PAUSE)
+            if number % 50 == 0 and any("is quarantined" in line for line in log.lines()):
+                break
+    ksft_pr(f"shut out after {number} acknowledgements")
+    ksft_eq(registers.read(regs.VFTE) & 1, 0, "may send")
+    ksft_ge(gained(before, "mbx_stray_acks"), 500, "a guest in good order comes nowhere near")
+    ksft_true(two.granted(mb.SET_LPE, 1518), "another VF is served")
+    setting("0 state auto")
+    ksft_true(served(one))
 
 
 def misbehave(vf: Mailbox, registers: Registers, *words: int) -> int:
@@ -330,8 +450,16 @@ def quarantine_and_reset(driver: str) -> None:
             break
         ksft_true(served(one), "it is let out again")
     ksft_true(shut_out, "its own reset no longer lets it out")
+    # It goes on with resets, which interrupt whatever is masked: they are counted, and rare.
+    before = BENCH.pf.ethtool_stats()
+    for _ in range(RESETS_MORE):
+        one.write(mb.VTCTRL, mb.CTRL_RST)
+        time.sleep(RING_PAUSE)
+    ksft_ge(gained(before, "quarantine_resets"), 1)
+    ksft_eq(registers.read(EITR_OTHER) & EITR_INTERVAL, 1000 << 2, "interval of the mailboxes")
     setting("0 state auto")
     ksft_true(served(one), "the administrator does")
+    ksft_eq(registers.read(EITR_OTHER) & EITR_INTERVAL, 50 << 2, "the interval as ever")
     ksft_true(two.granted(mb.SET_LPE, 1518))
 
 
@@ -377,8 +505,12 @@ ATTACKS = [
     request_before_reset, replay, answer_as_request, bell_without_message, vlan_out_of_range,
     multicast_lengths, strange_addresses, promiscuous, others_filters, port_vlan_escape,
     administrators_address, race_for_an_address, buffer_held_from_the_administrator,
+    words_of_the_former_tenant, queues_of_the_former_tenant,
 ]
-OURS = [quarantine, quarantine_and_reset, reset_storms, settings_during_attack]
+OURS = [
+    quarantine, quarantine_and_reset, forbidden_requests, idle_doorbells, reset_storms,
+    settings_during_attack,
+]
 
 
 def main() -> None:

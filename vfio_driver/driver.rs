@@ -39,14 +39,15 @@ impl vfio::Driver for VfDriver {
     fn open(pdev: &pci::Device<Bound>, handle: Handle) -> Result<Option<Arc<Session>>> {
         let session = Session::new(handle)?;
         if session.attach(pdev)? {
-            dev_info!(pdev, "opened with a virtual mailbox\n");
+            // A VMM opens a device as often as it likes; the PF's driver says so at a bounded rate.
+            dev_dbg!(pdev, "opened with a virtual mailbox\n");
             return Ok(Some(session));
         }
         session.end();
-        dev_info!(
-            pdev,
-            "opened with the card's own mailbox: its PF has no rigb.ko; load that and open the device again for a virtual one\n"
+        kernel::pr_info_once!(
+            "a VF is opened with the card's own mailbox: its PF has no rigb.ko; load that and open the device again for a virtual one\n"
         );
+        dev_dbg!(pdev, "opened with the card's own mailbox\n");
         Ok(None)
     }
 }

@@ -58,12 +58,30 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Whether a VF that goes on like that is to be shut out. A driver in good order is refused
-    /// now and then; what is not the VF's doing, or costs the PF nothing, does not count.
+    /// Whether no driver in good order does that: a VF that goes on like that is to be shut out. What
+    /// is not the VF's doing, or costs the PF nothing, does not count.
     pub const fn is_offence(&self) -> bool {
-        !matches!(
+        !self.is_denial()
+            && !matches!(
+                self,
+                Self::Failed(_) | Self::MulticastOverflow | Self::Flood
+            )
+    }
+
+    /// Whether a valid request was refused by policy. A guest in good order meets that with each
+    /// address or VLAN that it is not given, and the C drivers ask for all of them again with each
+    /// change, so it takes far more of these than of offences to be shut out.
+    pub const fn is_denial(&self) -> bool {
+        matches!(
             self,
-            Self::Failed(_) | Self::MulticastOverflow | Self::Flood
+            Self::MacLocked(_)
+                | Self::MacInUse(_)
+                | Self::FilterQuota(_)
+                | Self::PortVlan(_)
+                | Self::VlanDenied(_)
+                | Self::VlanQuota(_)
+                | Self::UnicastPromisc
+                | Self::MulticastPromisc
         )
     }
 }

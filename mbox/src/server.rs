@@ -70,6 +70,12 @@ pub const FUNCTION_RESET_RETRY: Span = Span::from_millis(100);
 pub const REQUEST_BURST: u32 = 128;
 /// One more request per this time.
 pub const REQUEST_INTERVAL: Span = Span::from_millis(2);
+/// Changes of the VF's addresses that are carried out at once. Each makes a bridge on the way learn, and
+/// managers be told.
+pub const ADDRESS_BURST: u32 = 256;
+/// One more per this time. A change that comes sooner waits for that, within what any driver waits for
+/// an answer; it is not refused.
+pub const ADDRESS_INTERVAL: Span = Span::from_millis(100);
 /// Function level resets that are followed at once.
 pub const RESET_BURST: u32 = 32;
 /// One more per this time. The VF's queues are off until its reset has been followed.
@@ -124,6 +130,11 @@ pub struct Counters {
     /// What a driver in good order does not do: see [`Reason::is_offence`], and doorbells without
     /// a message.
     pub offences: u64,
+    /// Valid requests that policy forbids: see [`Reason::is_denial`].
+    pub denials: u64,
+    /// Acknowledgements of nothing. C igbvf, DPDK and FreeBSD read the buffer now and then to see
+    /// whether they are served, and acknowledge that, at most twice a second.
+    pub stray_acks: u64,
 }
 
 /// The PF's end of one VF's mailbox.
@@ -143,6 +154,7 @@ pub struct Server {
     held_since: Option<Time>,
     lock_retry: Span,
     requests: TokenBucket,
+    addresses: TokenBucket,
     resets: TokenBucket,
     log: LogLimit,
     counters: Counters,
@@ -169,6 +181,7 @@ impl Server {
             held_since: None,
             lock_retry: LOCK_RETRY_FIRST,
             requests: TokenBucket::new(REQUEST_BURST, REQUEST_INTERVAL),
+            addresses: TokenBucket::new(ADDRESS_BURST, ADDRESS_INTERVAL),
             resets: TokenBucket::new(RESET_BURST, RESET_INTERVAL),
             log: LogLimit::new(),
             counters: Counters {
@@ -179,6 +192,8 @@ impl Server {
                 function_resets: 0,
                 resets: 0,
                 offences: 0,
+                denials: 0,
+                stray_acks: 0,
             },
         }
     }
@@ -296,7 +311,9 @@ impl Server {
                 return Some(now.after(self.lock_retry));
             }
             self.requests.take(now);
-            self.serve_request(port, config, backend, now);
+            if let Some(later) = self.serve_request(port, config, backend, now) {
+                return Some(later);
+            }
             if self.events.request || self.events.function_reset {
                 return Some(now);
             }
@@ -357,7 +374,8 @@ impl Server {
             self.events.function_reset = !self.function_reset(config, backend, now);
         }
         if core::mem::take(&mut self.events.ack) {
-            self.unread = None;
+            let stray = u64::from(self.unread.take().is_none());
+            self.counters.stray_acks = self.counters.stray_acks.wrapping_add(stray);
             self.event_retry = EVENT_RETRY_FIRST;
             // igbvf reads the mailbox to learn whether it is still served, and resets itself
             // when it finds NACK: that is how it recovers from a reset of the PF.
@@ -379,6 +397,10 @@ impl Server {
         self.unread = None;
         self.changes = Changes::NONE;
         self.last_nack = None;
+        // Who held the buffer was another driver.
+        self.held_since = None;
+        self.lock_retry = LOCK_RETRY_FIRST;
+        self.stale = true;
         let next = VfState::new(config);
         let result = backend.apply(&self.state, &Effect::FunctionReset { mac: next.mac });
         if let Err(failure) = result {
@@ -395,8 +417,15 @@ impl Server {
         true
     }
 
-    /// Reads, decides, applies and answers the request in the buffer, which the PF owns.
-    fn serve_request<P, B>(&mut self, port: &mut P, config: &VfConfig, backend: &mut B, now: Time)
+    /// Reads, decides, applies and answers the request in the buffer, which the PF owns. Returns when to
+    /// look at it again if it has to wait.
+    fn serve_request<P, B>(
+        &mut self,
+        port: &mut P,
+        config: &VfConfig,
+        backend: &mut B,
+        now: Time,
+    ) -> Option<Time>
     where
         P: PfPort + ?Sized,
         B: Backend + ?Sized,
@@ -405,16 +434,25 @@ impl Server {
         self.collect(port, config, backend, now);
         if self.events.function_reset {
             port.unlock();
-            return;
+            return None;
         }
-        self.events.request = false;
         let words = port.read();
-        port.set_control(P2vMailbox::ACK.with(P2vMailbox::PFU));
-        self.counters.requests = self.counters.requests.wrapping_add(1);
-
         let nack_due = self.nack_due(now);
         let told = self.told;
         let plan = service(&self.state, config, backend, &told, &words, nack_due);
+        let address = matches!(
+            plan.effect(),
+            Some(Effect::SetMac(_) | Effect::AddFilter(_))
+        );
+        if address && !self.addresses.take(now) {
+            port.unlock();
+            self.report(backend, Reason::Flood, now);
+            return Some(self.addresses.next());
+        }
+        self.events.request = false;
+        port.set_control(P2vMailbox::ACK.with(P2vMailbox::PFU));
+        self.counters.requests = self.counters.requests.wrapping_add(1);
+
         let result = match plan.effect() {
             Some(effect) => backend.apply(&self.state, effect),
             None => Ok(()),
@@ -446,6 +484,7 @@ impl Server {
         if let Some(reason) = outcome.reason {
             self.report(backend, reason, now);
         }
+        None
     }
 
     /// Writes a message into the buffer, which the PF owns, and gives it to the VF.
@@ -504,6 +543,8 @@ impl Server {
     fn report<B: Backend + ?Sized>(&mut self, backend: &mut B, reason: Reason, now: Time) {
         let offence = u64::from(reason.is_offence());
         self.counters.offences = self.counters.offences.wrapping_add(offence);
+        let denial = u64::from(reason.is_denial());
+        self.counters.denials = self.counters.denials.wrapping_add(denial);
         if let Some(suppressed) = self.log.admit(now) {
             backend.report(reason, suppressed);
         }

@@ -44,6 +44,8 @@ pub(crate) const MAX_PAIRS: u32 = 8;
 /// Least time between interrupts of the mailboxes and the link, in microseconds: what a VF that
 /// rings without pause can cost.
 const OTHER_INTERVAL: u32 = 50;
+/// The same while a VF is in quarantine.
+const OTHER_INTERVAL_SLOW: u32 = 1000;
 
 /// Vector of queue pair `pair`.
 pub(crate) const fn pair_vector(pair: u32) -> u32 {
@@ -93,6 +95,16 @@ pub(crate) fn enable_other(bar: &Bar0) {
         .with_drsta(true);
     bar.write_reg(IMS::from(causes.into_raw()));
     rearm_other(bar);
+}
+
+/// Has vector [`OTHER_VECTOR`] fire at its usual rate, or once in a millisecond at most.
+pub(crate) fn slow_other(bar: &Bar0, slow: bool) {
+    let interval = if slow {
+        OTHER_INTERVAL_SLOW
+    } else {
+        OTHER_INTERVAL
+    };
+    set_interval(bar, OTHER_VECTOR, interval);
 }
 
 /// Lets vector [`OTHER_VECTOR`] fire again.

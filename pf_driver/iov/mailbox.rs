@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     adapter::Adapter,
-    hw::is_gone,
+    hw::{
+        irq,
+        is_gone, //
+    },
     mbox::time::Time,
     regs::{
         iov::{
@@ -88,6 +91,7 @@ fn serve_one(
     let vf = control.vfs.get_mut(index)?;
     vf.server = server;
     if quarantine::enforce(&this.ndev, &this.bar, &mut control.switch, vf, index, now) {
+        stop_serving(&this.bar, vf, index);
         mask_mailboxes(&this.bar, &control.vfs);
         this.works.health.queue();
         return None;
@@ -105,18 +109,23 @@ fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
 
 /// Lets the mailboxes interrupt, but for those of VFs in quarantine and of those that have another
 /// one. Needed after a reset.
+///
+/// A reset of a VF interrupts whatever is masked. While one is in quarantine the vector is slower, so
+/// that it cannot go on to cost with its resets what it cost before.
 pub(crate) fn mask_mailboxes(bar: &Bar0, vfs: &[Vf]) {
     let free = |vf: &Vf| vf.conduct.quarantine().is_none() && vf.port.is_none();
     let mask = (0..POOLS)
         .filter(|index| vfs.get(*index).is_none_or(free))
         .fold(0, |mask, index| mask | 1 << index);
     bar.write_reg(MBVFIMR::from(mask));
+    let shut_out = |vf: &Vf| vf.conduct.quarantine().is_some();
+    irq::slow_other(bar, vfs.iter().any(shut_out));
 }
 
 /// Drops what a VF in quarantine sends. Whether it is let out, since it went through a function
 /// level reset, or else when to look again.
 ///
-/// What it sent after that reset is the next tenant's, so the events of both are left to be served.
+/// What it sends after that reset is the next tenant's, so that is left to be served.
 fn hold(
     this: &Adapter,
     control: &mut Control,
@@ -126,12 +135,22 @@ fn hold(
     let bar = &this.bar;
     let bit = 1 << index;
     let vf = control.vfs.get_mut(index).ok_or(None)?;
-    if bar.read(VFLRE).into_raw() & bit == 0 {
-        AnyPort::of(bar, vf, index).ignore();
-        return Err(None);
+    // Cleared, so that each reset counts.
+    let reset = bar.read(VFLRE).into_raw() & bit;
+    if reset != 0 {
+        bar.write_reg(VFLRE::from(reset));
     }
-    vf.conduct.may_leave(now)?;
+    if let Err(later) = vf.conduct.may_leave(reset != 0, now) {
+        if reset != 0 {
+            stop_serving(bar, vf, index);
+        } else if later.is_none() {
+            AnyPort::of(bar, vf, index).ignore();
+        }
+        return Err(later);
+    }
     quarantine::release(&this.ndev, bar, &mut control.switch, vf, index);
+    // The reset, whose event is cleared.
+    vf.server.forget_driver();
     mask_mailboxes(bar, &control.vfs);
     this.works.health.queue();
     Ok(())
@@ -147,6 +166,13 @@ impl Control {
             vf.server = server;
         }
     }
+}
+
+/// Leaves nothing of what a VF in quarantine and its PF have said.
+fn stop_serving(bar: &Bar0, vf: &mut Vf, index: usize) {
+    let mut server = vf.server;
+    server.stop_serving(&mut AnyPort::of(bar, vf, index));
+    vf.server = server;
 }
 
 impl Adapter {

@@ -15,6 +15,7 @@ use kernel::{
 
 use super::{
     mailbox::mask_mailboxes,
+    quarantine,
     vf::{
         Control,
         Vf, //
@@ -27,7 +28,10 @@ use crate::{
         put, //
     },
     kapi::{
-        net::netdev_info,
+        net::{
+            netdev_info,
+            Device, //
+        },
         port::host::{
             Host,
             RemotePort, //
@@ -210,11 +214,27 @@ impl Control {
     }
 }
 
+/// Tells the operator which mailbox a VF has, and how many such messages were left out.
+fn tell(dev: &Device, vf: u32, what: &str, left_out: u32) {
+    if left_out > 0 {
+        netdev_info!(
+            dev,
+            "VF {} {} ({} more messages were left out)\n",
+            vf,
+            what,
+            left_out
+        );
+    } else {
+        netdev_info!(dev, "VF {} {}\n", vf, what);
+    }
+}
+
 impl Host for Adapter {
     fn attach(&self, vf: u32, port: RemotePort) -> Result {
         let index = usize::try_from(vf)?;
         let mtu = self.ndev.mtu();
-        let mut control = self.control.lock();
+        let mut guard = self.control.lock();
+        let control = &mut *guard;
         if control.vf(vf)?.port.is_some() {
             return Err(EBUSY);
         }
@@ -224,13 +244,20 @@ impl Host for Adapter {
         if let Some(told) = control.told(index, mtu) {
             port.set_link(status(&told.link));
         }
-        let entry = control.vf(vf)?;
+        let entry = control.vfs.get_mut(index).ok_or(EINVAL)?;
         entry.port = Some(port);
+        // The host gives the VF to a new tenant, who has done nothing yet.
+        quarantine::release(&self.ndev, &self.bar, &mut control.switch, entry, index);
         entry.server.forget_driver();
+        // A VMM opens and closes the device as often as it likes.
+        let told = entry.port_log.admit(self.now());
         mask_mailboxes(&self.bar, &control.vfs);
-        drop(control);
+        drop(guard);
         self.works.mailbox.queue();
-        netdev_info!(self.ndev, "VF {} has a virtual mailbox\n", vf);
+        self.works.health.queue();
+        if let Some(left_out) = told {
+            tell(&self.ndev, vf, "has a virtual mailbox", left_out);
+        }
         Ok(())
     }
 
@@ -251,7 +278,7 @@ impl Host for Adapter {
     }
 
     fn detach(&self, vf: u32, id: usize) {
-        let port = {
+        let (port, told) = {
             let mut control = self.control.lock();
             // Without the VF there is no mailbox either.
             let Ok(entry) = control.vf(vf) else {
@@ -262,12 +289,15 @@ impl Host for Adapter {
                 return;
             };
             entry.server.forget_driver();
+            let told = entry.port_log.admit(self.now());
             mask_mailboxes(&self.bar, &control.vfs);
-            port
+            (port, told)
         };
         drop(port);
         self.works.mailbox.queue();
-        netdev_info!(self.ndev, "VF {} has the card's mailbox again\n", vf);
+        if let Some(left_out) = told {
+            tell(&self.ndev, vf, "has the card's mailbox again", left_out);
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 //! Shutting out a VF that does not stop doing what no driver in good order does.
 //!
-//! Each VF has a stock of offences and one of resets, which fill up again with time. A VF that has
-//! used up either is quarantined: its pool is closed and its mailbox ignored. The administrator
+//! Each VF has a stock of offences, of forbidden requests, of idle doorbells and of resets, which fill
+//! up again with time. A VF that has used up one is quarantined: its pool is closed and its mailbox ignored. The administrator
 //! lets it out, or a function level reset, as its next tenant begins with; but only a few of those
 //! in a row, since a VF can do that to itself.
 
@@ -36,6 +36,15 @@ use crate::{
 const OFFENCES: u32 = 1000;
 /// One offence is forgiven in this time.
 const OFFENCE_INTERVAL: Span = Span::from_millis(50);
+/// Requests refused by policy that are borne at once. C igbvf asks again for what it was refused with
+/// each change of its lists: a restart of all containers of a guest makes hundreds.
+const DENIALS: u32 = 4000;
+/// One is forgiven in this time: three for each of ten changes a second are borne for ever.
+const DENIAL_INTERVAL: Span = Span::from_millis(20);
+/// Acknowledgements of nothing that are borne at once, or what else rings without a message.
+const STRAYS: u32 = 1000;
+/// One is forgiven in this time.
+const STRAY_INTERVAL: Span = Span::from_millis(50);
 /// Resets that are borne at once, by message or by function level reset.
 const RESETS: u32 = 400;
 /// One reset is forgiven in this time.
@@ -48,8 +57,12 @@ const RELEASE_INTERVAL: Span = Span::from_millis(60_000);
 /// Why a VF is shut out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// Bad messages, and requests that were refused.
+    /// Bad messages, and doorbells without one.
     Offences,
+    /// Requests that policy forbids.
+    Denials,
+    /// Doorbells that acknowledge nothing.
+    Strays,
     /// Resets.
     Resets,
 }
@@ -58,7 +71,9 @@ impl Cause {
     /// The cause in words.
     pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::Offences => "too many bad or forbidden requests",
+            Self::Offences => "too many bad requests",
+            Self::Denials => "too many forbidden requests",
+            Self::Strays => "too many doorbells without a message",
             Self::Resets => "too many resets",
         }
     }
@@ -77,6 +92,8 @@ pub(super) enum Report {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conduct {
     offences: TokenBucket,
+    denials: TokenBucket,
+    strays: TokenBucket,
     resets: TokenBucket,
     releases: TokenBucket,
     /// What was counted when it was last looked at.
@@ -88,6 +105,10 @@ pub(crate) struct Conduct {
     told: bool,
     /// How often it was shut out.
     times: u64,
+    /// In quarantine it went through a function level reset, and may be let out for that later.
+    leaving: bool,
+    /// How often it did so without being let out.
+    resets_ignored: u64,
 }
 
 impl Conduct {
@@ -95,6 +116,8 @@ impl Conduct {
     pub(crate) fn new() -> Self {
         Self {
             offences: TokenBucket::new(OFFENCES, OFFENCE_INTERVAL),
+            denials: TokenBucket::new(DENIALS, DENIAL_INTERVAL),
+            strays: TokenBucket::new(STRAYS, STRAY_INTERVAL),
             resets: TokenBucket::new(RESETS, RESET_INTERVAL),
             releases: TokenBucket::new(RELEASES, RELEASE_INTERVAL),
             seen: Counters::default(),
@@ -102,6 +125,8 @@ impl Conduct {
             unreported: None,
             told: false,
             times: 0,
+            leaving: false,
+            resets_ignored: 0,
         }
     }
 
@@ -132,10 +157,18 @@ impl Conduct {
         let resets = |counters: &Counters| counters.resets.wrapping_add(counters.function_resets);
         // One event may count several times, but never many.
         let offences = counters.offences.wrapping_sub(self.seen.offences);
+        let denials = counters.denials.wrapping_sub(self.seen.denials);
+        let strays = counters.stray_acks.wrapping_sub(self.seen.stray_acks);
         let resets = resets(counters).wrapping_sub(resets(&self.seen));
         self.seen = *counters;
         if (0..offences).any(|_| !self.offences.take(now)) {
             return Some(Cause::Offences);
+        }
+        if (0..denials).any(|_| !self.denials.take(now)) {
+            return Some(Cause::Denials);
+        }
+        if (0..strays).any(|_| !self.strays.take(now)) {
+            return Some(Cause::Strays);
         }
         if (0..resets).any(|_| !self.resets.take(now)) {
             return Some(Cause::Resets);
@@ -143,17 +176,35 @@ impl Conduct {
         None
     }
 
-    /// Whether a function level reset lets the VF out now, or else when.
-    pub(super) fn may_leave(&mut self, now: Time) -> core::result::Result<(), Option<Time>> {
+    /// How often it was reset in quarantine without being let out.
+    pub(crate) fn resets_ignored(&self) -> u64 {
+        self.resets_ignored
+    }
+
+    /// In quarantine: whether a function level reset, now (`reset`) or before, lets the VF out now, or
+    /// else when.
+    pub(super) fn may_leave(
+        &mut self,
+        reset: bool,
+        now: Time,
+    ) -> core::result::Result<(), Option<Time>> {
+        self.leaving |= reset;
+        if !self.leaving {
+            return Err(None);
+        }
         if self.releases.take(now) {
             return Ok(());
         }
+        self.resets_ignored = self.resets_ignored.wrapping_add(reset.into());
         Err(Some(self.releases.next()))
     }
 
     /// The VF begins anew.
     fn release(&mut self) {
         self.offences = TokenBucket::new(OFFENCES, OFFENCE_INTERVAL);
+        self.denials = TokenBucket::new(DENIALS, DENIAL_INTERVAL);
+        self.strays = TokenBucket::new(STRAYS, STRAY_INTERVAL);
+        self.leaving = false;
         self.resets = TokenBucket::new(RESETS, RESET_INTERVAL);
         self.quarantine = None;
     }

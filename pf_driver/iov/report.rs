@@ -49,16 +49,19 @@ use crate::{
 };
 
 /// What is counted of each VF, as `ethtool -S` names it behind `vfN_`.
-pub(crate) const COUNTERS: [&str; 15] = [
+pub(crate) const COUNTERS: [&str; 18] = [
     "mbx_requests",
     "mbx_refused",
     "mbx_ignored",
     "mbx_offences",
+    "mbx_denials",
+    "mbx_stray_acks",
     "mbx_notices",
     "resets",
     "function_resets",
     "spoof_events",
     "quarantines",
+    "quarantine_resets",
     // Of the virtual mailbox, zero while the VF has the card's.
     "mbx_virtual",
     "mbx_traps",
@@ -81,11 +84,14 @@ impl Vf {
             mailbox.refused,
             mailbox.ignored,
             mailbox.offences,
+            mailbox.denials,
+            mailbox.stray_acks,
             mailbox.notices,
             mailbox.resets,
             mailbox.function_resets,
             self.spoof_events,
             self.conduct.times(),
+            self.conduct.resets_ignored(),
             self.port.is_some().into(),
             traps,
             refused,

@@ -25,6 +25,7 @@ use crate::{
             Link,
             LinkPolicy, //
         },
+        limit::LogLimit,
         pf_state::VfConfig,
         server::Server,
         time::Time,
@@ -68,6 +69,8 @@ pub(crate) struct Vf {
     pub(crate) conduct: Conduct,
     /// Its mailbox, if it has another one than the card's.
     pub(crate) port: Option<RemotePort>,
+    /// Limits what the log says of that.
+    pub(crate) port_log: LogLimit,
 }
 
 /// What the administrator has set of a VF. Kept while there is no such VF.
@@ -103,6 +106,7 @@ impl Vf {
             spoof_events: 0,
             conduct: Conduct::new(),
             port: None,
+            port_log: LogLimit::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ use mbox::caps::{
     Version, //
 };
 use mbox::pf_state::VfConfig;
+use mbox::pf_to_vf::Reply;
 use mbox::port::{
     P2vMailbox,
     PfPort,
@@ -17,6 +18,7 @@ use mbox::port::{
 };
 use mbox::reason::Reason;
 use mbox::server::{
+    ADDRESS_BURST,
     LOCK_HELD_TIMEOUT,
     LOCK_RETRY_LAST,
     READ_TIMEOUT,
@@ -316,6 +318,121 @@ fn offences_are_counted_and_refusals_of_good_drivers_are_few() {
     words[0] = 0xc000_0001;
     ring(&mut pair, &words);
     assert_eq!(pair.server.counters().offences, 101);
+}
+
+#[test]
+fn refusals_by_policy_are_no_offences() {
+    let config = VfConfig {
+        mac: Some(mac(1)),
+        mac_locked: true,
+        port_vlan: Some(vlan(100)),
+        ..VfConfig::default()
+    };
+    let mut pair = Pair::new(Model::Datasheet, config);
+    assert!(pair.reset_vf().is_ok());
+    let vid = vlan(9);
+    let unicast = Promisc {
+        unicast: true,
+        multicast: false,
+    };
+    let multicast = Promisc {
+        unicast: false,
+        multicast: true,
+    };
+    for (number, request) in (1..).zip([
+        Request::SetMac(mac(2)),
+        Request::AddFilter(mac(3)),
+        Request::SetVlan { vid, join: true },
+        Request::SetPromisc(unicast),
+        Request::SetPromisc(multicast),
+    ]) {
+        assert!(matches!(pair.run(&request), Ok(Reply::Refused(_))));
+        let counters = pair.server.counters();
+        assert_eq!((counters.denials, counters.offences), (number, 0));
+    }
+}
+
+#[test]
+fn changes_of_addresses_are_slow_and_none_is_refused() {
+    let mut pair = Pair::new(Model::Datasheet, configs()[0]);
+    assert!(pair.reset_vf().is_ok());
+    let started = pair.now;
+    let changes = ADDRESS_BURST + 50;
+    for number in 0..changes {
+        // An address of its own each time, and other requests are served at once between them.
+        let address = mac(u8::try_from(2 + number % 200).unwrap());
+        assert_eq!(pair.run(&Request::SetMac(address)), Ok(Reply::Granted));
+        assert_eq!(pair.device.mac, Some(address));
+        let before = pair.now;
+        let size = Request::SetMaxFrame(MaxFrame::STANDARD);
+        assert_eq!(pair.run(&size), Ok(Reply::Granted));
+        assert!(pair.now.since(before) < Span::from_millis(20));
+    }
+    assert!(pair.now.since(started) >= Span::from_millis(50 * 100 - 100));
+    assert_eq!(pair.client.counters().failures, 0);
+}
+
+#[test]
+fn acknowledgements_of_nothing_are_counted() {
+    let mut pair = Pair::new(Model::Datasheet, configs()[0]);
+    assert!(pair.reset_vf().is_ok());
+    assert_eq!(pair.server.counters().stray_acks, 0);
+    for number in 1..=10 {
+        pair.mailbox.vf().set_control(V2pMailbox::ACK);
+        pair.serve_if_due();
+        assert_eq!(pair.server.counters().stray_acks, number);
+    }
+    // That of a notice is none.
+    pair.server.notify();
+    pair.serve();
+    pair.mailbox.vf().set_control(V2pMailbox::ACK);
+    pair.serve_if_due();
+    assert_eq!(pair.server.counters().stray_acks, 10);
+    assert_eq!(pair.server.counters().offences, 0);
+}
+
+#[test]
+fn a_reset_leaves_no_word_in_the_buffer() {
+    let buffer = |pair: &mut Pair| {
+        let mut words = [0; MAILBOX_WORDS];
+        pair.mailbox.vf().read(&mut words);
+        words
+    };
+    let mut pair = Pair::new(Model::Datasheet, configs()[0]);
+    assert!(pair.reset_vf().is_ok());
+    pair.mailbox.vf().write(&[0xdead_beef; MAILBOX_WORDS]);
+    pair.mailbox.function_reset();
+    pair.serve();
+    assert_eq!(buffer(&mut pair), [0; MAILBOX_WORDS]);
+    // A next driver that is faster than the PF sees no more of it than the reply.
+    pair.mailbox.vf().write(&[0xdead_beef; MAILBOX_WORDS]);
+    assert!(pair.reset_vf().is_ok());
+    assert_eq!(buffer(&mut pair)[3..], [0; MAILBOX_WORDS - 3]);
+    // Its request is not wiped away.
+    pair.mailbox.function_reset();
+    pair.mailbox.vf().set_control(V2pMailbox::VFU);
+    pair.mailbox.vf().write(&[0x01]);
+    pair.serve();
+    pair.mailbox.vf().set_control(V2pMailbox::REQ);
+    pair.serve();
+    assert_eq!(buffer(&mut pair)[0], 0x8000_0001);
+}
+
+#[test]
+fn a_lock_held_before_a_reset_is_not_held_against_the_next_driver() {
+    let mut pair = Pair::new(Model::Qemu, configs()[0]);
+    assert!(pair.reset_vf().is_ok());
+    let hold = |pair: &mut Pair| {
+        pair.mailbox.vf().set_control(V2pMailbox::VFU);
+        pair.server.notify();
+        pair.serve();
+    };
+    hold(&mut pair);
+    pair.mailbox.vf().set_control(V2pMailbox::default());
+    pair.mailbox.function_reset();
+    pair.sleep(Span::from_millis(3_600_000));
+    hold(&mut pair);
+    assert_eq!(pair.server.counters().offences, 0);
 }
 
 /// What a hostile VF may do with its registers.
