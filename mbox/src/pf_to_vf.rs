@@ -32,7 +32,8 @@ use super::wire::{
     ACK,
     CTS,
     NACK,
-    PF_FLAGS, //
+    PF_FLAGS,
+    TAG, //
 };
 
 /// A reply to RESET. `mac` is the address the VF is to use; without one it chooses its own.
@@ -46,6 +47,9 @@ pub fn reset_reply(mac: Option<MacAddr>) -> Message {
         None => Message::three(header.with(NACK), 0, OFFER_BITS),
     }
 }
+
+/// What a VF writes behind RESET, where a PF puts the address: no PF writes these words itself.
+pub const RESET_MARK: u32 = u32::MAX;
 
 // CAST: widens.
 const OFFER_BITS: u32 = (OFFER as u32) << 16;
@@ -196,7 +200,7 @@ impl RawReply {
         let echo = self.header.without(PF_FLAGS);
         let changed = request.without(u32::from(info::PROMISC_MULTICAST) << 16);
         let promisc = request.opcode() == op::SET_PROMISC && echo == changed;
-        if echo != request && !promisc {
+        if echo != request && !promisc && !self.is_short_for(request, agreed) {
             return None;
         }
         if request.opcode() == op::RESET {
@@ -209,6 +213,23 @@ impl RawReply {
         } else {
             Reply::NotReady
         })
+    }
+
+    /// Whether this is FreeBSD's reply to `request`: the opcode alone, but for SET_MAC_ADDR, whose
+    /// information field it repeats.
+    fn is_short_for(&self, request: Header, agreed: Caps) -> bool {
+        agreed.is_none()
+            && !request.has(TAG)
+            && request.opcode() != op::SET_MAC_ADDR
+            && self.header.without(PF_FLAGS) == Header::new(request.opcode(), 0)
+    }
+
+    /// Whether this refuses RESET and tells no address: the PF has left behind its reply what the
+    /// VF had written there ([`RESET_MARK`]). FreeBSD's says so that a queue of the VF does not stop.
+    pub fn refuses_reset(&self) -> bool {
+        self.header == Header::new(op::RESET, 0).with(NACK)
+            && self.words[1] == RESET_MARK
+            && self.words[2] == RESET_MARK
     }
 
     /// The generation that the PF had when it replied, if the reply tells that.

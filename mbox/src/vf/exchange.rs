@@ -10,7 +10,8 @@ use super::super::event::{
 };
 use super::super::pf_to_vf::{
     FromPf,
-    Reply, //
+    Reply,
+    RESET_MARK, //
 };
 use super::super::port::{
     V2pMailbox,
@@ -44,6 +45,12 @@ const BASE_WORDS: usize = 3;
 struct Incoming {
     message: FromPf,
     words: Words,
+}
+
+impl Incoming {
+    fn refuses_reset(&self) -> bool {
+        matches!(self.message, FromPf::Reply(raw) if raw.refuses_reset())
+    }
 }
 
 impl Client {
@@ -202,7 +209,12 @@ impl Client {
             }
         }
         self.cache.take(V2pMailbox::PFACK);
-        port.write(current.message.words());
+        if current.is_reset() {
+            let head = current.message.first().raw();
+            port.write(&[head, RESET_MARK, RESET_MARK]);
+        } else {
+            port.write(current.message.words());
+        }
         port.set_control(V2pMailbox::REQ);
         current.step = Step::Answer {
             acked: false,
@@ -246,6 +258,10 @@ impl Client {
         current: &mut Current,
         now: Time,
     ) -> Option<Progress> {
+        if incoming.refuses_reset() && current.is_reset() {
+            self.write_again(current, now.after(NOT_NOW_DELAY));
+            return None;
+        }
         if let Some(reply) = self.reply(incoming, current.message.first()) {
             return Some(Progress::Done(reply));
         }
@@ -275,7 +291,9 @@ impl Client {
             return None;
         }
         let incoming = self.peek(port);
-        if let Some(reply) = self.reply(&incoming, current.message.first()) {
+        let refused = current.is_reset() && incoming.refuses_reset();
+        let reply = self.reply(&incoming, current.message.first());
+        if let Some(reply) = reply.filter(|_| !refused) {
             self.cache.take(V2pMailbox::PFSTS);
             port.set_control(V2pMailbox::ACK);
             return Some(Progress::Done(reply));
