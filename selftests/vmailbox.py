@@ -24,8 +24,10 @@ from pathlib import Path
 
 from rigbtest import kselftest, traffic, vfio, wait
 from rigbtest import mailbox as mb
+from rigbtest.attack import until_quarantined
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError
+from rigbtest.kmsg import KernelLog
 from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_in, ksft_lt, ksft_ne, ksft_pr
 from rigbtest.kselftest import ksft_raises, ksft_run, ksft_true
 from rigbtest.mailbox import Mailbox
@@ -42,6 +44,12 @@ MAC = "02:82:57:76:00:01"
 STATUS_FD, STATUS_LU, STATUS_SPEED = 1 << 0, 1 << 1, 3 << 6
 LINK = STATUS_FD | STATUS_LU | STATUS_SPEED
 MAILBOX_VECTOR = 2
+# Seconds that an interrupt may take.
+SOON = 10
+# More than a VF can leave quarantine by resets of its own without a pause.
+TENANTS = 6
+OPENS = 20
+SHUT_OUT = "it is in quarantine"
 # What of the page is there, by the table in Documentation/virtual-mailbox.rst.
 COUNTERS = (0xF10, 0xF14, 0xF18, 0xF34, 0xF3C, 0xF40, 0xF44, 0xF48, 0xF50)
 PRESENT = {0x0, 0x4, 0x8, mb.V2PMAILBOX, 0xF0C, *COUNTERS, *range(0x800, 0x840, 4)}
@@ -267,13 +275,41 @@ def pf_reset() -> None:
         box.route(MAILBOX_VECTOR)
         box.reset()
         box.write(mb.VMBMEM + 60, 0x1234)
+        box.fired(MAILBOX_VECTOR)
         BENCH.pf.ethtool("-t", "offline", check=False)
+        # Nothing else rings: the PF's notice goes to the vector that the card forgot.
+        ksft_ge(box.fired(MAILBOX_VECTOR, SOON), 1, "interrupts with RSTD")
         ksft_true(box.take(mb.RSTD), "RSTD")
         ksft_eq(box.read(mb.VMBMEM + 60), 0, "the buffer")
         # The card forgot which vector was the mailbox's: a driver sets it again.
         BENCH.pf.wait_running()
         ksft_ne(box.reset(), "")
         ksft_true(box.granted(mb.SET_LPE, 1518))
+
+
+def new_tenant() -> None:
+    """Quarantine ends with the tenant, however often the one before had left it by resets."""
+    prepare()
+    for number in range(TENANTS):
+        with opened(0) as box:
+            ksft_ne(box.reset(), "", f"tenant {number}")
+            ksft_true(box.granted(mb.SET_LPE, 1518))
+            ksft_eq(box.read(mb.VMBMEM + 60), 0, "a word of the tenant before")
+            box.write(mb.VMBMEM + 60, 0x1234)
+            until_quarantined(box, 0x77)
+            ksft_in(SHUT_OUT, words(0))
+
+
+def log_of_opens() -> None:
+    """A VMM that opens and closes the device without end does not fill the log."""
+    prepare()
+    with KernelLog() as log:
+        for _ in range(OPENS):
+            with opened(0):
+                pass
+        lines = [line for line in log.lines() if "mailbox" in line]
+    ksft_pr(f"{OPENS} times opened: {len(lines)} lines")
+    ksft_lt(len(lines), OPENS)
 
 
 def vf_resets() -> None:
@@ -474,7 +510,7 @@ def side_by_side() -> None:
 
 
 CASES = (
-    registers, ownership, mappings, handshake, notices, pf_reset, vf_resets,
+    registers, ownership, mappings, handshake, notices, pf_reset, new_tenant, log_of_opens, vf_resets,
     random_accesses, storm, kill_in_the_middle, modules, without_rigb, mixed, side_by_side,
 )
 

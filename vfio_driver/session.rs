@@ -66,6 +66,8 @@ const VTIVAR_MISC_VALID: u32 = 1 << 7;
 pub(crate) struct Session {
     #[pin]
     page: SpinLock<Page>,
+    /// VTIVAR_MISC as it was before the PF's reset, which zeroes it; no vector if it could not be read.
+    vector_before_reset: Atomic<u32>,
     /// Mailbox interrupts that were sent to the guest.
     interrupts: Atomic<u64>,
     handle: Handle,
@@ -88,6 +90,7 @@ impl Session {
         let session = Arc::pin_init(
             pin_init!(Self {
                 page <- new_spinlock!(Page::new()),
+                vector_before_reset: Atomic::new(0),
                 interrupts: Atomic::new(0),
                 handle,
                 link <- new_mutex!(None),
@@ -246,9 +249,12 @@ impl Port for Session {
     fn pf_reset(&self, begin: bool) {
         if begin {
             self.page.lock().mailbox_mut().pf_reset_begin();
+            // A device that cannot be read now is being reset by itself, and forgets it, too.
+            let vector = self.handle.try_read32(VTIVAR_MISC).unwrap_or(0);
+            self.vector_before_reset.store(vector, Relaxed);
         } else {
             self.page.lock().mailbox_mut().pf_reset_end();
-            self.signal();
+            self.raise(self.vector_before_reset.load(Relaxed));
         }
     }
 
