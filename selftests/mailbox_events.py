@@ -13,7 +13,7 @@ from rigbtest import traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError, chosen
 from rigbtest.kmsg import KernelLog
-from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_pr, ksft_raises, ksft_run, ksft_true
+from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_lt, ksft_pr, ksft_raises, ksft_run, ksft_true
 from rigbtest.port import Port
 from rigbtest.regs import VMOLR_MPME, Registers, vmolr
 
@@ -24,6 +24,9 @@ BENCH = Bench.find()
 MAC = "02:82:57:61:00:{:02x}"
 PORT_VLAN = 82
 OWN_VLAN = 57
+CONTAINER = "02:82:57:61:01:{:02x}"
+MACVLANS = 16
+FLAPS = 40
 
 
 def setup(pair: str) -> Bench:
@@ -161,9 +164,50 @@ def link_state(pair: str) -> None:
         ksft_true(bench.vfs[1].running(), "the other VF has lost its link too")
         bench.pf.ip("link set {dev} vf 0 state enable")
         guest.vf.wait_running()
+        events = guest.count("mailbox_events")
         bench.pf.ip("link set {dev} vf 0 state auto")
+        # It changes nothing that is seen, and must not be counted by the next case.
+        wait.until(lambda: guest.count("mailbox_events") > events, "event")
     bench.vfs[0].wait_running()
     traffic.reach(bench.vfs[0], bench.pf, bench.vfs[1])
+
+
+def addresses(pair: str) -> None:
+    """Containers with addresses of their own: the guest is told which are deaf and why, the host is
+    not asked again and again, and what it allows later comes without being asked for."""
+    bench = setup(pair)
+    bench.dirty = True
+    pf, vf = bench.pf, bench.vfs[0]
+    registers = Registers(pf.function)
+    pf.ip(f"link set {{dev}} vf 0 mac {MAC.format(5)}")
+    wait.until(lambda: vf.mac == MAC.format(5), "the host's address", vf.ns)
+    with Guest(vf) as guest:
+        for number in range(MACVLANS):
+            vf.ip(f"link add link {{dev}} name mv{number} address {CONTAINER.format(number)} type macvlan",
+                  f"link set mv{number} up")
+        guest.wait_said("the host's administrator has set the address")
+        ksft_eq(guest.count("refused_unicast"), MACVLANS)
+        requests = guest.count("mailbox_requests")
+        for _ in range(FLAPS):
+            vf.ip("link set mv1 down", "link set mv1 up")
+        asked = guest.count("mailbox_requests") - requests
+        ksft_pr(f"{FLAPS} times down and up: {asked} requests")
+        ksft_lt(asked, 6 * FLAPS, "requests, lists of groups included")
+        ksft_eq(pf.ethtool_stats()["vf0_quarantines"], 0)
+        pf.ip("link set {dev} vf 0 trust on")
+        guest.wait_said("the host trusts this VF")
+        wait.until(lambda: guest.count("refused_unicast") < MACVLANS, "addresses by trust")
+        granted = MACVLANS - guest.count("refused_unicast")
+        ksft_eq(len(registers.addresses(0)), 1 + granted, "addresses in the card")
+        guest.wait_said(f"{MACVLANS - granted} of {MACVLANS} further unicast addresses")
+        # One that is received goes, and one that is deaf gets its place.
+        first = next(n for n in range(MACVLANS) if CONTAINER.format(n) in registers.addresses(0))
+        vf.ip(f"link del mv{first}")
+        wait.until(lambda: guest.count("refused_unicast") == MACVLANS - granted - 1, "its place")
+        ksft_eq(len(registers.addresses(0)), 1 + granted, "addresses in the card")
+        pf.ip("link set {dev} vf 0 trust off")
+        wait.register(lambda: registers.addresses(0) == {MAC.format(5)}, "trust taken back")
+        guest.vf.wait_running()
 
 
 def counted(pair: str) -> None:
@@ -225,7 +269,7 @@ def silent(pair: str) -> None:
     bench.dirty = True
 
 
-OURS_CASES = (address, trust, port_vlan, mtu, link_state, counted, pf_reset)
+OURS_CASES = (address, trust, port_vlan, mtu, link_state, counted, pf_reset, addresses)
 
 
 def main() -> None:
