@@ -25,15 +25,28 @@ end_leftovers() {
 	done 2>/dev/null
 }
 
+# bring TAG FOLDER: a shared folder to its own path. Linux's own selftests write beside themselves,
+# which does not reach the host.
+bring() {
+	mkdir -p "$2"
+	if [ "$2" != "$KSRC" ]; then
+		mount --bind "/run/share.$1" "$2"
+		return
+	fi
+	mkdir -p "/run/layer.$1/upper" "/run/layer.$1/work"
+	mount -t overlay -o \
+		"lowerdir=/run/share.$1,upperdir=/run/layer.$1/upper,workdir=/run/layer.$1/work" \
+		"$1" "$2"
+}
+
 # What is as on a system that was not booted by virtme-ng: folders at their own paths, the image's
 # modules, the usual meaning of /dev/stdout, and no udev that changes what a test makes.
 tidy_up() {
 	local share
-	for share in "${VM_SHARES[@]}"; do
-		mkdir -p "${share#*=}"
-		mount --bind "/run/share.${share%%=*}" "${share#*=}"
-	done
 	[ -z "$VM_IMAGE_MODULES" ] || umount /lib/modules
+	for share in "${VM_SHARES[@]}"; do
+		bring "${share%%=*}" "${share#*=}"
+	done
 	ln -sf /proc/self/fd/0 /dev/stdin
 	ln -sf /proc/self/fd/1 /dev/stdout
 	ln -sf /proc/self/fd/2 /dev/stderr
