@@ -139,7 +139,7 @@ def errors() -> None:
     ksft_eq((now["state"], now["error"], now["recover"]), ("error", 1, 0))
     bad, good = diagnosis()
     ksft_eq((bad["vf"], bad["quarantined"], good["quarantined"]), (0, True, False))
-    ksft_in("forbidden", bad["cause"])
+    ksft_in("too many bad requests", bad["cause"])
     ksft_ge(bad["mbx_offences"], 500)
     ksft_ge(count + 100, bad["mbx_offences"])
     ksft_eq(good["mbx_offences"], 0)
