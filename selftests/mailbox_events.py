@@ -185,7 +185,8 @@ def addresses(pair: str) -> None:
         for number in range(MACVLANS):
             vf.ip(f"link add link {{dev}} name mv{number} address {CONTAINER.format(number)} type macvlan",
                   f"link set mv{number} up")
-        guest.wait_said("the host's administrator has set the address")
+        guest.wait_said(f"{MACVLANS} of {MACVLANS} further unicast addresses are not received, the PF "
+                        "refused them: the host's administrator has set the address")
         ksft_eq(guest.count("refused_unicast"), MACVLANS)
         requests = guest.count("mailbox_requests")
         for _ in range(FLAPS):

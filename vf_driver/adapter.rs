@@ -8,7 +8,7 @@
 //!    of [`Adapter::ready`] to true. So who holds the RTNL and finds `ready` may make requests, and
 //!    who does not find it only notes what is wanted;
 //! 2. `rings`, `wanted`, `settings`: taken with the RTNL held, except by the reader of settings and by
-//!    the service work, which only looks whether there are rings;
+//!    the service work, which only looks whether there are rings and what is to be logged;
 //! 3. the mailbox's mutex in [`Control`], whose holder may sleep for an answer of the PF.
 //!
 //! The service work takes the RTNL, so nobody may wait for it with the RTNL held.

@@ -239,14 +239,14 @@ impl Adapter {
         }
         asked.unicast.retain(|mac| filters.unicast.contains(mac));
         let mut unexplained = 0;
-        let mut over = None;
+        let mut over = false;
         for &mac in filters.unicast.iter() {
             if asked.unicast.contains(&mac) {
                 continue;
             }
             // Without memory it is asked for again next time, which does no harm.
             let _ = asked.unicast.push(mac, GFP_KERNEL);
-            if over.is_some() {
+            if over {
                 continue;
             }
             let Some(why) = self.ask(&Request::AddFilter(mac))? else {
@@ -256,26 +256,25 @@ impl Adapter {
                 continue;
             };
             unexplained += u32::from(why.is_undisclosed());
-            if why.ends_filters() || unexplained >= MAX_UNEXPLAINED {
-                over = Some(why);
-            } else if net_ratelimit() {
-                let why = Why(why, UNICAST_HELP);
-                netdev_warn!(
-                    dev,
-                    "the PF refused to let this VF receive for {mac} as well: {why}\n"
-                );
-            }
+            over = why.ends_filters() || unexplained >= MAX_UNEXPLAINED;
+            wanted.refusals.why = why;
         }
-        if let Some(why) = over.filter(|_| net_ratelimit()) {
-            let why = Why(why, UNICAST_HELP);
+        self.report_refusals(wanted);
+        Ok(())
+    }
+
+    /// Says how many unicast addresses the PF has refused, unless the log has it. What is too much for
+    /// the log now is said by a later pass of the service work.
+    pub(crate) fn report_refusals(&self, wanted: &mut Wanted) {
+        let refused = wanted.refused_unicast();
+        if wanted.refusals.take(refused, self.control.now()) {
+            let why = Why(wanted.refusals.why, UNICAST_HELP);
             netdev_warn!(
-                dev,
-                "{} of {} further unicast addresses are not received, the PF refused them: {why}\n",
-                wanted.refused_unicast(),
+                self.ndev,
+                "{refused} of {} further unicast addresses are not received, the PF refused them: {why}\n",
                 wanted.filters.unicast.len()
             );
         }
-        Ok(())
     }
 
     /// Leaves the PF without unicast filters of this VF, which C igb would keep for the VF's next

@@ -15,11 +15,19 @@ use kernel::{
 use crate::{
     hw::VLAN_WORDS,
     kapi::net::RxMode,
-    mbox::types::{
-        HashList,
-        MacAddr,
-        McHash,
-        VlanId, //
+    mbox::{
+        limit::TokenBucket,
+        refusal::Refusal,
+        time::{
+            Span,
+            Time, //
+        },
+        types::{
+            HashList,
+            MacAddr,
+            McHash,
+            VlanId, //
+        },
     },
 };
 
@@ -114,6 +122,42 @@ impl Vlans {
     }
 }
 
+/// What the log has of refused unicast addresses.
+pub(crate) struct RefusalLog {
+    /// Why the PF refused the last one.
+    pub(crate) why: Refusal,
+    /// How many were refused when a line was written last.
+    logged: usize,
+    limit: TokenBucket,
+}
+
+impl RefusalLog {
+    /// Lines at once, and one more per this time: each change of the stack's list may bring one.
+    const BURST: u32 = 5;
+    const INTERVAL: Span = Span::from_millis(5_000);
+
+    const fn new() -> Self {
+        Self {
+            why: Refusal::Undisclosed,
+            logged: 0,
+            limit: TokenBucket::new(Self::BURST, Self::INTERVAL),
+        }
+    }
+
+    /// Whether a line is due, as another number is refused than the log says. One that is above the
+    /// limit stays due.
+    pub(crate) fn take(&mut self, refused: usize, now: Time) -> bool {
+        if refused == 0 {
+            self.logged = 0;
+        }
+        let due = refused != self.logged && self.limit.take(now);
+        if due {
+            self.logged = refused;
+        }
+        due
+    }
+}
+
 /// Wanted and asked.
 pub(crate) struct Wanted {
     /// The address that the administrator of this side chose; otherwise the PF decides.
@@ -131,6 +175,8 @@ pub(crate) struct Wanted {
     pub(crate) stale_unicast: bool,
     /// Those unicast addresses in `asked` that the PF has granted.
     pub(crate) granted_unicast: KVec<MacAddr>,
+    /// What the operator of this side knows of those that it has not.
+    pub(crate) refusals: RefusalLog,
 }
 
 impl Wanted {
@@ -143,6 +189,7 @@ impl Wanted {
             asked: Filters::none(),
             stale_unicast: false,
             granted_unicast: KVec::new(),
+            refusals: RefusalLog::new(),
         }
     }
 
