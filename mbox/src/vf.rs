@@ -169,6 +169,10 @@ impl Current {
     fn is_negotiation(&self) -> bool {
         self.message.first().opcode() == op::NEGOTIATE
     }
+
+    fn asks_state(&self) -> bool {
+        self.message.first().opcode() == op::GET_STATE
+    }
 }
 
 /// The VF's end of its mailbox.

@@ -130,17 +130,23 @@ impl Client {
 
     fn peek<P: VfPort + ?Sized>(&self, port: &mut P) -> Incoming {
         let mut words = [0; MAILBOX_WORDS];
-        let count = if self.agreed.is_none() {
-            BASE_WORDS
-        } else {
-            EVENT_WORDS
-        };
-        if let Some(head) = words.get_mut(..count) {
+        if let Some(head) = words.get_mut(..self.words_to_read()) {
             port.read(head);
         }
         Incoming {
             message: FromPf::decode(&words),
             words,
+        }
+    }
+
+    /// Words of the longest message that may have come. A PF answers GET_STATE by what it has granted,
+    /// also where its reply to NEGOTIATE did not reach this side.
+    fn words_to_read(&self) -> usize {
+        let asks_state = self.current.is_some_and(|current| current.asks_state());
+        if self.agreed.is_none() && !asks_state {
+            BASE_WORDS
+        } else {
+            EVENT_WORDS
         }
     }
 

@@ -144,6 +144,20 @@ fn an_offer_that_is_refused_is_not_taken_again() {
     assert_eq!(pair.run(&request), Ok(Reply::Granted));
 }
 
+#[test]
+fn a_state_is_read_whole_where_the_agreement_was_not_heard() {
+    let mut pair = Pair::new(Model::Datasheet, config());
+    pair.reset_vf().unwrap();
+    pair.client.start(&NEGOTIATE, pair.now).unwrap();
+    pair.poll();
+    pair.client.cancel();
+    pair.serve();
+    assert_eq!(pair.server.state().agreed(), Caps::OURS);
+    assert_eq!(pair.client.agreed(), Caps::NONE);
+    let told = *pair.server.told();
+    assert_eq!(pair.run(&Request::GetState), Ok(Reply::State(told)));
+}
+
 // Tags.
 
 #[test]
