@@ -283,6 +283,10 @@ impl Client {
             let until = now.after(PF_RESET_TIMEOUT);
             (Step::PfReset { until }, PF_RESET_TIMEOUT)
         } else {
+            if matches!(request, Request::Negotiate { .. }) {
+                // What is agreed on is unknown until the reply is read.
+                self.agreed = Caps::NONE;
+            }
             (Self::write_step(now), Span::default())
         };
         self.counters.requests = self.counters.requests.wrapping_add(1);

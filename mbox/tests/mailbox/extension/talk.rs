@@ -158,6 +158,27 @@ fn a_state_is_read_whole_where_the_agreement_was_not_heard() {
     assert_eq!(pair.run(&Request::GetState), Ok(Reply::State(told)));
 }
 
+#[test]
+fn the_old_agreement_ends_where_the_new_one_was_not_heard() {
+    let mut pair = agreed_pair(config());
+    let less = Request::Negotiate {
+        version: Version::OURS,
+        caps: Caps::REASONS,
+    };
+    pair.client.start(&less, pair.now).unwrap();
+    pair.poll();
+    pair.client.cancel();
+    pair.serve();
+    assert_eq!(pair.server.state().agreed(), Caps::REASONS);
+    // A control message of one word now, with what else was in the buffer behind it.
+    pair.server.notify();
+    pair.serve();
+    pair.idle(Span::from_millis(2_000));
+    let events = pair.client.take_events();
+    assert!(events.link_check && events.news.is_none());
+    assert_eq!(pair.client.offer(), Some(NEGOTIATE));
+}
+
 // Tags.
 
 #[test]
