@@ -179,7 +179,11 @@ impl World {
             0 => pair.config.link = Link::from_word(u32::from(what >> 2) << 26),
             // Without trust an address beside the administrator's would have to be taken back.
             1 if pair.config.mac_locked => {}
-            1 => pair.config.trusted = !pair.config.trusted,
+            1 => {
+                // A reply that is on its way may grant what only a trusted VF gets.
+                self.taken_back |= pair.config.trusted;
+                pair.config.trusted = !pair.config.trusted;
+            }
             _ => pair.config.mtu = 1500 + u16::from(what),
         }
         pair.device.multicast = pair.server.state().multicast(&pair.config);
@@ -234,14 +238,18 @@ impl World {
             }
             Progress::Done(reply) => {
                 let request = self.under_way.take().expect("a reply to nothing");
-                if let Reply::State(state) = reply {
-                    self.hear(state);
-                    self.news_lost = false;
-                }
-                if !self.taken_back {
-                    self.check_reply(&request, reply);
-                }
+                self.take_reply(&request, reply);
             }
+        }
+    }
+
+    fn take_reply(&mut self, request: &Request, reply: Reply) {
+        if let Reply::State(state) = reply {
+            self.hear(state);
+            self.news_lost = false;
+        }
+        if !self.taken_back {
+            self.check_reply(request, reply);
         }
     }
 
@@ -336,8 +344,12 @@ impl World {
         self.pf_reset_end();
         self.pair.mailbox.hold_doorbells(false);
         self.pair.device.fail = None;
-        if self.under_way.take().is_some() {
-            let _ = self.pair.finish();
+        if let Some(request) = self.under_way.take() {
+            let result = self.pair.finish();
+            self.take_events();
+            if let Ok(reply) = result {
+                self.take_reply(&request, reply);
+            }
         }
         // What is still on its way arrives; the driver resets the VF when it has to.
         self.pair.idle(Span::from_millis(2_500));
@@ -525,4 +537,28 @@ fn a_notice_waits_for_the_request_that_is_in_the_buffer() {
     assert_eq!(pair.server.counters().notices, 1);
     assert!(pair.client.take_events().link_check);
     assert_eq!(pair.client.counters().resends, 0);
+}
+
+/// Orders of events that were found by chance, at their shortest.
+#[test]
+fn orders_that_once_failed() {
+    let handshake = [Move::ResetVf, Move::Poll, Move::Serve, Move::Poll];
+    let exchange = |first| [first, Move::Poll, Move::Serve];
+    let promisc = Promisc {
+        unicast: true,
+        multicast: true,
+    };
+    let start = Move::Start(Box::new(Request::SetPromisc(promisc)));
+    // What GET_STATE brings only after the faults stop is heard as well.
+    let asked: &[Move] = &[Move::Poll, Move::GetState];
+    // Trust ends between a grant and the VF's reading it.
+    let revoked: &[Move] = &[Move::Tell(1), Move::Poll];
+    for (first, then) in [(Move::Agree, asked), (start, revoked)] {
+        let mut world = World::new(Model::Datasheet, trusted());
+        world.pair.mailbox.hold_doorbells(false);
+        for next in handshake.iter().chain(&exchange(first)).chain(then) {
+            world.step(next.clone());
+        }
+        world.recover();
+    }
 }
