@@ -69,18 +69,23 @@ def absent(port: Port) -> bool:
     return False
 
 
-def amid_reset(port: Port, change: Callable[[], object], back: Callable[[], object]) -> None:
+# Gets a change ready; what is returned does it at once.
+Change = Callable[[], Callable[[], object]]
+
+
+def amid_reset(port: Port, change: Change, back: Change) -> None:
     """Does `change` while the port's reset is under way, seen before and after it."""
     for _ in range(TRIES):
+        act = change()
         with reset_underway(port) as thread:
             while thread.is_alive() and not absent(port):
                 pass
-            change()
+            act()
             hit = absent(port)
         port.wait_running()
         if hit:
             return
-        back()
+        back()()
     raise AssertionError(f"no change in {TRIES} fell into a reset")
 
 
@@ -119,15 +124,16 @@ def changes_amid_reset(driver: str) -> None:
     def has_mode(bits: int) -> bool:
         return registers.read(RCTL) & bits == bits
 
-    def link_set(words: str) -> Callable[[], None]:
-        return lambda: port.ip(f"link set {{dev}} {words}")
+    def link_set(words: str) -> Change:
+        return lambda: port.ip_ready(f"link set {{dev}} {words}")
 
-    rows: tuple[tuple[str, Callable[[], None], Callable[[], None], Callable[[], bool]], ...] = (
+    rows: tuple[tuple[str, Change, Change, Callable[[], bool]], ...] = (
         ("promiscuous mode", link_set("promisc on"), link_set("promisc off"),
          lambda: has_mode(RCTL_UPE | RCTL_MPE)),
         ("all multicast", link_set("allmulticast on"), link_set("allmulticast off"),
          lambda: has_mode(RCTL_MPE)),
-        ("a group", group.join, group.leave, lambda: registers.read(place) & bit != 0),
+        ("a group", lambda: group.join, lambda: group.leave,
+         lambda: registers.read(place) & bit != 0),
     )
     for what, change, back, holds in rows:
         ksft_true(not holds(), f"{what}: not before")
@@ -139,7 +145,8 @@ def changes_amid_reset(driver: str) -> None:
     place, bit = VFTA + 4 * (VID >> 5), 1 << (VID & 31)
     vlan = port.add_vlan(VID)
     ksft_true(registers.read(place) & bit, "VLAN")
-    amid_reset(port, vlan.delete, lambda: port.add_vlan(VID))
+    amid_reset(port, lambda: port.ip_ready(f"link del {vlan.name}"),
+               lambda: lambda: port.add_vlan(VID))
     ksft_true(not registers.read(place) & bit, "a VLAN removed while the port was reset")
     traffic.reach(port, peer)
 

@@ -7,14 +7,16 @@ import json
 import os
 import socket
 import struct
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from . import wait
-from .driver import run
+from .driver import CommandError, run
 from .kselftest import NetNSEnter
 from .pci import Function
 
@@ -105,9 +107,30 @@ class Port:
 
     def ip(self, *lines: str) -> None:
         """Runs lines of ip(8) in one go; `{dev}` stands for the interface."""
-        text = "".join(line.format(dev=self.name) + "\n" for line in lines)
         with self.inside():
-            run("ip", "-batch", "-", stdin=text)
+            run("ip", "-batch", "-", stdin=self._batch(lines))
+
+    def _batch(self, lines: tuple[str, ...]) -> str:
+        return "".join(line.format(dev=self.name) + "\n" for line in lines)
+
+    def ip_ready(self, *lines: str) -> Callable[[], None]:
+        """The same by a process that runs already, for what must be done in a short time."""
+        text = self._batch(lines)
+        with self.inside():
+            process = subprocess.Popen(
+                ("ip", "-batch", "-"), text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )
+        syscall = Path(f"/proc/{process.pid}/syscall")
+        # read() of file 0.
+        wait.register(lambda: syscall.read_text().startswith("0 0x0 "), "ip(8) that reads its lines")
+
+        def act() -> None:
+            said, _ = process.communicate(text, wait.LIMIT)
+            if process.returncode:
+                raise CommandError(f"ip: {text}: status {process.returncode}: {said.strip()}")
+
+        return act
 
     def ethtool(self, *arguments: str, check: bool = True) -> str:
         """Runs `ethtool OPTION INTERFACE REST...`."""
