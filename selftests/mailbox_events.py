@@ -13,7 +13,8 @@ from rigbtest import traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError, chosen
 from rigbtest.kmsg import KernelLog
-from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_lt, ksft_pr, ksft_raises, ksft_run, ksft_true
+from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_lt, ksft_pr, ksft_raises, ksft_run
+from rigbtest.kselftest import ksft_true
 from rigbtest.port import Port
 from rigbtest.regs import VMOLR_MPME, Registers, vmolr
 
@@ -183,7 +184,8 @@ def addresses(pair: str) -> None:
     wait.until(lambda: vf.mac == MAC.format(5), "the host's address", vf.ns)
     with Guest(vf) as guest:
         for number in range(MACVLANS):
-            vf.ip(f"link add link {{dev}} name mv{number} address {CONTAINER.format(number)} type macvlan",
+            mac = CONTAINER.format(number)
+            vf.ip(f"link add link {{dev}} name mv{number} address {mac} type macvlan",
                   f"link set mv{number} up")
         guest.wait_said(f"{MACVLANS} of {MACVLANS} further unicast addresses are not received, the PF "
                         "refused them: the host's administrator has set the address")
