@@ -187,6 +187,7 @@ fn tell(pair: &mut Pair, what: u8) {
         _ => {
             pair.config.trusted = !pair.config.trusted;
             pair.device.multicast = pair.server.state().multicast(&pair.config);
+            pair.device.promiscuous = pair.server.state().promiscuous(&pair.config);
         }
     }
     pair.serve();
