@@ -16,7 +16,9 @@ CARGO_FUZZ_VERSION=0.13.2
 # Random inputs that the slowest target takes in a second.
 CASES_PER_SECOND=20000
 
-tools=$BUILD/mbox-tools
+# It takes a minute to build, so it is kept where other checkouts find it as well.
+tools=${CACHE:+$CACHE/cargo-fuzz-$CARGO_FUZZ_VERSION}
+tools=${tools:-$BUILD/mbox-tools}
 PATH=$tools/bin:$PATH
 
 have_nightly()
@@ -29,7 +31,8 @@ have_cargo_fuzz()
 	cargo-fuzz --version >/dev/null 2>&1 && return
 	echo "fuzz: installing cargo-fuzz $CARGO_FUZZ_VERSION into $tools"
 	CARGO_TARGET_DIR=$BUILD/mbox-tools/target "$CARGO" install --quiet --locked \
-		--root "$tools" --version "$CARGO_FUZZ_VERSION" cargo-fuzz
+		--root "$tools" --version "$CARGO_FUZZ_VERSION" cargo-fuzz &&
+		rm -rf "$BUILD/mbox-tools/target"
 }
 
 fallback()
