@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -38,6 +38,9 @@ KEPT_RUNS = 30
 SLOTS = int(os.environ.get("RIGB_VM_SLOTS", "2"))
 PLACES = 2 * SLOTS
 PLACES_NESTED = 2
+# Who waits for several places holds this, so that who has asked first, which is whose program is
+# longest, does not lose each place that comes free to a later one.
+_TURN = threading.Lock()
 
 
 @dataclass
@@ -151,13 +154,14 @@ def new_folder(parent: Path) -> Path:
 @contextmanager
 def _slot(wanted: int) -> Iterator[None]:
     """Holds places for a running VM; waits while too many are taken."""
-    told = False
-    while not (files := _take_places(wanted)):
-        if not told:
-            print("rigb: as many VMs run as may, waiting for one to end", file=sys.stderr)
-            told = True
-        # flock() cannot wait for whichever of several comes free.
-        time.sleep(0.5)
+    said = False
+    with _TURN if wanted > 1 else nullcontext():
+        while not (files := _take_places(wanted)):
+            if not said:
+                print("rigb: as many VMs run as may, waiting for one to end", file=sys.stderr)
+                said = True
+            # flock() cannot wait for whichever of several comes free.
+            time.sleep(0.5)
     try:
         yield
     finally:
