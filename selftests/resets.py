@@ -158,13 +158,14 @@ def changes_amid_vf_reset(driver: str) -> None:
     old, new = vf.mac, "02:82:57:64:00:07"
     hit = False
     for _ in range(TRIES):
+        change = vf.ip_ready(
+            f"link set {{dev}} address {new}", "link set {dev} mtu 1400",
+            f"link add link {{dev}} name {vf.name}.{VID} type vlan id {VID}",
+            f"link add link {{dev}} name mv0 address {FOREIGN_MAC} type macvlan",
+            f"link set {vf.name}.{VID} up", "link set mv0 up",
+        )
         with reset_underway(vf) as thread:
-            vf.ip(
-                f"link set {{dev}} address {new}", "link set {dev} mtu 1400",
-                f"link add link {{dev}} name {vf.name}.{VID} type vlan id {VID}",
-                f"link add link {{dev}} name mv0 address {FOREIGN_MAC} type macvlan",
-                f"link set {vf.name}.{VID} up", "link set mv0 up",
-            )
+            change()
             hit = thread.is_alive()
         vf.wait_running()
         wait.register(lambda: registers.addresses(0) == {new, FOREIGN_MAC}, "addresses of VF 0")
