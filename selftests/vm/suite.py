@@ -26,8 +26,8 @@ from .stages import Job
 MAX_FAULTS = 2
 # Seconds for a VM with guests, and for a program in it, where $VM_TIMEOUT and $RIGB_TIMEOUT do not
 # say otherwise: one that hangs must not take what is left of the time that CI has.
-NESTED_TIMEOUT = 2400.0
-NESTED_PROGRAM_TIMEOUT = 1200
+NESTED_TIMEOUT = 2700.0
+NESTED_PROGRAM_TIMEOUT = 2400
 # What vm/guest/agent says once at each start of a guest's system, and may repeat.
 GUEST_START = re.compile(r"@@ready ([0-9a-f-]{36})")
 
