@@ -30,7 +30,7 @@ use crate::{
     }, //
 };
 
-/// How long changes are collected: whoever is behind the PF can make them at any rate.
+/// How long changes are collected: hosts behind the PF can cause them at any rate.
 const DELAY: Delta = Delta::from_millis(10);
 /// How often addresses age.
 const AGE: Span = Span::from_millis(150_000);

@@ -372,7 +372,7 @@ impl Adapter {
 }
 
 /// The link is lost. What is on the rings then stays there until it is back: the card sends nothing
-/// without a link. Whoever sent it could not send it again by another way meanwhile (TCP waits for
+/// without a link. The sender could not send it again by another way meanwhile (TCP waits for
 /// its frames to leave the host), so it is given back, which takes new rings. The work item's
 /// function; the watchdog queues it as well, for what the stack sent before it heard of the loss.
 pub(crate) fn flush(this: ArcBorrow<'_, Adapter>) {

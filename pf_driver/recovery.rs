@@ -207,7 +207,7 @@ pub(crate) fn reset_work(this: ArcBorrow<'_, Adapter>) {
 pub(crate) fn retry_work(this: ArcBorrow<'_, Adapter>) {
     let rtnl = rtnl_lock();
     let dev = rtnl.device(&this.ndev);
-    // Whoever made the interface absent brings all of it back.
+    // The path that made the interface absent brings all of it back.
     if !dev.present() || !this.failed.load(Relaxed) {
         return;
     }

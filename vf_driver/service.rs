@@ -145,8 +145,8 @@ impl Adapter {
         }
     }
 
-    /// Gives back what waits on the rings for a link: the card sends nothing without, and whoever
-    /// sent it could not send it again by another way meanwhile.
+    /// Gives back what waits on the rings for a link: the card sends nothing without, and the
+    /// sender could not send it again by another way meanwhile.
     fn flush(&self) {
         if self.ndev.carrier_ok() || self.rings.lock().is_none() || !self.hw.has_unsent() {
             return;

@@ -192,7 +192,7 @@ impl Image {
             .all(|mac| self.place_mac(old, mac, pf_bit).is_ok());
         if state.learns() {
             for mac in state.pf.neighbours() {
-                // A VF's address is the VF's, whoever else sends from it.
+                // A VF's address is the VF's, also when another function sends from it.
                 let taken = |slot: &RarEntry| slot.pools != 0 && slot.mac == *mac;
                 if !self.rar.iter().any(taken) {
                     let _ = self.place_mac(old, mac, pf_bit);
