@@ -13,11 +13,14 @@ from pathlib import Path
 
 from .wait import Timeout
 
+TEXT = re.compile(rb"@@(\d+) (\d+) (\d+) (.*)$")
 PART = re.compile(rb"@@(\d+) (\d+) ([A-Za-z0-9+/]+=*)\r?$")
-END = re.compile(rb"@@(\d+) end (\d+) (\d+) (\d+)\r?$")
+END = re.compile(rb"@@(\d+) (text|end) (\d+) (\d+) (\d+)\r?$")
 READY = re.compile(rb"@@ready ([0-9a-f-]{36})\r?$")
 # Longer than any line of the agent, with a message of the kernel before it.
 LINE_LIMIT = 1 << 16
+# What a part of a short output has in the place of some bytes.
+ESCAPED = {b"n": b"\n", b"r": b"\r"}
 # Where the agent has the process of each command that runs.
 FOLDER = "/run/vm/agent.d"
 
@@ -66,24 +69,36 @@ class Request:
         # The guest's starts when it was sent.
         self.boots = boots
         self._parts: dict[int, bytes] = {}
-        self._end: tuple[int, int, int] | None = None
+        self._end: tuple[bytes, int, int, int] | None = None
 
     def part(self, number: int, text: bytes) -> None:
         """Takes a part; one that comes again is the same."""
         self._parts[number] = text
 
-    def end(self, status: int, parts: int, size: int) -> None:
+    def end(self, kind: bytes, status: int, parts: int, size: int) -> None:
         """Takes the last line. The console may have spoilt others: then all come once more."""
-        self._end = (status, parts, size)
+        self._end = (kind, status, parts, size)
 
     @property
     def answer(self) -> Answer | None:
         """The answer, if it is whole."""
-        if not self._end or len(self._parts) < self._end[1]:
+        if not self._end or len(self._parts) < self._end[2]:
             return None
-        status, parts, size = self._end
+        kind, status, parts, size = self._end
         text = b"".join(self._parts[number] for number in range(1, parts + 1))
+        if kind == b"text":
+            return Answer(status, _unescape(text), size)
         return Answer(status, gzip.decompress(base64.b64decode(text)), size)
+
+
+def _escape(command: bytes) -> bytes:
+    """A command as the agent takes it: of characters that no console changes, without its end."""
+    return re.sub(rb"[^ -~]|[\\;]", lambda found: b"\\0%03o" % ord(found[0]), command)
+
+
+def _unescape(text: bytes) -> bytes:
+    """A short output, from its parts."""
+    return re.sub(rb"\\(.)", lambda found: ESCAPED.get(found[1], found[1]), text)
 
 
 class Agent:
@@ -117,8 +132,7 @@ class Agent:
             number = self._sent
             self._requests[number] = Request(len(self.boots))
             fd = self._fd
-        text = base64.b64encode(command.encode(errors="surrogateescape")).decode()
-        line = f"{number} {text}\n".encode()
+        line = b"%d:%s;" % (number, _escape(command.encode(errors="surrogateescape")))
         try:
             while line:
                 line = line[os.write(fd, line):]
@@ -182,12 +196,19 @@ class Agent:
         """Takes lines of the console, of which some are the agent's, and some of these repeats."""
         with self._changed:
             for line in lines:
-                if found := PART.search(line):
+                if found := TEXT.search(line):
+                    # A line that the kernel's messages have spoilt is longer.
+                    text = found[4].removesuffix(b"\r")
+                    request = self._requests.get(int(found[1]))
+                    if request and len(text) == int(found[3]):
+                        request.part(int(found[2]), text)
+                elif found := PART.search(line):
                     if request := self._requests.get(int(found[1])):
                         request.part(int(found[2]), found[3])
                 elif found := END.search(line):
                     if request := self._requests.get(int(found[1])):
-                        request.end(*(int(word) for word in found.groups()[1:]))
+                        status, parts, size = (int(word) for word in found.groups()[2:])
+                        request.end(found[2], status, parts, size)
                 elif (found := READY.search(line)) and found[1].decode() not in self.boots:
                     self.boots.append(found[1].decode())
             self._changed.notify_all()

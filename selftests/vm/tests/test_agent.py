@@ -4,6 +4,7 @@
 import base64
 import gzip
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -19,6 +20,8 @@ from rigbtest.wait import Timeout
 
 PROGRAM = Path(__file__).resolve().parents[1] / "guest/agent"
 READY = b"@@ready 01234567-89ab-cdef-0123-456789abcdef\n"
+# What the program needs to start, and to run a command.
+PROGRAMS = ("bash", "mkdir", "mount", "setsid", "stty")
 LIMIT = 60.0
 
 
@@ -83,6 +86,20 @@ class AnswerTest(unittest.TestCase):
         answer = self.answer(second + end + second + first)
         self.assertEqual((answer.status, answer.output, answer.size), (3, b"abcdef", 9))
 
+    def test_a_short_answer_is_text(self) -> None:
+        first, second = rb"@@1 1 8 a\n\\\@@", rb"@@1 2 3 \rb"
+        text = b"\r\n".join([second, first, b"@@1 text 3 2 7", b""])
+        self.assertEqual(self.answer(text), agent.Answer(3, b"a\n\\@@\rb", 7))
+
+    def test_a_spoilt_text_is_made_up_for(self) -> None:
+        line, end = b"@@1 1 6 abcdef", b"@@1 text 0 1 6"
+        for noise in (b"[    1.0] noise\n", b"[    1.0] noise"):
+            with self.subTest(noise):
+                self.setUp()
+                spoilt = line[:10] + noise + line[10:]
+                text = b"\n".join([spoilt, end, line, end, b""])
+                self.assertEqual(self.answer(text).output, b"abcdef")
+
     def test_a_spoilt_line_is_made_up_for(self) -> None:
         line = part(1, gzip.compress(b"abcdef"))
         spoilt = line[:9] + b"[    1.0] noise\r\n" + line[9:]
@@ -120,8 +137,13 @@ class ProgramTest(unittest.TestCase):
         master, slave = os.openpty()
         tty.setraw(master)
         self.agent = new_agent(self)
+        self.programs = Path(folder.name, "bin")
+        self.programs.mkdir()
+        for name in PROGRAMS:
+            (self.programs / name).symlink_to(shutil.which(name) or name)
         process = subprocess.Popen(
             ["bash", str(PROGRAM), os.ttyname(slave), str(self.folder)],
+            env=os.environ | {"PATH": f"{self.programs}:{self.programs}/more"},
             start_new_session=True,
             stderr=subprocess.DEVNULL,
         )
@@ -134,27 +156,52 @@ class ProgramTest(unittest.TestCase):
         self.agent.wait_boot(1, LIMIT)
         os.close(slave)
 
+    def all_programs(self) -> None:
+        """What is on this machine the agent has as well."""
+        (self.programs / "more").symlink_to("/usr/bin")
+
+    def test_a_short_answer_needs_no_program(self) -> None:
+        command = "printf ';a\\\\\\n @@1 1 b@\\r\\n\\n\\303\\377 '; exit 3"
+        output = b";a\\\n @@1 1 b@\r\n\n\xc3\xff "
+        self.assertEqual(self.agent.run(command, LIMIT), agent.Answer(3, output, len(output)))
+        self.assertEqual(self.agent.run("", LIMIT), agent.Answer(0, b"", 0))
+        long = b"".join(b"%d\\\n" % number for number in range(700))
+        command = "for ((n = 0; n < 700; n++)); do echo $n\\\\; done"
+        self.assertEqual(self.agent.run(command, LIMIT), agent.Answer(0, long, len(long)))
+
+    def test_answers_mix_by_lines(self) -> None:
+        self.all_programs()
+        long = "head -c 300000 /dev/urandom"
+        numbers = [self.agent.start(command) for command in [long, *["seq 500"] * 8, long]]
+        sizes = [self.agent.finish(number, LIMIT).size for number in numbers]
+        self.assertEqual(sizes, [300000, *[1892] * 8, 300000])
+
     def test_any_bytes_pass_both_ways(self) -> None:
+        self.all_programs()
         answer = self.agent.run("printf 'a\udcff'; printf '\\377\\0\\r\\n'; cat; exit 3", LIMIT)
         self.assertEqual((answer.status, answer.output), (3, b"a\xff\xff\0\r\n"))
         self.assertEqual(self.agent.run("", LIMIT), agent.Answer(0, b"", 0))
 
     def test_of_much_output_the_end_comes(self) -> None:
+        self.all_programs()
         answer = self.agent.run("echo first; yes | head -c 5000000; echo last", LIMIT)
         self.assertEqual((len(answer.output), answer.size), (4 << 20, 5000011))
         self.assertTrue(answer.output.endswith(b"y\nlast\n"))
 
     def test_output_without_end_ends(self) -> None:
+        self.all_programs()
         answer = self.agent.run("yes", LIMIT)
         self.assertEqual((answer.status, len(answer.output)), (1, 4 << 20))
 
     def test_death_by_signal_and_what_is_left_running(self) -> None:
+        self.all_programs()
         answer = self.agent.run("sleep 1000 & echo $!; kill -9 $$", LIMIT)
         self.assertEqual(answer.status, 137)
         os.kill(int(answer.output), 9)
         self.assertEqual(self.agent.run("kill 0", LIMIT).status, 143)
 
     def test_a_slow_command_is_ended(self) -> None:
+        self.all_programs()
         number = self.agent.start("echo a; sleep 1000; echo b")
         with self.assertRaises(Timeout):
             self.agent.finish(number, 1)
