@@ -100,7 +100,8 @@ def notices(driver: str) -> None:
             before = guest.mailbox_interrupts()
             pf.ip(f"link set {{dev}} vf 0 state {state}")
             guest.wait_carrier(carrier)
-            ksft_gt(guest.mailbox_interrupts(), before, f"interrupts for {state}")
+            # A driver that looks for itself may have seen it before.
+            guest.wait_mailbox_interrupt(before)
     ksft_pr(f"mailbox interrupts in the guest: {guest.mailbox_interrupts()}")
     ends.ping(guest, SCENE.ends()["pf"])
 

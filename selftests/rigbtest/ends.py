@@ -58,8 +58,7 @@ class Local:
 
 def ping(source: End, target: End) -> None:
     """Pings over both families: an answer within the limit, then no loss."""
-    for address in (target.v4, target.v6):
-        source.sh(f"reach {address}")
+    source.sh(f"reach {target.v4} && reach {target.v6}", 2 * LIMIT)
 
 
 def silent(source: End, target: End) -> None:

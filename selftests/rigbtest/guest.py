@@ -118,8 +118,7 @@ class Guest(ABC):
     def up(self, driver: str) -> str:
         """Loads the VF's driver and waits for its link; the interface's name."""
         self.driver = driver
-        self.sh(f"vf_load {driver}")
-        return self.sh(f"vf_up {self.v4} {self.v6}").split()[-1]
+        return self.sh(f"vf_load {driver} && vf_up {self.v4} {self.v6}").split()[-1]
 
     def change(self, driver: str) -> None:
         """Unloads the VF's driver, if it has one, and loads another."""
@@ -165,14 +164,12 @@ class Guest(ABC):
 
     def wait_carrier(self, carrier: int) -> None:
         """Waits until the VF's interface has, or has not, a carrier."""
-        self.sh(
-            "dev=$(vf_netdev); has() { [ \"$(cat /sys/class/net/$dev/carrier)\" = $1 ]; };"
-            f" until_true has {carrier}"
-        )
+        self.sh(f"until_true has_carrier $(vf_netdev) {carrier}")
 
     def mailbox_interrupts(self) -> int:
-        """How often the vector of the VF's mailbox, its third, has interrupted the guest."""
-        return int(self.sh(
-            "irq=$(ls /sys/bus/pci/devices/$(vf_functions)/msi_irqs | sort -n | sed -n 3p);"
-            " awk -v irq=$irq: '$1 == irq { print $2 }' /proc/interrupts"
-        ))
+        """How often the VF's mailbox has interrupted the guest."""
+        return int(self.sh("mailbox_interrupts"))
+
+    def wait_mailbox_interrupt(self, before: int) -> None:
+        """Waits until the VF's mailbox has interrupted the guest more often than `before`."""
+        self.sh(f"until_true more_mailbox_interrupts {before}")

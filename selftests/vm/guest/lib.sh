@@ -6,6 +6,12 @@
 
 LIMIT=${LIMIT:-60}
 
+# nap: a tenth of a second, without a process for it. Nobody writes to that pipe.
+nap() {
+	[ "$nap_fd" ] || exec {nap_fd}<> <(:)
+	read -r -t 0.1 -u "$nap_fd" _ || :
+}
+
 # until_true CMD...: tries CMD until it succeeds; fails, and says so, at the limit.
 until_true() {
 	local end=$((SECONDS + LIMIT))
@@ -14,7 +20,7 @@ until_true() {
 			echo "within $LIMIT s never true: $*" >&2
 			return 1
 		fi
-		sleep 0.1
+		nap
 	done
 }
 
@@ -62,11 +68,32 @@ vf_load() {
 	esac
 }
 
+# has_carrier DEV [0|1]: whether it has one, or none.
 has_carrier() {
 	local carrier=
 	# A read fails while the interface is down.
 	{ read -r carrier < "/sys/class/net/$1/carrier"; } 2>/dev/null
-	[ "$carrier" = 1 ]
+	[ "$carrier" = "${2:-1}" ]
+}
+
+# How often the vector of the VF's mailbox, its third, has interrupted the guest's only processor.
+mailbox_interrupts() {
+	local path lines line name count vectors=()
+	for path in "/sys/bus/pci/devices/$(vf_functions)/msi_irqs"/*; do
+		vectors[${path##*/}]=yes
+	done
+	# In the order of their numbers.
+	vectors=("${!vectors[@]}")
+	mapfile -t lines </proc/interrupts
+	for line in "${lines[@]}"; do
+		read -r name count _ <<< "$line"
+		[ "$name" != "${vectors[2]}:" ] || echo "$count"
+	done
+}
+
+# more_mailbox_interrupts COUNT: whether there have been more.
+more_mailbox_interrupts() {
+	[ "$(mailbox_interrupts)" -gt "$1" ]
 }
 
 # vf_up V4 V6: the VF's interface with these addresses, as soon as it is there, and its link.

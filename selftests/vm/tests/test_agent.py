@@ -212,5 +212,23 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual((answer.status, answer.output), (137, b"a\n"))
 
 
+class LibTest(unittest.TestCase):
+    """vm/guest/lib.sh, without any program"""
+
+    def _run(self, script: str) -> subprocess.CompletedProcess[str]:
+        bash = shutil.which("bash") or "bash"
+        command = [bash, "-c", f". {PROGRAM.with_name('lib.sh')}; {script}"]
+        return subprocess.run(command, env={}, capture_output=True, text=True, check=False)
+
+    def test_a_wait_ends_with_its_event(self) -> None:
+        result = self._run("third() { ((++tries == 3)); }; until_true third && echo $tries")
+        self.assertEqual((result.stdout, result.stderr), ("3\n", ""))
+
+    def test_a_wait_has_an_end(self) -> None:
+        result = self._run("LIMIT=1; until_true false; echo $?")
+        self.assertEqual(result.stdout, "1\n")
+        self.assertEqual(result.stderr, "within 1 s never true: false\n")
+
+
 if __name__ == "__main__":
     unittest.main()
