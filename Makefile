@@ -139,7 +139,7 @@ check-fast: vm-modules ## What a change breaks first, in 5 minutes: lint, crates
 check-tools:
 	@$(IN_TREE) env PYTHONPATH=selftests python3 -m unittest vm.tests.test_agent \
 		vm.tests.test_guests vm.tests.test_klog vm.tests.test_machine vm.tests.test_stages \
-		vm.tests.test_totals
+		vm.tests.test_totals vm.tests.test_xenstore
 
 .PHONY: check-lint
 check-lint:

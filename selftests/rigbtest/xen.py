@@ -16,6 +16,7 @@ from .driver import run
 from .guest import Guest
 from .kselftest import ksft_pr
 from .pci import Function
+from .xenstore import Xenstore
 
 MEMORY = {"pv": 320, "hvm": 400}
 # The firmware of an HVM guest reads kernel and initramfs byte by byte from a port, since QEMU
@@ -167,8 +168,8 @@ class XenGuest(Guest):
     def _terminal(self) -> str:
         """The console's pty, empty if there is none yet."""
         domain = self.domain()
-        path = f"/local/domain/{domain}/console/tty"
-        return run("xenstore-read", path, check=False).strip() if domain else ""
+        with Xenstore() as store:
+            return store.read(f"/local/domain/{domain}/console/tty") if domain else ""
 
     def xl(self, *arguments: str) -> str:
         """A command of xl; what it says goes to the logs as well."""
@@ -227,7 +228,8 @@ class XenGuest(Guest):
 
     def domain(self) -> str:
         """Its number, empty if it does not exist."""
-        return run("xl", "domid", self.label, check=False).strip()
+        with Xenstore() as store:
+            return str(max(store.domains(self.label), default=""))
 
     def emulator_fault(self) -> str:
         """Linux's complaint about a race of its own: where a watch fires while a frontend
