@@ -49,7 +49,7 @@ def setup(driver: str, *mailboxes: Driver) -> None:
     the virtual mailbox if there is none."""
     mailboxes = mailboxes or (vfio.DRIVER,)
     if PLATFORM.drivers != mailboxes:
-        SCENE.down()
+        SCENE.vacate()
         PLATFORM.drivers = mailboxes
         PLATFORM.load()
     SCENE.use("rigb", driver)
@@ -150,7 +150,6 @@ def power_off(driver: str) -> None:
     ksft_eq(stats(1)["virtual"], 0)
     ksft_in("mailbox: the card's", words(1))
     ends.ping(SCENE.guests[0], SCENE.ends()["pf"])
-    SCENE.dirty = True
 
 
 def neighbours(driver: str) -> None:
@@ -174,7 +173,9 @@ def numvfs_zero(driver: str) -> None:
             guest.sh("until_true no_vf_netdev")
             ksft_true(guest.running(), "the guest lives on")
         SCENE.bench.vfs = []
-    SCENE.dirty = True
+        SCENE.vacate()
+    else:
+        SCENE.dirty = True
     ends.ping(SCENE.ends()["pf"], SCENE.ends()["wire"])
 
 
@@ -185,7 +186,7 @@ def words(vf: int) -> str:
         return file.read()
 
 
-# A guest boots for long, so what needs new ones comes last, and cases with the same need together.
+# Cases with the same need stand together.
 LIVING = (notices, no_trap_per_packet, pf_reset, reboot, requests)
 ENDING = (power_off, neighbours, numvfs_zero)
 

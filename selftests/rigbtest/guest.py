@@ -96,6 +96,10 @@ class Guest(ABC):
     def unplug(self, device: str) -> None:
         """Takes a VF away, with the guest's consent, and waits until it is gone."""
 
+    @abstractmethod
+    def empty(self) -> None:
+        """Takes away what VFs it has. It may have lost them already, with the host's VFs."""
+
     # --- commands
 
     def run(self, script: str, limit: float = LIMIT) -> Answer:
@@ -120,10 +124,15 @@ class Guest(ABC):
         self.driver = driver
         return self.sh(f"vf_load {driver} && vf_up {self.v4} {self.v6}").split()[-1]
 
-    def change(self, driver: str) -> None:
-        """Unloads the VF's driver, if it has one, and loads another."""
+    def unload(self) -> None:
+        """Unloads the VF's driver, if it has one."""
         if self.driver:
             self.sh(f"rmmod {self.driver} && until_true no_vf_netdev")
+        self.driver = ""
+
+    def change(self, driver: str) -> None:
+        """Loads another driver of the VF."""
+        self.unload()
         self.up(driver)
 
     def console_text(self) -> str:

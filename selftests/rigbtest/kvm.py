@@ -256,6 +256,15 @@ class KvmGuest(Guest):
         arguments = {"driver": "vfio-pci", "host": function.address, "id": device, "bus": slot}
         self.qmp("device_add", **arguments, **more)
 
+    def empty(self) -> None:
+        for number in range(2):
+            if (device := f"vf{number}") in self._peripherals():
+                self.unplug(device)
+
+    def _peripherals(self) -> set[str]:
+        """The names of its devices that have one."""
+        return {child["name"] for child in self.qmp("qom-list", path="/machine/peripheral")}
+
     def _opened(self) -> Monitor:
         if not self._monitor:
             raise GuestError(f"{self.label}: QEMU was not started")

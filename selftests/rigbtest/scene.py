@@ -64,6 +64,8 @@ class Scene(Generic[G]):
         self.retries = 0
         self.reboots = 0
         self.dirty = True
+        # Whether guests are there, and have no VF.
+        self.vacant = False
 
     @classmethod
     def find(cls, platform: Platform[G]) -> "Scene[G]":
@@ -82,14 +84,15 @@ class Scene(Generic[G]):
 
     def use(self, pf_driver: str, vf_driver: str, count: int = 2) -> None:
         """Sees to it that `count` guests run, each with a VF that has its driver and link."""
-        wanted = (pf_driver, vf_driver)
-        same = len(self.guests) == count and self.drivers[0] == pf_driver
-        if same and vf_driver and not self.dirty:
+        usable = len(self.guests) == count and not self.dirty
+        if usable and vf_driver and self.drivers[0] == pf_driver:
+            self.dirty = True
+            self._supply(pf_driver)
             self._change_vf_driver(vf_driver)
-            return
-        self.down()
-        self.start(pf_driver, vf_driver, count)
-        self.drivers = wanted
+        else:
+            self.down()
+            self.start(pf_driver, vf_driver, count)
+        self.drivers = (pf_driver, vf_driver)
         self.dirty = False
 
     def use_pair(self, pair: str) -> None:
@@ -97,14 +100,39 @@ class Scene(Generic[G]):
         pf_driver, vf_driver = pair.split("+")
         self.use(pf_driver, vf_driver)
 
+    def vacate(self) -> None:
+        """Takes their VFs from the guests, which get others with the next `use`: they live on, as
+        one boots for half a minute."""
+        if self.dirty:
+            return
+        self.dirty = True
+        for guest in self.guests:
+            if guest.running():
+                guest.empty()
+        self._release()
+        self.vacant = True
+        self.dirty = False
+
+    def _supply(self, pf_driver: str) -> None:
+        """Gives VFs to guests that have none, and starts others in the place of those that ended."""
+        if self.vacant:
+            self.host(pf_driver, len(self.guests))
+        ended = [number for number, guest in enumerate(self.guests) if not guest.running()]
+        for number in ended:
+            self.guests[number] = self.new_guest(number, [self.vf(number)])
+        self.boot(*(self.guests[number] for number in ended))
+        for number, guest in enumerate(self.guests):
+            if self.vacant and number not in ended:
+                guest.functions = [self.vf(number)]
+                guest.unload()
+                guest.plug(self.vf(number), "vf0", "slot0")
+        self.vacant = False
+
     def _change_vf_driver(self, vf_driver: str) -> None:
         """Loads another driver in the guests, if they have not this one."""
-        self.dirty = True
         for guest in self.guests:
             if guest.driver != vf_driver:
                 guest.change(vf_driver)
-        self.drivers = (self.drivers[0], vf_driver)
-        self.dirty = False
 
     def start(self, pf_driver: str, vf_driver: str, count: int) -> None:
         """Boots `count` guests with a VF each; an empty `vf_driver` is not loaded."""
@@ -171,10 +199,15 @@ class Scene(Generic[G]):
             guest.stop()
         self.guests = []
         self.drivers = NONE
+        self._release()
+        self.vacant = False
+        self.dirty = True
+
+    def _release(self) -> None:
+        """Gives the VFs that there are back to the host."""
         for port in self.bench.vfs:
             if port.function.exists():
                 self.platform.release(port.function)
-        self.dirty = True
 
     def case(self, function: Callable[P, object]) -> Callable[P, None]:
         """Wraps a case: after a failure the next starts anew, and the guests' consoles show.

@@ -204,6 +204,10 @@ class XenGuest(Guest):
         self._pci("pci-attach", function)
         self.devices[device] = function
 
+    def empty(self) -> None:
+        for device in [*self.devices]:
+            self.unplug(device)
+
     def _pci(self, command: str, function: Function) -> None:
         """Gives or takes a device. libxl waits ten seconds for the backend, which takes longer on a
         busy machine; then nothing has been done, and it can be asked again."""
