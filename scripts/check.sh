@@ -33,36 +33,40 @@ run_nicely() {
 	nice -n 10 make -C "$ROOT" --no-print-directory "$@"
 }
 
-# Leaves status and seconds of each in $logs/STAGE.end.
+# Leaves status, seconds, and seconds of a processor of each in $logs/STAGE.end.
 run_others() {
-	local stage status start
+	local stage status start user system TIMEFORMAT='%0U %0S'
 	for stage in "${others[@]}"; do
 		printf '\n=== %s\n' "$stage"
 		start=$SECONDS
 		status=0
-		run_nicely "check-$stage" 2>&1 | tee "$logs/$stage.log" || status=$?
-		echo "$status $((SECONDS - start))" > "$logs/$stage.end"
+		{
+			time run_nicely "check-$stage" 2>&1 | tee "$logs/$stage.log" || status=$?
+		} 2> "$logs/$stage.cpu"
+		read -r user system < "$logs/$stage.cpu"
+		echo "$status $((SECONDS - start)) $((user + system))" > "$logs/$stage.end"
 		printf '=== %s took %d s\n' "$stage" $((SECONDS - start))
 	done
 }
 
 # split_machines STATUS: makes a log for each stage in VMs out of the one that they have in common.
 split_machines() {
-	local stage seconds
+	local stage seconds cpu
 	awk -v dir="$logs" -v file="$logs/${machines[0]}.log" '
 		/^=== / { file = dir "/" $2 ".log"; next }
 		{ print > file }' "$logs/machines.log"
 	for stage in "${machines[@]}"; do
 		touch "$logs/$stage.log"
-		seconds=$(programs "$stage" | awk '{ sum += $1 } END { print sum + 0 }')
-		echo "0 $seconds" > "$logs/$stage.end"
+		read -r seconds cpu < <(programs "$stage" |
+			awk '{ seconds += $1; cpu += $2 } END { print seconds + 0, cpu + 0 }')
+		echo "0 $seconds $cpu" > "$logs/$stage.end"
 	done
 	# Where none of them says what failed, the last did.
 	[ "$1" = 0 ] || grep -q '^\(# *\)\?not ok ' "$logs/machines.log" ||
-		echo "$1 $seconds" > "$logs/$stage.end"
+		echo "$1 $seconds $cpu" > "$logs/$stage.end"
 }
 
-# programs STAGE: seconds, boots and name of each of its programs.
+# programs STAGE: seconds, those of a processor, boots and name of each of its programs.
 programs() {
 	awk -f "$ROOT/scripts/times.awk" "$logs/$1.log"
 }
@@ -77,13 +81,14 @@ over_budget() {
 
 # print_times STAGE...: the table of Documentation/testing.rst.
 print_times() {
-	local stage seconds boots name line='========  ==============================  =======  ====='
-	printf '%s\nStage     Program                         Seconds  Boots\n%s\n' "$line" "$line"
+	local stage seconds cpu boots name
+	local line='========  ==============================  =======  =======  ====='
+	printf '%s\nStage     Program                         Seconds  CPU      Boots\n%s\n' "$line" "$line"
 	for stage in "$@"; do
-		read -r _ seconds < "$logs/$stage.end"
-		printf '%-8s  %-30s  %7d\n' "$stage" 'all of it' "$seconds"
-		programs "$stage" | while read -r seconds boots name; do
-			printf '%-8s  %-30s  %7d  %5d\n' "$stage" "$name" "$seconds" "$boots"
+		read -r _ seconds cpu < "$logs/$stage.end"
+		printf '%-8s  %-30s  %7d  %7d\n' "$stage" 'all of it' "$seconds" "$cpu"
+		programs "$stage" | while read -r seconds cpu boots name; do
+			printf '%-8s  %-30s  %7d  %7d  %5d\n' "$stage" "$name" "$seconds" "$cpu" "$boots"
 		done
 	done
 	printf '%s\n' "$line"
@@ -117,7 +122,7 @@ run_stages() {
 # Adds up a stage. One that fails or is silent counts as a failure of its own.
 add_stage() {
 	local stage=$1 status seconds p f s
-	read -r status seconds < "$logs/$stage.end"
+	read -r status seconds _ < "$logs/$stage.end"
 	read -r p f s < <(awk -f "$ROOT/scripts/totals.awk" "$logs/$stage.log")
 	[ "$status" = 0 ] || [ "$f" -gt 0 ] || f=1
 	[ $((p + f + s)) -gt 0 ] || f=1
@@ -134,8 +139,8 @@ print_times "$@" > "$logs/times"
 printf '\n=== the slowest of %s\n' "${logs#"$ROOT"/}/times"
 for stage in "$@"; do
 	programs "$stage" | sed "s/\$/ ($stage)/"
-done | sort -rn | head -n 10 | while read -r seconds boots name; do
-	printf '%6d s %4d boots  %s\n' "$seconds" "$boots" "$name"
+done | sort -rn | head -n 10 | while read -r seconds cpu boots name; do
+	printf '%6d s %6d s of a processor %4d boots  %s\n' "$seconds" "$cpu" "$boots" "$name"
 done
 
 printf '\n=== totals\n'

@@ -50,6 +50,8 @@ class Result:
     status: int
     seconds: float
     folder: Path
+    # Of a processor, that the VM took.
+    cpu_seconds: float = 0.0
     findings: list[klog.Finding] = field(default_factory=list)
     # How the emulation has failed below a VM with guests, if it has.
     fault: str = ""
@@ -74,7 +76,7 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
         if topology.nested:
             (folder / "beat").touch()
         start = time.monotonic()
-        stopped = _execute(command, settings.timeout, out, folder)
+        stopped, cpu_seconds = _execute(command, settings.timeout, out, folder)
         seconds = time.monotonic() - start
     (folder / "initrd").unlink(missing_ok=True)
     findings = klog.scan_run(folder) if settings.scan_klog else []
@@ -83,7 +85,7 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
         fault = f"the VM gave no sign of life for {FROZEN:.0f} s"
     elif topology.nested:
         fault = impossible.in_log((folder / "console.log").read_text(errors="replace"))
-    return Result(stopped or _status(folder), seconds, folder, findings, fault)
+    return Result(stopped or _status(folder), seconds, folder, cpu_seconds, findings, fault)
 
 
 def _prepare(
@@ -193,11 +195,15 @@ def _try_lock(file: IO[str]) -> bool:
     return True
 
 
-def _execute(command: list[str], timeout: float, out: IO[bytes] | None, folder: Path) -> int:
-    """Runs a VM to its end; the status if it had to be stopped for want of time or of life."""
+def _execute(
+    command: list[str], timeout: float, out: IO[bytes] | None, folder: Path
+) -> tuple[int, float]:
+    """Runs a VM to its end; the status if it had to be stopped for want of time or of life, and
+    the seconds of a processor that it took."""
     (folder / "command").write_text(shlex.join(command) + "\n", errors="surrogateescape")
     ended = threading.Event()
     stopped: list[int] = []
+    cpu_seconds = 0.0
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL if out else None,
@@ -222,14 +228,26 @@ def _execute(command: list[str], timeout: float, out: IO[bytes] | None, folder: 
     try:
         if out and process.stdout:
             _relay(process.stdout, folder / "output.log", out)
-        process.wait()
+        cpu_seconds = _wait(process)
     finally:
         ended.set()
         if process.poll() is None:
             _kill(process, folder)
             process.wait()
         console.join()
-    return stopped[0] if stopped else 0
+    return (stopped[0] if stopped else 0), cpu_seconds
+
+
+def _wait(process: subprocess.Popen[bytes]) -> float:
+    """Waits for a process; the seconds of a processor that it took, and those it waited for."""
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except ChildProcessError:
+        # Who stopped it has seen it end.
+        process.wait()
+        return 0.0
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _kill(process: subprocess.Popen[bytes], folder: Path) -> None:

@@ -40,6 +40,8 @@ class Outcome:
     output: str
     # Seconds by program, all attempts together.
     seconds: dict[str, float] = field(default_factory=dict)
+    # Of a processor, all programs and attempts together.
+    cpu_seconds: float = 0.0
     # Machines that were started, guests in the VM included.
     boots: int = 0
 
@@ -77,13 +79,14 @@ def _compile_libraries() -> None:
 
 def report(job: Job, outcome: Outcome) -> int:
     """Prints what a job has printed, and how long it took; how many failures it has."""
-    boots = outcome.boots
+    boots, cpu_seconds = outcome.boots, outcome.cpu_seconds
     for program in job.programs:
         seconds = outcome.seconds.get(program, 0.0)
         where = f"logs in {outcome.result.folder}"
         # scripts/times.awk reads this line.
-        print(f"# {job.title(program)} in {seconds:.0f} s, {boots} boots, {where}")
-        boots = 0
+        spent = f"{seconds:.0f} s, {cpu_seconds:.0f} s of a processor, {boots} boots"
+        print(f"# {job.title(program)} in {spent}, {where}")
+        boots, cpu_seconds = 0, 0.0
     sys.stdout.write(outcome.output)
     return _judge(job, outcome.result, outcome.output)
 
@@ -124,12 +127,13 @@ def _run(job: Job, settings: Settings) -> Outcome:
     """Runs a job, and again if the emulation below it has failed."""
     said = ""
     seconds = dict.fromkeys(job.programs, 0.0)
-    boots = 0
+    boots, cpu_seconds = 0, 0.0
     attempt = 0
     while True:
         attempt += 1
         result, output, took = _run_once(job, settings)
         boots += boots_in(result.folder)
+        cpu_seconds += result.cpu_seconds
         for program in job.programs:
             seconds[program] += took[program]
         if not result.fault or attempt > MAX_FAULTS:
@@ -137,7 +141,7 @@ def _run(job: Job, settings: Settings) -> Outcome:
         line = f"# {' '.join(job.programs)}: {result.fault}; started anew, {attempt}\n"
         said += line + "".join(f"#   | {text}\n" for text in output.splitlines()[-5:])
         print(f"  {line}", end="", file=sys.stderr, flush=True)
-    return Outcome(result, said + output, seconds, boots)
+    return Outcome(result, said + output, seconds, cpu_seconds, boots)
 
 
 def _run_once(job: Job, settings: Settings) -> tuple[runner.Result, str, dict[str, float]]:

@@ -149,12 +149,17 @@ class ExecuteTest(unittest.TestCase):
             beat.touch()
             then = time.time() - silence
             os.utime(beat, (then, then))
-            return runner._execute(
-                list(command), timeout, io.BytesIO(), Path(name)
-            )
+            return runner._execute(list(command), timeout, io.BytesIO(), Path(name))[0]
 
     def test_a_command_ends_by_itself(self) -> None:
         self.assertEqual(self.run_it("true"), 0)
+
+    def test_what_it_takes_of_a_processor_counts(self) -> None:
+        """Also what a process takes that it has started and waited for."""
+        command = ["bash", "-c", "(for ((n = 0; n < 100000; n++)); do :; done); :"]
+        with tempfile.TemporaryDirectory() as name:
+            _, seconds = runner._execute(command, 60.0, io.BytesIO(), Path(name))
+        self.assertGreater(seconds, 0.0)
 
     def test_time_is_up(self) -> None:
         status = self.run_it("sleep", "60", timeout=0.2)
@@ -164,7 +169,7 @@ class ExecuteTest(unittest.TestCase):
         """vng starts others that start it, and would leave it running."""
         script = "sleep 60 & echo $! > pid; wait"
         with tempfile.TemporaryDirectory() as name:
-            status = runner._execute(
+            status, _ = runner._execute(
                 ["env", "-C", name, "sh", "-c", script], 1.0, io.BytesIO(), Path(name)
             )
         self.assertEqual(status, runner.STATUS_TIMEOUT)

@@ -85,7 +85,7 @@ class Report(unittest.TestCase):
 
     def outcome(self, output: str, status: int = 0) -> suite.Outcome:
         result = Result(status, 9.0, Path("/logs"))
-        return suite.Outcome(result, output, {"a.py": 5.4, "b.py": 3.0}, 4)
+        return suite.Outcome(result, output, {"a.py": 5.4, "b.py": 3.0}, 6.6, 4)
 
     def test_times_are_read_back(self) -> None:
         text, failed = self._run(Job("xen", XEN, ("a.py", "b.py")), self.outcome("ok 1\nok 2\n"))
@@ -93,7 +93,7 @@ class Report(unittest.TestCase):
         read = subprocess.run(
             ["awk", "-f", str(TIMES)], input=text, capture_output=True, text=True, check=True
         ).stdout
-        self.assertEqual(read, "5 4 a.py on xen\n3 0 b.py on xen\n")
+        self.assertEqual(read, "5 7 4 a.py on xen\n3 0 0 b.py on xen\n")
 
     def test_a_program_without_a_result_fails(self) -> None:
         text, failed = self._run(Job("vm", WIRE, ("a.py", "b.py")), self.outcome("ok 1\n"))
