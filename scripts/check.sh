@@ -119,6 +119,15 @@ run_stages() {
 	split_machines "$status"
 }
 
+# Names what failed or was skipped, at the end, where nobody has to look for it.
+print_failures() {
+	local stage
+	for stage in "$@"; do
+		awk -f "$ROOT/scripts/failures.awk" "$logs/$stage.log" | sed "s/^\([^ ]\)/$stage: \1/"
+	done > "$logs/failures"
+	[ ! -s "$logs/failures" ] || { printf '\n=== failed or skipped\n'; cat "$logs/failures"; }
+}
+
 # Adds up a stage. One that fails or is silent counts as a failure of its own.
 add_stage() {
 	local stage=$1 status seconds p f s
@@ -143,6 +152,7 @@ done | sort -rn | head -n 10 | while read -r seconds cpu boots name; do
 	printf '%6d s %6d s of a processor %4d boots  %s\n' "$seconds" "$cpu" "$boots" "$name"
 done
 
+print_failures "$@"
 printf '\n=== totals\n'
 passed=0
 failed=0

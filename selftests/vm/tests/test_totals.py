@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/totals.awk, which decides whether `make check` passes."""
+"""scripts/totals.awk, which decides whether `make check` passes; failures.awk names what does not."""
 
 import subprocess
 import unittest
 from pathlib import Path
 
-SCRIPT = Path(__file__).resolve().parents[3] / "scripts/totals.awk"
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
+
+
+def judge(script: str, log: str) -> str:
+    """What a script of awk says of a log."""
+    return subprocess.run(
+        ["awk", "-f", str(SCRIPTS / script)], input=log, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def totals(log: str) -> tuple[int, ...]:
     """Passed, failed, skipped."""
-    out = subprocess.run(
-        ["awk", "-f", str(SCRIPT)], input=log, capture_output=True, text=True, check=True
-    ).stdout
-    return tuple(int(word) for word in out.split())
+    return tuple(int(word) for word in judge("totals.awk", log).split())
+
+
+def failures(log: str) -> list[str]:
+    """The lines about what failed."""
+    return judge("failures.awk", log).splitlines()
 
 
 class Totals(unittest.TestCase):
@@ -49,3 +58,27 @@ class Totals(unittest.TestCase):
 
     def test_other_words_are_no_results(self) -> None:
         self.assertEqual(totals("okay\nit is ok 1\n  ok 1 indented\nnot okay\n"), (0, 0, 0))
+
+
+class Failures(unittest.TestCase):
+    """What is named at the end, and what is not."""
+
+    def test_what_passes_is_not_named(self) -> None:
+        log = "# ok 1 a\n# not ok 2 b # XFAIL c\nok 1 selftests: p\nok 2 q\n"
+        self.assertEqual(failures(log), [])
+
+    def test_a_case_has_its_reasons(self) -> None:
+        log = "# # Check| old\n# ok 1 a\n# # Check| At p.py\n# # Check failed 1 != 2\n"
+        log += "# not ok 2 p.b\nnot ok 1 selftests: p # exit=1\n"
+        self.assertEqual(failures(log), ["p.b", "    Check| At p.py", "    Check failed 1 != 2"])
+
+    def test_a_program_alone_is_named(self) -> None:
+        log = "# ok 1 a\nnot ok 1 selftests: p # exit=1\nnot ok 2 selftests: q # TIMEOUT\n"
+        self.assertEqual(failures(log), ["selftests: p # exit=1", "selftests: q # TIMEOUT"])
+
+    def test_what_is_skipped_is_named(self) -> None:
+        self.assertEqual(failures("# ok 3 c # SKIP no card\nok 1 p\n"), ["c # SKIP no card"])
+
+    def test_crates_and_unittest(self) -> None:
+        log = "---- queue::wraps stdout ----\nFAIL: test_a (vm.tests.A.test_a)\n"
+        self.assertEqual(failures(log), ["queue::wraps", "test_a"])
