@@ -72,9 +72,10 @@ def _of_machine(stage: str, topology: Topology) -> list[Job]:
 
 def _shared_vm(name: str) -> str:
     """Names the VM that a program shares with others; empty if it has one alone."""
-    if os.environ.get("TESTS") or os.environ.get("VM_KERNEL"):
+    if os.environ.get("TESTS"):
         return ""
-    words = _listed("$(TEST_PROGS_TOGETHER)")
+    debug = "_DEBUG" if os.environ.get("VM_KERNEL") else ""
+    words = _listed(f"$(TEST_PROGS{debug}_TOGETHER)")
     return next((word for word in words if name in word.split("+")), "")
 
 
