@@ -106,7 +106,7 @@ run_logged() {
 # On a terminal one line that changes, elsewhere a line every 20 seconds.
 show_progress() {
 	local last
-	last=$(tail -c 400 "$1" | tr '\r' '\n' | grep -v '^$' | tail -n 1 | cut -c1-60) || true
+	last=$(tail -c 400 "$1" | tr '\r' '\n' | grep -av '^$' | tail -n 1 | cut -c1-60) || true
 	if [ -t 2 ]; then
 		printf '\r\033[K      %3d s  %s' "$2" "$last" >&2
 	elif [ $(($2 / 20)) -gt "$shown" ]; then
