@@ -111,10 +111,18 @@ demo: modules ## Boot the VM and show VFs that carry traffic
 # With -icount a nanosecond of the guest is an instruction, so a busy host changes nothing. What the
 # kernel does against speculation is left on, as it costs each driver what it costs users.
 .PHONY: bench
-bench: modules ## Instructions and interrupts per packet, beside the C drivers
-	@VM_CPUS=1 VM_QEMU='-icount shift=0,sleep=off' VM_TIMEOUT=3600 VM_KLOG=ignore \
-		VM_APPEND="mitigations=auto $(VM_APPEND)" \
+bench: export RIGB_PROFILE := $(if $(PROFILE),$(CURDIR)/build/profile)
+bench: modules $(if $(PROFILE),build/tcg_profile.so) ## Instructions and interrupts per packet, beside the C drivers (PROFILE=1)
+	@VM_CPUS=1 VM_TIMEOUT=3600 VM_KLOG=ignore VM_APPEND="mitigations=auto $(VM_APPEND)" \
+		VM_QEMU='-icount shift=0,sleep=off $(BENCH_PLUGIN)' \
 		CMD='selftests/bench/compare.py' $(VM) run
+
+# With PROFILE=1 QEMU also counts which functions the instructions belong to.
+BENCH_PLUGIN = $(if $(PROFILE),-plugin $(CURDIR)/build/tcg_profile.so$(comma)out=$(RIGB_PROFILE))
+comma := ,
+
+build/tcg_profile.so: selftests/bench/tcg_profile.c selftests/bench/qemu_plugin.h | prepare
+	@$(IN_TREE) gcc-14 -O2 -Wall -Wextra -shared -fPIC -fvisibility=hidden -o $@ $<
 
 .PHONY: demo-kvm
 demo-kvm: modules ## The same with the VFs in two guests under KVM

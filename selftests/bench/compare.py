@@ -6,16 +6,19 @@ Meant for a machine whose clock counts instructions: QEMU's -icount shift=0,slee
 processor, as `make bench` starts it. There a nanosecond is an instruction, and two runs agree
 within a percent whatever else the host does. Elsewhere the figures are nanoseconds.
 
-Prints a table; nothing here passes or fails.
+Prints a table; nothing here passes or fails. RIGB_ROWS="sends,TCP" leaves rows out whose names have
+neither word in them.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -24,6 +27,7 @@ from rigbtest import traffic
 from rigbtest.bench import Bench
 from rigbtest.driver import run
 from rigbtest.port import Port
+from tcg_profile import Profile
 
 PACKETS = 20000
 LARGE_PACKETS = 5000
@@ -36,6 +40,9 @@ PKTGEN = "/proc/net/pktgen"
 # Nobody has it, so a stack drops what is sent there without an answer.
 NOBODY = "10.82.0.250"
 RESULT = re.compile(r"Result: OK: (\d+)\(")
+# Rows whose names have none of these words in them are left out.
+ROWS = os.environ.get("RIGB_ROWS", "").split(",")
+PROFILE = Profile()
 
 
 @dataclass
@@ -44,6 +51,9 @@ class Figures:
 
     instructions: float
     interrupts: float
+
+
+Rows = dict[str, Callable[[], Figures]]
 
 
 def interrupts(*ports: Port) -> int:
@@ -98,7 +108,9 @@ def send(port: Port, peer: Port, size: int, burst: int, count: int) -> Figures:
     with deaf(peer):
         pktgen(port, peer, size, burst, WARM_UP)
         before = interrupts(port)
+        PROFILE.begin()
         taken = pktgen(port, peer, size, burst, count)
+        PROFILE.end(count)
         return Figures(taken / count, (interrupts(port) - before) / count)
 
 
@@ -109,7 +121,9 @@ def receive(port: Port, peer: Port, size: int, count: int) -> Figures:
         alone = pktgen(peer, port, size, 1, count) / count
     pktgen(peer, port, size, 1, WARM_UP)
     before, heard = interrupts(port), port.stats()["rx"]["packets"]
+    PROFILE.begin()
     taken = pktgen(peer, port, size, 1, count) / count
+    PROFILE.end(count)
     got = port.stats()["rx"]["packets"] - heard
     if got < count:
         print(f"# {port.label}: {count - got} of {count} packets were not received")
@@ -129,54 +143,67 @@ def stream(source: Port, target: Port, port: Port) -> Figures:
             pass
         before = interrupts(port)
         seconds = str(STREAM_SECONDS)
+        PROFILE.begin()
         said = source.run("iperf3", "-J", "-c", target.v4, "-t", seconds, "-l", "128K")
         summary = json.loads(said)["end"]["sum_received"]
         segments = summary["bytes"] / SEGMENT
         taken = summary["seconds"] * 1e9
+        PROFILE.end(segments)
         return Figures(taken / segments, (interrupts(port) - before) / segments)
     finally:
         server.kill()
         server.wait()
 
 
-def measure_pf(bench: Bench) -> dict[str, Figures]:
+def rows_of_pf(bench: Bench) -> Rows:
     """The PF alone, with C igb on the wire."""
     pf, wire = bench.pf, bench.wire
     traffic.reach(pf, wire)
     return {
-        "PF sends 60 B": send(pf, wire, 60, 1, PACKETS),
-        "PF sends 60 B, burst 16": send(pf, wire, 60, 16, PACKETS),
-        "PF sends 1514 B": send(pf, wire, 1514, 1, LARGE_PACKETS),
-        "PF receives 60 B": receive(pf, wire, 60, PACKETS),
-        "PF -> wire, TCP": stream(pf, wire, pf),
-        "wire -> PF, TCP": stream(wire, pf, pf),
+        "PF sends 60 B": partial(send, pf, wire, 60, 1, PACKETS),
+        "PF sends 60 B, burst 16": partial(send, pf, wire, 60, 16, PACKETS),
+        "PF sends 1514 B": partial(send, pf, wire, 1514, 1, LARGE_PACKETS),
+        "PF receives 60 B": partial(receive, pf, wire, 60, PACKETS),
+        "PF -> wire, TCP": partial(stream, pf, wire, pf),
+        "wire -> PF, TCP": partial(stream, wire, pf, pf),
     }
 
 
-def measure_vf(bench: Bench) -> dict[str, Figures]:
+def rows_of_vf(bench: Bench) -> Rows:
     """Two VFs."""
     one, two, pf = *bench.vfs, bench.pf
     traffic.reach(one, two, pf, bench.wire)
     return {
-        "VF sends 60 B": send(one, bench.wire, 60, 1, PACKETS),
-        "VF sends 60 B, burst 16": send(one, bench.wire, 60, 16, PACKETS),
-        "PF -> VF 60 B": receive(one, pf, 60, PACKETS),
-        "VF -> PF, TCP": stream(one, pf, one),
-        "PF -> VF, TCP": stream(pf, one, one),
-        "VF -> VF, TCP": stream(one, two, one),
+        "VF sends 60 B": partial(send, one, bench.wire, 60, 1, PACKETS),
+        "VF sends 60 B, burst 16": partial(send, one, bench.wire, 60, 16, PACKETS),
+        "PF -> VF 60 B": partial(receive, one, pf, 60, PACKETS),
+        "VF -> PF, TCP": partial(stream, one, pf, one),
+        "PF -> VF, TCP": partial(stream, pf, one, one),
+        "VF -> VF, TCP": partial(stream, one, two, one),
     }
 
 
+def measure(rows: Rows, drivers: str) -> dict[str, Figures]:
+    """Measures the rows that are wanted."""
+    PROFILE.drivers_changed()
+    measured = {}
+    for name, row in rows.items():
+        if any(word in name for word in ROWS):
+            PROFILE.title = f"{name}, {drivers}"
+            measured[name] = row()
+    return measured
+
+
 def compare(
-    bench: Bench, measure: Callable[[Bench], dict[str, Figures]], *drivers: tuple[str, str]
+    bench: Bench, rows: Callable[[Bench], Rows], *drivers: tuple[str, str]
 ) -> None:
     """Measures with each set of drivers and prints a line per measurement."""
-    results = []
-    for pf_driver, vf_driver in drivers:
-        bench.use(pf_driver, vf_driver, 2 if vf_driver else 0)
-        results.append(measure(bench))
-    theirs, ours = results
     names = ["+".join(filter(None, pair)) for pair in drivers]
+    results = []
+    for name, (pf_driver, vf_driver) in zip(names, drivers, strict=True):
+        bench.use(pf_driver, vf_driver, 2 if vf_driver else 0)
+        results.append(measure(rows(bench), name))
+    theirs, ours = results
     print(f"\n{'per packet':26}{names[0]:>12}{names[1]:>14}{'ratio':>8}{'interrupts':>22}")
     for name, reference in theirs.items():
         mine = ours[name]
@@ -195,8 +222,8 @@ def main() -> None:
     counted = "hypervisor" in Path("/proc/cpuinfo").read_text(encoding="ascii")
     unit = "instructions, if the VM counts them (-icount)" if counted else "nanoseconds"
     print(f"unit: {unit}; drivers: C, then ours; interrupts of the function under test")
-    compare(bench, measure_pf, ("igb", ""), ("rigb", ""))
-    compare(bench, measure_vf, ("igb", "igbvf"), ("rigb", "rigbvf"))
+    compare(bench, rows_of_pf, ("igb", ""), ("rigb", ""))
+    compare(bench, rows_of_vf, ("igb", "igbvf"), ("rigb", "rigbvf"))
     bench.close()
 
 
