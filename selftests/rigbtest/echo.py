@@ -63,46 +63,76 @@ class Echo:
 
         An unreachable neighbour is no answer. A message that is too long is an error.
         """
-        self.sequence += 1
         data = os.urandom(size)
-        head = struct.pack("!BBHHH", self.type, 0, 0, 0, self.sequence)
         end = time.monotonic() + seconds
+        if not self._send(data):
+            return False
+        while packet := self._receive(end):
+            if struct.unpack_from("!H", packet, 6)[0] == self.sequence:
+                if packet[8:] != data:
+                    raise EchoError(f"{self.address}: {size} bytes came back changed")
+                return True
+        return False
+
+    def ask_until_answered(self, size: int, again: float, limit: float) -> None:
+        """Asks every `again` seconds, for `limit` of them, until any of the requests is answered.
+
+        The first answer may come late, as where a machine is busy: it counts whenever it comes.
+        """
+        sent: dict[int, bytes] = {}
+        refused = 0
+        end = time.monotonic() + limit
+        while (asked := time.monotonic()) <= end:
+            data = os.urandom(size)
+            if self._send(data):
+                sent[self.sequence] = data
+            else:
+                refused += 1
+            if packet := self._receive(asked + again):
+                sequence = struct.unpack_from("!H", packet, 6)[0]
+                if packet[8:] != sent.get(sequence):
+                    raise EchoError(f"{self.address}: {size} bytes came back changed")
+                return
+            # A refusal comes at once; the next request need not.
+            time.sleep(max(0.0, asked + again - time.monotonic()))
+        raise EchoError(f"{self.address}: no answer within {limit:.0f} s to {len(sent)} requests;"
+                        f" {refused} more were not sent")
+
+    def _send(self, data: bytes) -> bool:
+        """Sends a request; false where the neighbour is unreachable."""
+        self.sequence += 1
+        head = struct.pack("!BBHHH", self.type, 0, 0, 0, self.sequence)
         try:
             self.socket.sendto(head + data, (self.address, 0))
         except OSError as error:
             if isinstance(error, TimeoutError) or error.strerror != "Message too long":
                 return False
             raise
-        while (left := end - time.monotonic()) > 0:
-            self.socket.settimeout(left)
-            try:
-                got = self.socket.recv(65536)
-            except OSError:
-                # Too late, or the neighbour did not answer.
-                return False
-            if struct.unpack_from("!H", got, 6)[0] == self.sequence:
-                if got[8:] != data:
-                    raise EchoError(f"{self.address}: {size} bytes came back changed")
-                return True
-        return False
+        return True
+
+    def _receive(self, end: float) -> bytes:
+        """The next answer to any request; nothing if none comes in time, or an error does."""
+        left = end - time.monotonic()
+        if left <= 0:
+            return b""
+        self.socket.settimeout(left)
+        try:
+            return self.socket.recv(65536)
+        except OSError:
+            return b""
 
 
 def first_answer(source: Port | Vlan | Container, address: str, limit: float = LIMIT) -> None:
     """Asks an address again and again until it answers."""
-    end = time.monotonic() + limit
     with Echo(source, address) as echo:
-        while True:
-            asked = time.monotonic()
-            if echo.ask(56, AGAIN):
-                return
-            if asked > end:
-                raise EchoError(f"{source.label} does not reach {address} within {limit:.0f} s")
-            # A refusal comes at once; the next request need not.
-            time.sleep(max(0.0, asked + AGAIN - time.monotonic()))
+        try:
+            echo.ask_until_answered(56, AGAIN, limit)
+        except EchoError as error:
+            raise EchoError(f"from {source.label}: {error}") from None
 
 
 def count(
-    source: Port | Vlan | Container, address: str, size: int, requests: int, seconds: float = 5.0
+    source: Port | Vlan | Container, address: str, size: int, requests: int, seconds: float = LIMIT
 ) -> Answers:
     """Asks `requests` times, one after another, and waits `seconds` for each answer."""
     answers = Answers()
