@@ -44,9 +44,6 @@ CLEAR_FILTERS = SET_MAC | 1 << 16
 JOIN_VLAN = SET_VLAN | 1 << 16
 PROMISC_MULTICAST = SET_PROMISC | 2 << 16
 
-# How long a PF may take to answer before a request counts as lost.
-ANSWER = 5.0
-
 
 def mac_words(mac: str) -> list[int]:
     """A MAC address as the two words of a message."""
@@ -128,7 +125,7 @@ class Mailbox:
             self.write(VMBMEM + 4 * number, word)
         self.write(V2PMAILBOX, REQ)
 
-    def answer(self, limit: float = ANSWER) -> list[int] | None:
+    def answer(self, limit: float = wait.LIMIT) -> list[int] | None:
         """The next message of the PF, all words of the buffer; None if there comes none."""
         try:
             wait.register(lambda: self.take(PFSTS), "answer", limit)
@@ -139,7 +136,7 @@ class Mailbox:
         self.write(V2PMAILBOX, ACK)
         return words
 
-    def request(self, *words: int, limit: float = ANSWER) -> list[int]:
+    def request(self, *words: int, limit: float = wait.LIMIT) -> list[int]:
         """Sends a request and returns the answer; wait.Timeout if it was lost."""
         self.post(*words)
         answer = self.answer(limit)
