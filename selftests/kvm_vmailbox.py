@@ -6,6 +6,7 @@ $RIGB_VF_DRIVERS takes the place of the list of drivers.
 """
 
 import os
+import time
 from collections.abc import Callable
 
 from rigbtest import ends, held, vfio
@@ -30,6 +31,9 @@ TCP_BYTES = 8 << 20
 # Of TCP_BYTES, both ways, were they sent in frames of full length: with TSO there are as many on
 # the wire.
 PACKETS = TCP_BYTES // 1448
+# Accesses to the trapped page that a driver may make in a second, whether there is traffic or not:
+# every second or two it looks at its link, and reads some counters.
+LOOKS = 16
 CHANGES = 4
 
 
@@ -112,12 +116,13 @@ def no_trap_per_packet(driver: str) -> None:
     guest = SCENE.guests[0]
     ends.ping(guest, SCENE.ends()["pf"])
     for one, two in ((guest, SCENE.ends()["pf"]), (SCENE.ends()["pf"], guest)):
-        before = stats(0)["traps"]
+        before, start = stats(0)["traps"], time.monotonic()
         ends.tcp(one, two, TCP_BYTES)
+        seconds = time.monotonic() - start
         traps = stats(0)["traps"] - before
-        ksft_pr(f"{one.label} -> {two.label}: {traps} traps, {PACKETS} packets and more")
-        # A driver looks at its link now and then, whether there is traffic or not.
-        ksft_lt(traps * 10, PACKETS)
+        ksft_pr(f"{one.label} -> {two.label}: {traps} traps in {seconds:.0f} s, {PACKETS} packets")
+        # A busy machine takes long for them. Time only allows more, nothing fails for it.
+        ksft_lt(traps, PACKETS / 10 + LOOKS * seconds)
 
 
 def pf_reset(driver: str) -> None:
