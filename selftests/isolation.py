@@ -16,6 +16,7 @@ from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, chosen
 from rigbtest.kmsg import KernelLog
 from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_pr, ksft_run, ksft_true
+from rigbtest.leftovers import leave, left
 from rigbtest.mailbox import Mailbox
 from rigbtest.regs import Registers
 
@@ -281,51 +282,21 @@ def words_of_the_former_tenant(driver: str) -> None:
         verdict(driver, bool(buffer(tenant)[-1]), "read what was there before its handshake")
 
 
-# Of each queue, as a VF sees it: ring, SRRCTL, DCA_RXCTRL, DCA_TXCTRL, head write-back.
-QUEUE_REGISTERS = (
-    0x2800, 0x2804, 0x2808, 0x280C, 0x2814, 0x3800, 0x3804, 0x3808, 0x3814, 0x3838, 0x383C,
-)
-ENABLES = (0x2828, 0x3828)
-ENABLE = 1 << 25
-PSRTYPE = 0x0F0C
-# Bits that all of them have.
-LEFT_BEHIND = 0x0001_0080
-
-
-def pf_view(register: int, vf: int, queue: int) -> int:
-    """Where the PF sees a register of a queue of a VF."""
-    base = 0xC000 if register < 0x3000 else 0xE000
-    return base + (register & 0xFF) + 0x40 * (vf + 8 * queue)
-
-
 def queues_of_the_former_tenant(driver: str) -> None:
     """Head write-back, DCA and rings of both queues end with a reset of the VF, by any way."""
     one, _, registers = setup(driver)
-    places = [(reg, queue) for reg in QUEUE_REGISTERS for queue in (0, 1)]
     ways = (
         ("its own reset", lambda: one.write(mb.VTCTRL, mb.CTRL_RST)),
         ("the RESET message", lambda: one.request(mb.RESET)),
     )
     for what, way in ways:
         one.reset()
-        for register, queue in places:
-            one.write(register + 0x100 * queue, LEFT_BEHIND)
-        one.write(PSRTYPE, LEFT_BEHIND)
-        for register in ENABLES:
-            one.write(register + 0x100, ENABLE)
-
-        def left() -> list[str]:
-            found = [f"{reg:#x} of queue {queue}" for reg, queue in places
-                     if registers.read(pf_view(reg, 0, queue))]
-            on = [f"{reg:#x} enables queue {queue}" for reg in ENABLES for queue in (0, 1)
-                  if registers.read(pf_view(reg, 0, queue)) & ENABLE]
-            return found + on + ["PSRTYPE"] * bool(registers.read(0x5480))
-
-        ksft_ge(len(left()), 2 * 9, f"registers that the VF has set: {left()}")
+        leave(one)
+        ksft_ge(len(left(registers, 0)), 2 * 9, "registers that the VF has set")
         way()
         if PF_DRIVERS[driver].ours:
-            wait.register(lambda: not left(), f"empty queues after {what}: {left()}")
-        verdict(driver, bool(left()), f"leave its queues to the next tenant by {what}")
+            wait.register(lambda: not left(registers, 0), f"empty queues after {what}")
+        verdict(driver, bool(left(registers, 0)), f"leave its queues to the next tenant by {what}")
 
 
 # --- rigb alone: quarantine

@@ -6,7 +6,6 @@ rings, and the port itself if a reset fails.
 C igb runs where the machine allows. $RIGB_PF_DRIVERS takes the place of the list of PF drivers.
 """
 
-import errno
 import fcntl
 import os
 import socket
@@ -30,7 +29,6 @@ BENCH = Bench.find()
 RCTL = 0x0100
 RCTL_UPE = 1 << 3
 RCTL_MPE = 1 << 4
-MTA = 0x5200
 VFTA = 0x5600
 SWSM = 0x5B50
 SW_FW_SYNC = 0x5B5C
@@ -60,15 +58,6 @@ def reset_underway(port: Port) -> Iterator[threading.Thread]:
         thread.join()
 
 
-def absent(port: Port) -> bool:
-    """Whether the interface is there but its driver has detached it."""
-    try:
-        port.glink()
-    except OSError as error:
-        return error.errno == errno.ENODEV
-    return False
-
-
 # Gets a change ready; what is returned does it at once.
 Change = Callable[[], Callable[[], object]]
 
@@ -78,22 +67,15 @@ def amid_reset(port: Port, change: Change, back: Change) -> None:
     for _ in range(TRIES):
         act = change()
         with reset_underway(port) as thread:
-            while thread.is_alive() and not absent(port):
+            while thread.is_alive() and not port.absent():
                 pass
             act()
-            hit = absent(port)
+            hit = port.absent()
         port.wait_running()
         if hit:
             return
         back()()
     raise AssertionError(f"no change in {TRIES} fell into a reset")
-
-
-def hash_of(mac: str) -> tuple[int, int]:
-    """Register of the multicast table and bit of a group."""
-    octets = bytes.fromhex(mac.replace(":", ""))
-    value = (octets[4] >> 4 | octets[5] << 4) & 0xFFF
-    return MTA + 4 * (value >> 5), 1 << (value & 31)
 
 
 class Group:
@@ -119,7 +101,6 @@ def changes_amid_reset(driver: str) -> None:
     port, peer = setup(driver)
     registers = Registers(port.function)
     group = Group(port, "01:00:5e:52:57:77")
-    place, bit = hash_of(group.mac)
 
     def has_mode(bits: int) -> bool:
         return registers.read(RCTL) & bits == bits
@@ -133,7 +114,7 @@ def changes_amid_reset(driver: str) -> None:
         ("all multicast", link_set("allmulticast on"), link_set("allmulticast off"),
          lambda: has_mode(RCTL_MPE)),
         ("a group", lambda: group.join, lambda: group.leave,
-         lambda: registers.read(place) & bit != 0),
+         lambda: registers.has_group(group.mac)),
     )
     for what, change, back, holds in rows:
         ksft_true(not holds(), f"{what}: not before")

@@ -2,6 +2,7 @@
 """A network port in a namespace of its own, so that no two ports of a test share a stack."""
 
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -186,6 +187,14 @@ class Port:
         with sock:
             fcntl.ioctl(sock, SIOCETHTOOL, request)
         return any(value.raw[4:])
+
+    def absent(self) -> bool:
+        """Whether the interface is there but its driver has detached it."""
+        try:
+            self.glink()
+        except OSError as error:
+            return error.errno == errno.ENODEV
+        return False
 
     @property
     def mac(self) -> str:

@@ -61,6 +61,13 @@ def rar(index: int) -> tuple[int, int]:
     return low, low + 4
 
 
+def mta(mac: str) -> tuple[int, int]:
+    """Register of the multicast table and bit of a group."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    value = (octets[4] >> 4 | octets[5] << 4) & 0xFFF
+    return 0x5200 + 4 * (value >> 5), 1 << (value & 31)
+
+
 class Registers:
     """A PF's registers."""
 
@@ -102,6 +109,11 @@ class Registers:
                 octets = low.to_bytes(4, "little") + (high & 0xFFFF).to_bytes(2, "little")
                 found.add(octets.hex(":"))
         return found
+
+    def has_group(self, mac: str) -> bool:
+        """Whether frames for a group pass the multicast table."""
+        register, bit = mta(mac)
+        return bool(self.read(register) & bit)
 
     def vlans(self, pool: int) -> set[int]:
         """The VLANs that `pool` receives."""
