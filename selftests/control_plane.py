@@ -11,14 +11,13 @@ import threading
 from typing import Any
 
 from rigbtest import mailbox as mb
-from rigbtest import regs, traffic, wait
+from rigbtest import regs, rules, traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import CommandError
 from rigbtest.kmsg import KernelLog
-from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_ge, ksft_in, ksft_lt, ksft_pr
-from rigbtest.kselftest import ksft_raises, ksft_run, ksft_true
+from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_in, ksft_lt, ksft_raises, ksft_run
+from rigbtest.kselftest import ksft_true
 from rigbtest.mailbox import Mailbox
-from rigbtest.mmio import WriteTrace
 from rigbtest.regs import Registers
 from rigbtest.rtnl import Manager
 
@@ -31,16 +30,6 @@ OWN_VLAN, OTHER_VLAN = 57, 58
 ZERO = "00:00:00:00:00:00"
 RATE = 250
 PINGS = 20
-POOL_QUEUES = 8
-RATE_ENABLE = 1 << 31
-CTRL_EXT = 0x0018
-DRV_LOAD = 1 << 28
-RCTL = 0x0100
-RCTL_RXEN = 1 << 1
-EIAC, EIAM = 0x152C, 0x1530
-MRQC = 0x5818
-IOVCTL = 0x5BBC
-SLOWEST = 1000 << 14
 
 
 def raw_vfs() -> tuple[Mailbox, Mailbox, Registers]:
@@ -439,84 +428,17 @@ def autoprobe() -> None:
     BENCH.dirty = True
 
 
-def rate_registers() -> None:
-    """A rate limit is a factor of the link's speed, on both transmit queues of the VF.
-
-    QEMU has no such registers, so the writes are traced on their way to it.
-    """
-    if not WriteTrace.available():
-        raise KsftSkipEx("this kernel has no mmiotrace")
-    BENCH.down()
-    with WriteTrace(BENCH.pf.function) as trace:
-        BENCH.use("rigb", "", 2)
-        for vf, rate in ((0, RATE), (1, 3), (0, 1000), (1, 0)):
-            trace.clear()
-            setting(str(vf), "max_tx_rate", str(rate))
-            chosen, limits = None, {}
-            for register, value in trace.writes():
-                if register == regs.RTTDQSEL:
-                    chosen = value
-                elif register == regs.RTTBCNRC:
-                    limits[chosen] = value
-            first = RATE_ENABLE | -(-1000 * 16384 // rate) if 0 < rate < 1000 else 0
-            second = RATE_ENABLE | SLOWEST if first else 0
-            ksft_pr(f"VF {vf}, {rate} Mbit/s: {limits}")
-            ksft_eq(limits, {vf: first, vf + POOL_QUEUES: second})
-        setting("0", "max_tx_rate", str(RATE))
-        trace.clear()
-        BENCH.pf.ethtool("-t", "offline", check=False)
-        BENCH.pf.wait_running()
-        values = [value for register, value in trace.writes() if register == regs.RTTBCNRC]
-        ksft_in(RATE_ENABLE | 1000 * 16384 // RATE, values, "after a reset of the PF")
-    BENCH.dirty = True
-
-
-def silicon_rules() -> None:
-    """What the card demands of the order of writes, where QEMU's does not."""
-    if not WriteTrace.available():
-        raise KsftSkipEx("this kernel has no mmiotrace")
-    BENCH.down()
-    with WriteTrace(BENCH.pf.function) as trace:
-        BENCH.use("rigb")
-        trace.clear()
-        BENCH.start_vfs(2)
-        BENCH.pf.wait_running()
-        writes = trace.writes()
-        # How queues are chosen changes while the receive engine stands still, and not otherwise.
-        running = True
-        for register, value in writes:
-            if register == RCTL:
-                running = bool(value & RCTL_RXEN)
-            elif register == MRQC:
-                ksft_true(not running, f"MRQC {value:#x} while the receive engine runs")
-        ksft_true(running, "the receive engine runs again")
-        # A vector of the PF masks itself; its bits end below those of VFs.
-        masks = [value for register, value in writes if register in (EIAC, EIAM)]
-        ksft_eq(set(masks), {0b11}, "one queue pair, and the other vector")
-        trace.clear()
-        BENCH.stop_vfs()
-        BENCH.pf.wait_running()
-        order = [register for register, _ in trace.writes()]
-        ksft_in(IOVCTL, order, "the queues of VFs are taken back")
-        used = [i for i, register in enumerate(order) if register in range(0xC000, 0x10000)]
-        ksft_true(order.index(IOVCTL) < used[-1], "before they are used")
-        trace.clear()
-        BENCH.pf.function.unbind()
-        values = [value for register, value in trace.writes() if register == CTRL_EXT]
-        ksft_true(values and not values[-1] & DRV_LOAD, "firmware hears that the driver leaves")
-    BENCH.dirty = True
-
-
 CASES = [
     shown_is_held, survives, address_taken_meanwhile, decides, host_claims,
     decides_during_reset, port_vlans, vlan_filter, refusals, link_state, statistics,
-    stable_addresses, autoprobe, rate_registers, silicon_rules,
+    stable_addresses, autoprobe,
 ]
 
 
 def main() -> None:
     """All cases."""
-    ksft_run([case(f.__name__, BENCH.case(f), "rigb") for f in CASES])
+    cases = [case(f.__name__, BENCH.case(f), "rigb") for f in CASES]
+    ksft_run(cases + [case(f.__name__, BENCH.case(f), "rigb", BENCH) for f in rules.CASES])
     finish(BENCH)
 
 

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Rules of the silicon that QEMU's model does not mind: cases of control_plane.py.
+
+What can be seen of them is what is written to the card, in its order.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from . import regs
+from .bench import Bench
+from .kselftest import KsftSkipEx, ksft_eq, ksft_in, ksft_pr, ksft_true
+from .mmio import WriteTrace
+
+RATE = 250
+POOL_QUEUES = 8
+RATE_ENABLE = 1 << 31
+CTRL_EXT = 0x0018
+DRV_LOAD = 1 << 28
+RCTL = 0x0100
+RCTL_RXEN = 1 << 1
+EIAC, EIAM = 0x152C, 0x1530
+MRQC = 0x5818
+IOVCTL = 0x5BBC
+SLOWEST = 1000 << 14
+
+
+@contextmanager
+def traced(bench: Bench) -> Iterator[WriteTrace]:
+    """What is written to the PF, whose driver is to be bound within."""
+    if not WriteTrace.available():
+        raise KsftSkipEx("this kernel has no mmiotrace")
+    bench.down()
+    with WriteTrace(bench.pf.function) as trace:
+        yield trace
+    bench.dirty = True
+
+
+def rate_registers(bench: Bench) -> None:
+    """A rate limit is a factor of the link's speed, on both transmit queues of the VF.
+
+    QEMU has no such registers, so the writes are traced on their way to it.
+    """
+    with traced(bench) as trace:
+        bench.use("rigb", "", 2)
+        for vf, rate in ((0, RATE), (1, 3), (0, 1000), (1, 0)):
+            trace.clear()
+            bench.pf.ip(f"link set {{dev}} vf {vf} max_tx_rate {rate}")
+            chosen, limits = None, {}
+            for register, value in trace.writes():
+                if register == regs.RTTDQSEL:
+                    chosen = value
+                elif register == regs.RTTBCNRC:
+                    limits[chosen] = value
+            first = RATE_ENABLE | -(-1000 * 16384 // rate) if 0 < rate < 1000 else 0
+            second = RATE_ENABLE | SLOWEST if first else 0
+            ksft_pr(f"VF {vf}, {rate} Mbit/s: {limits}")
+            ksft_eq(limits, {vf: first, vf + POOL_QUEUES: second})
+        bench.pf.ip(f"link set {{dev}} vf 0 max_tx_rate {RATE}")
+        trace.clear()
+        bench.pf.ethtool("-t", "offline", check=False)
+        bench.pf.wait_running()
+        values = [value for register, value in trace.writes() if register == regs.RTTBCNRC]
+        ksft_in(RATE_ENABLE | 1000 * 16384 // RATE, values, "after a reset of the PF")
+
+
+def silicon_rules(bench: Bench) -> None:
+    """What the card demands of the order of writes, where QEMU's does not."""
+    with traced(bench) as trace:
+        bench.use("rigb")
+        trace.clear()
+        bench.start_vfs(2)
+        bench.pf.wait_running()
+        writes = trace.writes()
+        # How queues are chosen changes while the receive engine stands still, and not otherwise.
+        running = True
+        for register, value in writes:
+            if register == RCTL:
+                running = bool(value & RCTL_RXEN)
+            elif register == MRQC:
+                ksft_true(not running, f"MRQC {value:#x} while the receive engine runs")
+        ksft_true(running, "the receive engine runs again")
+        # A vector of the PF masks itself; its bits end below those of VFs.
+        masks = [value for register, value in writes if register in (EIAC, EIAM)]
+        ksft_eq(set(masks), {0b11}, "one queue pair, and the other vector")
+        trace.clear()
+        bench.stop_vfs()
+        bench.pf.wait_running()
+        order = [register for register, _ in trace.writes()]
+        ksft_in(IOVCTL, order, "the queues of VFs are taken back")
+        used = [i for i, register in enumerate(order) if register in range(0xC000, 0x10000)]
+        ksft_true(order.index(IOVCTL) < used[-1], "before they are used")
+        trace.clear()
+        bench.pf.function.unbind()
+        values = [value for register, value in trace.writes() if register == CTRL_EXT]
+        ksft_true(values and not values[-1] & DRV_LOAD, "firmware hears that the driver leaves")
+
+
+CASES = [rate_registers, silicon_rules]
