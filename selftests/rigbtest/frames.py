@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Self
 
+from . import wait
 from .port import Port
 
 # For local experiments, by IEEE 802.
@@ -108,6 +109,11 @@ def delivered(source: Port, sniffer: Sniffer, to: str) -> bool:
     with Sniffer(source) as sender:
         sender.send(to, data)
         return any(data in frame for frame in sniffer.until(sender.mark()))
+
+
+def wait_delivered(source: Port, sniffer: Sniffer, to: str, what: str) -> None:
+    """Sends frames to `to` until one of them reaches the sniffer."""
+    wait.register(lambda: delivered(source, sniffer, to), f"frame for {what}")
 
 
 def checksum(data: bytes) -> int:
