@@ -44,7 +44,8 @@ pub fn reset_reply(mac: Option<MacAddr>) -> Message {
             let (word1, word2) = mac.to_words();
             Message::three(header.with(ACK), word1, word2 | OFFER_BITS)
         }
-        None => Message::three(header.with(NACK), 0, OFFER_BITS),
+        // FreeBSD's VF takes a NACK for that only with zeros behind it.
+        None => Message::three(header.with(NACK), 0, 0),
     }
 }
 

@@ -162,7 +162,7 @@ fn replies_are_written_as_documented() {
         reset_reply(Some(mac())).words(),
         [0x8000_0001, 0xc3b2_a102, 0xe5a1_e5d4]
     );
-    assert_eq!(reset_reply(None).words(), [0x4000_0001, 0, 0xe5a1_0000]);
+    assert_eq!(reset_reply(None).words(), [0x4000_0001, 0, 0]);
     let reply = |head, granted, cts| simple_reply(Header::from_raw(head), granted, cts);
     assert_eq!(reply(0x0000_0002, true, true).words(), [0xa000_0002]);
     assert_eq!(reply(0x0002_0002, false, true).words(), [0x6002_0002]);
@@ -240,6 +240,14 @@ fn the_reply_to_reset_is_checked() {
     assert_eq!(
         reset(&[0x8000_0001, 0xc3b2_a102, 0xe5a1_e5d4]),
         Some(Reply::Reset { mac, offer: true })
+    );
+    // PFs of before offer with a NACK as well.
+    assert_eq!(
+        reset(&[0x4000_0001, 0, 0xe5a1_0000]),
+        Some(Reply::Reset {
+            mac: None,
+            offer: true
+        })
     );
     // No address assigned is no failure; an address that is none is not used.
     for none in [

@@ -145,7 +145,7 @@ proptest! {
     ) {
         let header = request.encode().first();
         let (message, expected) = if request == Request::Reset {
-            (reset_reply(assigned), Reply::Reset { mac: assigned, offer: true })
+            (reset_reply(assigned), Reply::Reset { mac: assigned, offer: assigned.is_some() })
         } else {
             let expected = match (granted, cts) {
                 (true, _) => Reply::Granted,

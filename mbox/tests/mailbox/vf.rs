@@ -36,7 +36,7 @@ const STANDARD: Request = Request::SetMaxFrame(MaxFrame::STANDARD);
 
 const RESET_DONE: Reply = Reply::Reset {
     mac: None,
-    offer: true,
+    offer: false,
 };
 
 fn pair() -> Pair {

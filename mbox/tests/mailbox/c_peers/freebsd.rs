@@ -303,6 +303,15 @@ impl Guest {
 }
 
 #[test]
+fn its_guest_chooses_an_address_when_none_is_assigned() {
+    let mut guest = Guest::new(VfConfig::default());
+    assert_eq!(
+        guest.ask(&[0x01, u32::MAX, u32::MAX])[..3],
+        [0x4000_0001, 0, 0]
+    );
+}
+
+#[test]
 fn its_guest_comes_up_and_is_served() {
     let config = VfConfig {
         mac: Some(mac(1)),
