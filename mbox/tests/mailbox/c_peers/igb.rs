@@ -50,6 +50,8 @@ struct Igb {
     clear_to_send: bool,
     last_nack: Time,
     address: [u32; 2],
+    /// What igb before Linux 6.2 leaves behind a NACK: words of its stack.
+    behind_nack: [u32; 2],
     /// Send the control message as soon as the next request has rung, before it is read.
     ping_over_request: bool,
     seen: Vec<Words>,
@@ -65,6 +67,7 @@ impl Igb {
             clear_to_send: false,
             last_nack: Time::from_micros(0),
             address: [0, 0],
+            behind_nack: [0, 0],
             ping_over_request: false,
             seen: Vec::new(),
         }
@@ -127,8 +130,12 @@ impl Igb {
         if words[0] == 0x01 {
             self.forget();
             self.clear_to_send = true;
-            let flag = if self.address == [0, 0] { NACK } else { ACK };
-            self.write(&[0x01 | flag, self.address[0], self.address[1]]);
+            let (flag, [low, high]) = if self.address == [0, 0] {
+                (NACK, self.behind_nack)
+            } else {
+                (ACK, self.address)
+            };
+            self.write(&[0x01 | flag, low, high]);
             return;
         }
         if !self.clear_to_send {
@@ -278,6 +285,22 @@ fn everything_it_refuses_is_understood() {
     });
     assert_eq!(igb.run(&unicast), Ok(Reply::Refused(Refusal::Undisclosed)));
     assert!(!igb.client.needs_reset());
+}
+
+#[test]
+fn what_an_older_one_leaves_behind_its_nack_is_no_address() {
+    let mut igb = Igb::new();
+    igb.behind_nack = [0x3322_1102, 0xe5a1_0144];
+    let none = Reply::Reset {
+        mac: None,
+        offer: true,
+    };
+    assert_eq!(igb.reset(), Ok(none));
+    // What looks like an offer is none.
+    let offer = igb.client.offer().expect("no offer");
+    assert_eq!(igb.run(&offer), Ok(Reply::Refused(Refusal::Undisclosed)));
+    assert!(!igb.client.needs_reset());
+    assert_eq!(igb.client.offer(), None);
 }
 
 #[test]
