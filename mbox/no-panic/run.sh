@@ -6,20 +6,16 @@
 # side's kernel. The lints forbid what panics in the source; this sees what they cannot.
 
 set -eu
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/.."
 
 : "${CARGO:=cargo}"
 : "${CARGO_TARGET_DIR:=$PWD/../build/cargo}"
 out=$CARGO_TARGET_DIR/no-panic
 
 mkdir -p "$out"
-for part in --lib '--example no_panic'; do
-	# shellcheck disable=SC2086
-	"$CARGO" rustc --locked --quiet --release $part -- --emit "asm=$out/${part##*[- ]}.s"
-done
-
-for part in lib no_panic; do
-	asm=$out/$part.s
+for package in mbox mbox-no-panic; do
+	asm=$out/$package.s
+	"$CARGO" rustc --locked --quiet --release --lib --package "$package" -- --emit "asm=$asm"
 	if ! grep -q '^_.*mbox.*:' "$asm"; then
 		echo "no-panic: $asm holds no code of the protocol" >&2
 		exit 1
