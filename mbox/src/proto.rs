@@ -14,6 +14,7 @@
 //! - [`vf`]: the client state machine of the VF.
 //! - [`caps`], [`event`], [`refusal`]: the extension, for two sides that both have it.
 //! - [`limit`], [`time`], [`reason`]: rate limits, time as a number, and words for the operator.
+//! - [`misconduct`]: not of the mailbox, but of VFs as well: what the card sees them do.
 //!
 //! No kernel type, no allocation, no `unsafe`, no panic: the same files are compiled into both
 //! kernel modules and by cargo on the host, where they are tested and fuzzed.
@@ -23,6 +24,7 @@
 pub mod caps;
 pub mod event;
 pub mod limit;
+pub mod misconduct;
 pub mod pf;
 pub mod pf_state;
 pub mod pf_to_vf;

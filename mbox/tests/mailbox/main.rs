@@ -9,6 +9,7 @@ mod fuzz_inputs;
 mod golden;
 mod hostile_vf;
 mod limits;
+mod misconduct;
 mod pf;
 mod roundtrip;
 mod simulation;
