@@ -14,6 +14,7 @@
 //! - [`vf`]: the client state machine of the VF.
 //! - [`caps`], [`event`], [`refusal`]: the extension, for two sides that both have it.
 //! - [`limit`], [`time`], [`reason`]: rate limits, time as a number, and words for the operator.
+//! - [`penalty`]: how much misbehaviour of a VF is borne.
 //! - [`misconduct`]: not of the mailbox, but of VFs as well: what the card sees them do.
 //!
 //! No kernel type, no allocation, no `unsafe`, no panic: the same files are compiled into both
@@ -25,6 +26,7 @@ pub mod caps;
 pub mod event;
 pub mod limit;
 pub mod misconduct;
+pub mod penalty;
 pub mod pf;
 pub mod pf_state;
 pub mod pf_to_vf;

@@ -137,6 +137,21 @@ pub struct Counters {
     pub stray_acks: u64,
 }
 
+impl Counters {
+    /// Nothing has happened.
+    pub const NONE: Self = Self {
+        requests: 0,
+        refused: 0,
+        ignored: 0,
+        notices: 0,
+        function_resets: 0,
+        resets: 0,
+        offences: 0,
+        denials: 0,
+        stray_acks: 0,
+    };
+}
+
 /// The PF's end of one VF's mailbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Server {
@@ -184,17 +199,7 @@ impl Server {
             addresses: TokenBucket::new(ADDRESS_BURST, ADDRESS_INTERVAL),
             resets: TokenBucket::new(RESET_BURST, RESET_INTERVAL),
             log: LogLimit::new(),
-            counters: Counters {
-                requests: 0,
-                refused: 0,
-                ignored: 0,
-                notices: 0,
-                function_resets: 0,
-                resets: 0,
-                offences: 0,
-                denials: 0,
-                stray_acks: 0,
-            },
+            counters: Counters::NONE,
         }
     }
 

@@ -12,7 +12,6 @@ use kernel::{
 };
 
 use super::{
-    quarantine::Report,
     report::COUNTERS,
     vf::Vf, //
 };
@@ -32,7 +31,8 @@ use crate::{
             Extack, //
         },
         uevent, //
-    }, //
+    },
+    mbox::penalty::VfEvent, //
 };
 
 /// What a device is. Does not change.
@@ -113,11 +113,11 @@ pub(crate) fn report(this: ArcBorrow<'_, Adapter>) {
     let next = || {
         let mut control = this.control.lock();
         let mut vfs = control.vfs.iter_mut().enumerate();
-        vfs.find_map(|(index, vf)| Some((index, vf.conduct.take_report()?)))
+        vfs.find_map(|(index, vf)| Some((index, vf.conduct.take_event()?)))
     };
     let reporter = this.health.lock().clone();
-    while let Some((index, news)) = next() {
-        if let Err(err) = tell(&this, reporter.as_ref(), index, news) {
+    while let Some((index, event)) = next() {
+        if let Err(err) = tell(&this, reporter.as_ref(), index, event) {
             netdev_warn!(
                 this.ndev,
                 "managers are not told of the quarantine of VF {} (error {}): look at 'ip link'\n",
@@ -138,13 +138,15 @@ pub(crate) fn report(this: ArcBorrow<'_, Adapter>) {
 }
 
 /// Tells of one VF: udev by an event of the PF, and devlink.
-fn tell(this: &Adapter, reporter: Option<&Reporter>, index: usize, news: Report) -> Result {
+fn tell(this: &Adapter, reporter: Option<&Reporter>, index: usize, event: VfEvent) -> Result {
     let number = CString::try_from_fmt(fmt!("RIGB_VF={}", index))?;
-    let state = match news {
-        Report::ShutOut(_) => c"RIGB_VF_STATE=quarantined",
-        Report::LetOut => c"RIGB_VF_STATE=released",
+    let state = match event {
+        VfEvent::Quarantined(_) => c"RIGB_VF_STATE=quarantined",
+        // Nobody looks at what the card blocks yet.
+        VfEvent::Blocked => return Ok(()),
+        VfEvent::Released => c"RIGB_VF_STATE=released",
     };
-    if let (Report::ShutOut(cause), Some(reporter)) = (news, reporter) {
+    if let (VfEvent::Quarantined(cause), Some(reporter)) = (event, reporter) {
         let words = CString::try_from_fmt(fmt!("VF {} is quarantined: {}", index, cause.words()))?;
         reporter.report(&words);
     }

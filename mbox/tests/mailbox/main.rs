@@ -10,6 +10,7 @@ mod golden;
 mod hostile_vf;
 mod limits;
 mod misconduct;
+mod penalties;
 mod pf;
 mod roundtrip;
 mod simulation;
