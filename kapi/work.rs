@@ -14,6 +14,7 @@ use kernel::{
     sync::{
         Arc,
         ArcBorrow,
+        LockClassKey,
         Mutex, //
     },
     time::Delta,
@@ -21,6 +22,23 @@ use kernel::{
 };
 
 use super::bindings;
+
+/// Makes a [`Work`] that calls a function, with a lock class of its own.
+#[macro_export]
+macro_rules! kapi_new_work {
+    ($run:path) => {
+        $crate::kapi::work::Work::new(
+            $run,
+            ::kernel::c_str!(::core::concat!(
+                ::core::module_path!(),
+                "::",
+                ::core::stringify!($run)
+            )),
+            ::kernel::static_lock_class!(),
+        )
+    };
+}
+pub use crate::kapi_new_work as new_work;
 
 /// A delayed work item that calls a function with its target.
 #[pin_data(PinnedDrop)]
@@ -39,17 +57,32 @@ unsafe impl<T: Send + Sync + 'static> Sync for Work<T> {}
 
 impl<T: Send + Sync + 'static> Work<T> {
     /// Makes a work item that calls `run`, without a target yet: until [`Work::attach`] it runs
-    /// without effect.
+    /// without effect. Usually by [`new_work!`], which makes a lock class for each place that makes
+    /// works: lockdep then tells the waits for one from those for another.
     ///
     /// # Errors
     ///
     /// [`ENOMEM`].
-    pub fn new(run: fn(ArcBorrow<'_, T>)) -> Result<Arc<Self>> {
+    pub fn new(
+        run: fn(ArcBorrow<'_, T>),
+        name: &'static CStr,
+        key: Pin<&'static LockClassKey>,
+    ) -> Result<Arc<Self>> {
+        // `LockClassKey` is a transparent wrapper of an opaque `struct lock_class_key`.
+        let key = core::ptr::from_ref(key.get_ref()).cast_mut().cast();
         Arc::pin_init(
             pin_init!(Self {
                 dwork <- Opaque::ffi_init(|dwork: *mut bindings::delayed_work| {
-                    // SAFETY: `dwork` is memory for a delayed_work that stays in place.
-                    unsafe { bindings::kapi_work_init(dwork, Some(Self::callback)) };
+                    // SAFETY: `dwork` is memory for a delayed_work that stays in place. Name and key
+                    // are static.
+                    unsafe {
+                        bindings::kapi_work_init(
+                            dwork,
+                            Some(Self::callback),
+                            name.as_char_ptr(),
+                            key,
+                        )
+                    };
                 }),
                 target <- new_mutex!(None),
                 run,

@@ -67,7 +67,10 @@ use crate::{
             msg,
             MacAddress, //
         },
-        work::Work, //
+        work::{
+            new_work,
+            Work, //
+        }, //
     },
     mbox::time::Time,
     neighbours::{
@@ -123,17 +126,17 @@ pub(crate) struct Works {
 impl Works {
     fn new() -> Result<Self> {
         Ok(Self {
-            mailbox: Work::new(mailbox::serve)?,
-            mailbox_timer: Work::new(mailbox::timer)?,
-            link: Work::new(watch::link_changed)?,
-            watchdog: Work::new(watch::watchdog)?,
-            reset: Work::new(recovery::reset_work)?,
-            retry: Work::new(recovery::retry_work)?,
-            flush: Work::new(queues::flush)?,
-            news: Work::new(news::tell)?,
-            health: Work::new(health::report)?,
-            neighbours: Work::new(neighbours::update)?,
-            late_ring: Work::new(port::late_ring)?,
+            mailbox: new_work!(mailbox::serve)?,
+            mailbox_timer: new_work!(mailbox::timer)?,
+            link: new_work!(watch::link_changed)?,
+            watchdog: new_work!(watch::watchdog)?,
+            reset: new_work!(recovery::reset_work)?,
+            retry: new_work!(recovery::retry_work)?,
+            flush: new_work!(queues::flush)?,
+            news: new_work!(news::tell)?,
+            health: new_work!(health::report)?,
+            neighbours: new_work!(neighbours::update)?,
+            late_ring: new_work!(port::late_ring)?,
         })
     }
 

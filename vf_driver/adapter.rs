@@ -43,7 +43,10 @@ use crate::{
     kapi::{
         irq::Vectors,
         net,
-        work::Work, //
+        work::{
+            new_work,
+            Work, //
+        }, //
     },
     rings::Rings,
     told::Told,
@@ -121,7 +124,7 @@ impl Adapter {
         vectors: Arc<Vectors>,
     ) -> Result<Arc<Self>> {
         let datapath = Datapath::new(ndev.clone(), 1)?;
-        let service = Work::new(crate::service::run)?;
+        let service = new_work!(crate::service::run)?;
         Arc::pin_init(
             pin_init!(Self {
                 control <- Control::new(hw.clone()),

@@ -40,7 +40,10 @@ use crate::{
             Bar0,
             Handle, //
         },
-        work::Work, //
+        work::{
+            new_work,
+            Work, //
+        }, //
     },
     mbox::port::P2vMailbox,
     page::{
@@ -86,7 +89,7 @@ impl Session {
     ///
     /// [`ENOMEM`].
     pub(crate) fn new(handle: Handle) -> Result<Arc<Self>> {
-        let notify = Work::new(Self::notify)?;
+        let notify = new_work!(Self::notify)?;
         let session = Arc::pin_init(
             pin_init!(Self {
                 page <- new_spinlock!(Page::new()),

@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/jiffies.h>
+#include <linux/lockdep.h>
 
 #include "work.h"
 
-void kapi_work_init(struct delayed_work *dwork, work_func_t func)
+/**
+ * kapi_work_init() - INIT_DELAYED_WORK(), with a lock class of the caller
+ * @dwork: memory that stays in place
+ * @func: what the work calls
+ * @name: name of the lock class
+ * @key: key of the lock class
+ */
+void kapi_work_init(struct delayed_work *dwork, work_func_t func,
+		    const char *name, struct lock_class_key *key)
 {
 	INIT_DELAYED_WORK(dwork, func);
+	lockdep_init_map(&dwork->work.lockdep_map, name, key, 0);
 }
 
 /* Due in @ms milliseconds, unless it is due already; true if it was not. */

@@ -4,7 +4,8 @@
 
 #include <linux/workqueue.h>
 
-void kapi_work_init(struct delayed_work *dwork, work_func_t func);
+void kapi_work_init(struct delayed_work *dwork, work_func_t func,
+		    const char *name, struct lock_class_key *key);
 bool kapi_work_queue(struct delayed_work *dwork, unsigned int ms);
 bool kapi_work_mod(struct delayed_work *dwork, unsigned int ms);
 
