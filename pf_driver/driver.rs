@@ -52,9 +52,13 @@ use crate::{
         },
         pci::{
             self as kpci,
-            sriov,
+            sriov::{
+                self,
+                SriovExt, //
+            },
             Bar,
             ChannelState,
+            DeviceExt,
             Driver,
             Enabled,
             Recovery, //
@@ -150,7 +154,7 @@ fn read_mac(pdev: &pci::Device<Core<'_>>, bar: &Bar0) -> Result<MacAddress> {
 
 /// Deals with VFs that a driver before left behind, as one that crashed may.
 fn inherit_vfs(pdev: &pci::Device<Core<'_>>, adapter: &Arc<Adapter>) -> Result {
-    let count = sriov::num_vfs(pdev);
+    let count = pdev.num_vf();
     if count == 0 {
         return Ok(());
     }
@@ -169,7 +173,7 @@ fn inherit_vfs(pdev: &pci::Device<Core<'_>>, adapter: &Arc<Adapter>) -> Result {
         });
     }
     dev_warn!(pdev, "{} VFs of a driver before are removed\n", count);
-    sriov::disable(pdev);
+    pdev.disable_sriov();
     queue::reuse_vf_queues(&adapter.bar);
     Ok(())
 }
@@ -220,7 +224,7 @@ fn make_adapter(pdev: &pci::Device<Core<'_>>) -> Result<(Arc<Adapter>, u32)> {
 }
 
 fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
-    if kpci::is_virtfn(pdev) {
+    if pdev.is_virtfn() {
         return Err(ENODEV);
     }
     let enabled = Enabled::new(pdev)?;

@@ -130,10 +130,17 @@ pub fn restore_state(pdev: &pci::Device<Core<'_>>) {
     unsafe { bindings::pci_restore_state(raw(pdev)) };
 }
 
-/// Whether the device is a virtual function.
-pub fn is_virtfn(pdev: &pci::Device<Bound>) -> bool {
-    // SAFETY: Set when the device was made and never changed.
-    unsafe { (*raw(pdev)).is_virtfn() != 0 }
+/// What a device is, by the name that upstream's series gives it, see [`sriov::SriovExt`].
+pub trait DeviceExt {
+    /// Whether the device is a virtual function.
+    fn is_virtfn(&self) -> bool;
+}
+
+impl DeviceExt for pci::Device {
+    fn is_virtfn(&self) -> bool {
+        // SAFETY: Set when the device was made and never changed.
+        unsafe { (*raw(self)).is_virtfn() != 0 }
+    }
 }
 
 /// Whether the device still answers on the bus.

@@ -18,29 +18,41 @@ use kernel::{
 
 use super::raw;
 
-/// Creates `count` VFs. They are probed before this returns. Process context, sleeps.
-///
-/// # Errors
-///
-/// What `pci_enable_sriov()` says: [`ENOSYS`] or [`ENODEV`] without the capability, [`EBUSY`] with
-/// VFs, [`ENOMEM`] without room for their BARs or bus numbers.
-pub fn enable(pdev: &pci::Device<Core<'_>>, count: u16) -> Result {
-    // SAFETY: A bound device, with the device lock held.
-    to_result(unsafe { bindings::pci_enable_sriov(raw(pdev), i32::from(count)) })
+/// SR-IOV of a physical function, by the names that upstream's series gives to methods of
+/// [`pci::Device`]. When that has them itself, they are the ones that are called, and this can go.
+pub trait SriovExt {
+    /// Creates `count` VFs. They are probed before this returns. Process context, sleeps.
+    ///
+    /// # Errors
+    ///
+    /// What `pci_enable_sriov()` says: [`ENOSYS`] or [`ENODEV`] without the capability, [`EBUSY`] with
+    /// VFs, [`ENOMEM`] without room for their BARs or bus numbers.
+    fn enable_sriov(&self, count: u16) -> Result;
+
+    /// Removes all VFs; their drivers are unbound before this returns. Process context, sleeps, and may
+    /// wait for user space to let go of a VF.
+    fn disable_sriov(&self);
+
+    /// Number of VFs that exist.
+    fn num_vf(&self) -> u16;
 }
 
-/// Removes all VFs; their drivers are unbound before this returns. Process context, sleeps, and may
-/// wait for user space to let go of a VF.
-pub fn disable(pdev: &pci::Device<Core<'_>>) {
-    // SAFETY: A bound device, with the device lock held.
-    unsafe { bindings::pci_disable_sriov(raw(pdev)) };
-}
+impl SriovExt for pci::Device<Core<'_>> {
+    fn enable_sriov(&self, count: u16) -> Result {
+        // SAFETY: A bound device, with the device lock held.
+        to_result(unsafe { bindings::pci_enable_sriov(raw(self), i32::from(count)) })
+    }
 
-/// Number of VFs that exist.
-pub fn num_vfs(pdev: &pci::Device<Bound>) -> u16 {
-    // SAFETY: A valid device.
-    let count = unsafe { bindings::pci_num_vf(raw(pdev)) };
-    u16::try_from(count).unwrap_or(0)
+    fn disable_sriov(&self) {
+        // SAFETY: A bound device, with the device lock held.
+        unsafe { bindings::pci_disable_sriov(raw(self)) };
+    }
+
+    fn num_vf(&self) -> u16 {
+        // SAFETY: A valid device.
+        let count = unsafe { bindings::pci_num_vf(raw(self)) };
+        u16::try_from(count).unwrap_or(0)
+    }
 }
 
 /// Number of VFs that are given to a guest, as far as the kernel can know: only xen-pciback says so.

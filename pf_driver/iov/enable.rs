@@ -24,7 +24,10 @@ use crate::{
     },
     kapi::{
         net::rtnl_lock,
-        pci::sriov, //
+        pci::sriov::{
+            self,
+            SriovExt, //
+        }, //
     },
     switch::state::MAX_VFS, //
 };
@@ -62,7 +65,7 @@ pub(crate) fn configure(
         disable(pdev, adapter);
         return Ok(0);
     }
-    if sriov::num_vfs(pdev) != 0 {
+    if pdev.num_vf() != 0 {
         return Err(EBUSY);
     }
     prepare(adapter, count).inspect_err(|err| {
@@ -72,7 +75,7 @@ pub(crate) fn configure(
             err.to_errno()
         );
     })?;
-    if let Err(err) = sriov::enable(pdev, count) {
+    if let Err(err) = pdev.enable_sriov(count) {
         dev_err!(
             pdev,
             "cannot enable {} VFs (error {}): see the bus's message before this one\n",
@@ -116,10 +119,10 @@ fn release(adapter: &Arc<Adapter>) {
 
 /// Removes all VFs.
 pub(crate) fn disable(pdev: &pci::Device<Core<'_>>, adapter: &Arc<Adapter>) {
-    if sriov::num_vfs(pdev) == 0 {
+    if pdev.num_vf() == 0 {
         return;
     }
-    sriov::disable(pdev);
+    pdev.disable_sriov();
     release(adapter);
     dev_info!(pdev, "VFs disabled\n");
 }
