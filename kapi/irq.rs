@@ -3,12 +3,11 @@
 //! MSI-X vectors and interrupt handlers that own what they need.
 //!
 //! [`kernel::irq`] borrows from the bound device and is therefore unsafe to construct. Here a
-//! registration holds its vectors, and the vectors their device, by reference count.
+//! registration holds its vectors, and the vectors their device, by reference count. What is leaked
+//! until the device is unbound stays: the vectors may be another driver's by then.
 //!
 //! C headers: [`include/linux/interrupt.h`](srctree/include/linux/interrupt.h),
 //! [`include/linux/pci.h`](srctree/include/linux/pci.h)
-
-use core::marker::PhantomData;
 
 use kernel::{
     bindings,
@@ -25,11 +24,19 @@ use kernel::{
 
 pub use kernel::irq::IrqReturn;
 
-use super::pci::raw;
+use super::{
+    binding::Binding,
+    pci::raw, //
+};
 
 /// The MSI-X vectors of a device. Dropping them frees them.
+///
+/// # Invariants
+///
+/// While `binding` lasts, the device has the vectors that this was made with, `len` of them.
 pub struct Vectors {
     pdev: ARef<pci::Device>,
+    binding: Arc<Binding>,
     len: u32,
 }
 
@@ -45,10 +52,16 @@ impl Vectors {
         let len =
             unsafe { bindings::pci_alloc_irq_vectors(raw(pdev), min, max, bindings::PCI_IRQ_MSIX) };
         to_result(len)?;
+        let binding = Binding::new(pdev.as_ref()).inspect_err(|_| {
+            // SAFETY: Allocated just now.
+            unsafe { bindings::pci_free_irq_vectors(raw(pdev)) }
+        })?;
         let pdev: &pci::Device = pdev;
         // Made before the Arc, so that a failed allocation frees the vectors.
+        // INVARIANT: Allocated just now, and only dropping this frees them.
         let vectors = Self {
             pdev: pdev.into(),
+            binding,
             len: u32::try_from(len)?,
         };
         Ok(Arc::new(vectors, GFP_KERNEL)?)
@@ -69,7 +82,7 @@ impl Vectors {
         if index >= self.len {
             return Err(EINVAL);
         }
-        // SAFETY: The device has vectors.
+        // SAFETY: The device is referenced; of one without vectors the function says so.
         let irq = unsafe { bindings::pci_irq_vector(raw(&*self.pdev), index) };
         to_result(irq)?;
         Ok(u32::try_from(irq)?)
@@ -78,8 +91,11 @@ impl Vectors {
 
 impl Drop for Vectors {
     fn drop(&mut self) {
-        // SAFETY: Allocated by `alloc_msix()`; handlers hold a reference count, so none is left.
-        unsafe { bindings::pci_free_irq_vectors(raw(&*self.pdev)) };
+        self.binding.run(|| {
+            // SAFETY: Bound, so they are these vectors by the type invariant. Handlers hold a reference
+            // count, so none is left.
+            unsafe { bindings::pci_free_irq_vectors(raw(&*self.pdev)) };
+        });
     }
 }
 
@@ -92,12 +108,10 @@ pub trait Handler: Send + Sync + 'static {
 /// A handler that is called whenever its vector fires, until it is dropped.
 pub struct Registration<H: Handler> {
     irq: u32,
-    /// What C calls back. Freed after `free_irq()`, which waits for a running handler.
-    handler: KBox<H>,
-    /// C keeps a pointer to the name that `/proc/interrupts` shows.
-    _name: CString,
-    _vectors: Arc<Vectors>,
-    _h: PhantomData<H>,
+    /// What C has pointers to until `free_irq()`, which waits for a running handler: the handler, and
+    /// the name that `/proc/interrupts` shows.
+    kept: Option<(KBox<H>, CString)>,
+    vectors: Arc<Vectors>,
 }
 
 impl<H: Handler> Registration<H> {
@@ -105,45 +119,37 @@ impl<H: Handler> Registration<H> {
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if there is no such vector, [`ENOMEM`], and what `request_irq()` says.
+    /// [`EINVAL`] if there is no such vector, [`ENODEV`] if their device is not bound any more,
+    /// [`ENOMEM`], and what `request_irq()` says.
     pub fn request(vectors: &Arc<Vectors>, index: u32, name: CString, handler: H) -> Result<Self> {
         let irq = vectors.irq_number(index)?;
         let handler = KBox::new(handler, GFP_KERNEL)?;
-        // SAFETY: The box and the name stay in place until `free_irq()`, and the type fits the
-        // callback.
-        to_result(unsafe {
-            bindings::request_threaded_irq(
-                irq,
-                Some(Self::callback),
-                None,
-                0,
-                name.as_char_ptr(),
-                core::ptr::from_ref(&*handler).cast_mut().cast(),
-            )
-        })?;
+        let mut requested = ENODEV.to_errno();
+        vectors.binding.run(|| {
+            // SAFETY: Bound, so the vector is this device's. The box and the name stay in place until
+            // `free_irq()`, and the type fits the callback.
+            requested = unsafe {
+                bindings::request_threaded_irq(
+                    irq,
+                    Some(Self::callback),
+                    None,
+                    0,
+                    name.as_char_ptr(),
+                    core::ptr::from_ref(&*handler).cast_mut().cast(),
+                )
+            };
+        });
+        to_result(requested)?;
         Ok(Self {
             irq,
-            handler,
-            _name: name,
-            _vectors: vectors.clone(),
-            _h: PhantomData,
+            kept: Some((handler, name)),
+            vectors: vectors.clone(),
         })
-    }
-
-    /// The handler.
-    pub fn handler(&self) -> &H {
-        &self.handler
     }
 
     /// The Linux interrupt number.
     pub fn irq(&self) -> u32 {
         self.irq
-    }
-
-    /// Waits until a handler that runs now is done. Process context.
-    pub fn synchronize(&self) {
-        // SAFETY: A requested interrupt.
-        unsafe { bindings::synchronize_irq(self.irq) };
     }
 
     /// # Safety
@@ -161,12 +167,18 @@ impl<H: Handler> Registration<H> {
 
 impl<H: Handler> Drop for Registration<H> {
     fn drop(&mut self) {
-        // SAFETY: Requested by `request()` with this pointer.
-        unsafe {
-            bindings::free_irq(
-                self.irq,
-                core::ptr::from_ref(&*self.handler).cast_mut().cast(),
-            )
+        let Some((handler, name)) = self.kept.take() else {
+            return;
         };
+        let freed = self.vectors.binding.run(|| {
+            // SAFETY: Bound, so it is the interrupt that `request()` requested, with this pointer.
+            unsafe {
+                bindings::free_irq(self.irq, core::ptr::from_ref(&*handler).cast_mut().cast())
+            };
+        });
+        if !freed {
+            // It may still be called.
+            core::mem::forget((handler, name));
+        }
     }
 }

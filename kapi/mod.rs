@@ -13,6 +13,7 @@
 // Compiled into each module, neither of which uses all of it.
 #![allow(dead_code)]
 
+mod binding;
 mod bindings;
 #[cfg(not(kapi_vfio))]
 pub mod dma;

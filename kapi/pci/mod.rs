@@ -32,8 +32,13 @@ use kernel::{
     },
     pci,
     prelude::*,
-    sync::aref::ARef, //
+    sync::{
+        aref::ARef,
+        Arc, //
+    }, //
 };
+
+use super::binding::Binding;
 
 /// The C device behind `pdev`.
 #[inline]
@@ -42,9 +47,11 @@ pub(in crate::kapi) fn raw<Ctx: DeviceContext>(pdev: &pci::Device<Ctx>) -> *mut 
     core::ptr::from_ref(pdev).cast_mut().cast()
 }
 
-/// An enabled device with bus mastering. Dropping it turns both off.
+/// An enabled device with bus mastering. Dropping it turns both off, unless it was leaked until the device
+/// was unbound: then that is no longer this driver's to decide.
 pub struct Enabled {
     pdev: ARef<pci::Device>,
+    binding: Arc<Binding>,
 }
 
 impl Enabled {
@@ -54,23 +61,29 @@ impl Enabled {
     ///
     /// What `pci_enable_device_mem()` says.
     pub fn new(pdev: &pci::Device<Core<'_>>) -> Result<Self> {
+        let binding = Binding::new(pdev.as_ref())?;
         pdev.enable_device_mem()?;
         pdev.set_master();
         let pdev: &pci::Device = pdev;
-        Ok(Self { pdev: pdev.into() })
+        Ok(Self {
+            pdev: pdev.into(),
+            binding,
+        })
     }
 }
 
 impl Drop for Enabled {
     fn drop(&mut self) {
         let raw = raw(&*self.pdev);
-        // SAFETY: The device is referenced, and was enabled in `new()`.
-        unsafe { bindings::pci_clear_master(raw) };
-        // A recovery that failed has left it disabled.
-        if enabled(raw) {
-            // SAFETY: As above.
-            unsafe { bindings::pci_disable_device(raw) };
-        }
+        self.binding.run(|| {
+            // SAFETY: The device is referenced, and bound to the driver that enabled it in `new()`.
+            unsafe { bindings::pci_clear_master(raw) };
+            // A recovery that failed has left it disabled.
+            if enabled(raw) {
+                // SAFETY: It is bound to the driver that enabled it, and enabled.
+                unsafe { bindings::pci_disable_device(raw) };
+            }
+        });
     }
 }
 
