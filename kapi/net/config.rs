@@ -48,19 +48,17 @@ impl Device<Rtnl> {
         u32::from(state) == bindings::netdev_reg_state_NETREG_REGISTERED
     }
 
-    /// The parent, which is bound as long as this device is registered: for allocating DMA memory
-    /// in callbacks and in work items that took the RTNL.
+    /// The parent, bound: for allocating DMA memory in callbacks and in work items that took the RTNL.
     ///
     /// # Errors
     ///
-    /// [`ENODEV`] unless this device is registered.
+    /// [`ENODEV`] unless this device is registered, and after the parent was unbound.
     pub fn bound_parent(&self) -> Result<&device::Device<device::Bound>> {
-        if !self.registered() {
+        if !self.registered() || !self.private().parent_bound() {
             return Err(ENODEV);
         }
-        // SAFETY: `alloc_ether` got the parent while it was bound, and what registers a device
-        // lives in the data of the parent's driver, which is dropped before unbinding ends. The
-        // RTNL keeps the registration from ending for as long as `self` lives.
+        // SAFETY: `alloc_ether` got the parent while it was bound, and made it a part of unbinding to
+        // change under the RTNL what was just tested. The RTNL is held for as long as `self` lives.
         Ok(unsafe { self.parent().as_bound() })
     }
 

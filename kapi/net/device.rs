@@ -17,7 +17,7 @@ use core::{
 
 use crate::kapi::bindings;
 use kernel::{
-    device, fmt,
+    device, devres, fmt,
     prelude::*,
     sync::{
         rcu,
@@ -34,6 +34,7 @@ use super::{
     queue::TxQueue,
     registration::Private,
     rtnl::{
+        rtnl_lock,
         Context,
         Normal,
         Rtnl, //
@@ -72,8 +73,8 @@ const _: () = {
 };
 
 impl Device {
-    /// Allocates an Ethernet device below `parent`, named `eth%d`, with room for so many queues.
-    /// Process context.
+    /// Allocates an Ethernet device below `parent`, named `eth%d`, with room for so many queues. It is
+    /// kept until `parent` is unbound, if not longer. Process context, without the RTNL.
     ///
     /// # Errors
     ///
@@ -92,22 +93,24 @@ impl Device {
         let raw = unsafe { bindings::alloc_etherdev_mqs(size, tx_queues, rx_queues) };
         let raw = NonNull::new(raw).ok_or(ENOMEM)?;
 
-        let parent: &device::Device = parent;
+        let any_parent: &device::Device = parent;
         // SAFETY: The device is new and ours alone. Its private area is large and aligned enough
         // for `Private` (asserted above), which is written before anything reads it. The parent
         // lives as long as `Private`, whose drop comes after `free_netdev`'s last use of it.
         unsafe {
             (*raw.as_ptr()).dev.parent = core::ptr::from_ref(parent).cast_mut().cast();
-            Private::place(raw.as_ptr()).write(Private::new(parent.into()));
+            Private::place(raw.as_ptr()).write(Private::new(any_parent.into()));
         }
         // INVARIANT: Made and initialized just now. If `Arc::new` fails it drops, thus frees it.
-        Ok(Arc::new(
+        let dev = Arc::new(
             Self {
                 raw,
                 _ctx: PhantomData,
             },
             GFP_KERNEL,
-        )?)
+        )?;
+        devres::register(parent, ParentUnbound(dev.clone()), GFP_KERNEL)?;
+        Ok(dev)
     }
 
     /// The same device, with the claim that the RTNL is held.
@@ -357,6 +360,17 @@ impl<Ctx: Context> Drop for Device<Ctx> {
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.name().fmt(f)
+    }
+}
+
+/// Dropped when the parent of the device is unbound.
+struct ParentUnbound(Arc<Device>);
+
+impl Drop for ParentUnbound {
+    fn drop(&mut self) {
+        // Waits for whoever was told that the parent is bound: see `Device::<Rtnl>::bound_parent()`.
+        let _rtnl = rtnl_lock();
+        self.0.private().set_parent_unbound();
     }
 }
 

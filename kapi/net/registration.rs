@@ -48,6 +48,8 @@ pub(super) struct Private {
     used: Atomic<bool>,
     /// Whether the core takes no more link events from this device.
     gone: Atomic<bool>,
+    /// Whether the parent is bound to the driver that made the device. Changes once, under the RTNL.
+    parent_bound: Atomic<bool>,
     /// How many strings of each set the core was told of, see [`super::ethtool::strings`].
     string_counts: [Atomic<u32>; 2],
     parent: ARef<device::Device>,
@@ -59,6 +61,7 @@ impl Private {
             data: UnsafeCell::new(core::ptr::null_mut()),
             used: Atomic::new(false),
             gone: Atomic::new(false),
+            parent_bound: Atomic::new(true),
             string_counts: [Atomic::new(0), Atomic::new(0)],
             parent,
         }
@@ -77,6 +80,16 @@ impl Private {
 
     pub(super) fn parent(&self) -> &device::Device {
         &self.parent
+    }
+
+    /// Whether the parent is still bound; with the RTNL held it stays so.
+    pub(super) fn parent_bound(&self) -> bool {
+        self.parent_bound.load(Relaxed)
+    }
+
+    /// To be called under the RTNL, before unbinding the parent ends.
+    pub(super) fn set_parent_unbound(&self) {
+        self.parent_bound.store(false, Relaxed);
     }
 
     pub(super) fn is_gone(&self) -> bool {
