@@ -8,7 +8,10 @@ use core::{
         ManuallyDrop,
         MaybeUninit, //
     },
-    ptr::NonNull,
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
 
 use crate::kapi::bindings;
@@ -131,18 +134,19 @@ impl<T: Driver> DriverVtable<T> {
         };
         // SAFETY: By the requirements of this function; the core maps to an existing queue, and
         // `_tx` is the array of them.
-        let (skb, mut queue) = unsafe {
+        let (frame, mut queue) = unsafe {
             let index = (*skb).queue_mapping;
             let queue = XmitQueue::new((*dev)._tx.add(usize::from(index)), index);
             (SkBuff::from_raw(NonNull::new_unchecked(skb)), queue)
         };
-        match T::start_xmit(this, &device, skb, &mut queue) {
-            TxVerdict::Ok => bindings::netdev_tx_NETDEV_TX_OK,
-            TxVerdict::Busy(skb) => {
+        match T::start_xmit(this, &device, frame, &mut queue) {
+            TxVerdict::Busy(frame) if ptr::eq(frame.as_raw(), skb) => {
                 // The core keeps it.
-                skb.into_raw();
+                frame.into_raw();
                 bindings::netdev_tx_NETDEV_TX_BUSY
             }
+            // With another frame given back, `skb` was taken all the same.
+            TxVerdict::Ok | TxVerdict::Busy(_) => bindings::netdev_tx_NETDEV_TX_OK,
         }
     }
 

@@ -40,7 +40,8 @@ use crate::kapi::{
 pub enum TxVerdict {
     /// Taken: on the ring, or dropped and counted.
     Ok,
-    /// Not taken; the stack tries again later. Only for a queue that is (being) stopped.
+    /// Not taken; the stack tries again later. Only for a queue that is (being) stopped. The frame is
+    /// the one that came; another one is freed, as the one that came must have been taken.
     Busy(SkBuff),
 }
 
