@@ -68,7 +68,7 @@ macro_rules! call {
     ($self:ident.$op:ident($($arg:expr),*)) => {
         match $self.ops.$op {
             // SAFETY: `attach` was called with operations that fit `port`, and both live until
-            // `detach` returns, which waits for this value's end.
+            // `detach` returns, or `attach` itself with an error: both wait for this value's end.
             Some(op) => unsafe { op($self.port, $($arg),*) },
             None => Default::default(),
         }
@@ -203,6 +203,14 @@ struct Link {
     gone: Arc<Gone>,
 }
 
+impl Link {
+    /// Ends it. Whatever the host did: what the operations reach goes only after the last of them.
+    fn end(&self) {
+        self.host.detach(self.vf, Arc::as_ptr(&self.gone).addr());
+        self.gone.gone.wait_for_completion();
+    }
+}
+
 fn attach(
     pf: *mut kbindings::pci_dev,
     vf: u32,
@@ -216,22 +224,25 @@ fn attach(
         gone: gone.clone(),
     };
     // The list stays locked, so that a device that has left it gets no mailbox any more.
-    with_registry(|entries| {
+    let (link, attached) = with_registry(|entries| {
         let entry = entries
             .iter()
             .find(|entry| entry.pdev == pf)
             .ok_or(ENODEV)?;
         let host = entry.host.clone();
         let link = KBox::new(Link { host, vf, gone }, GFP_KERNEL)?;
-        link.host.attach(vf, remote)?;
-        Ok(link)
-    })
+        let attached = link.host.attach(vf, remote);
+        Ok::<_, Error>((link, attached))
+    })?;
+    // The host may have kept the mailbox all the same.
+    attached.inspect_err(|_| link.end())?;
+    Ok(link)
 }
 
 /// # Safety
 ///
 /// As `kapi/shim/port.h` says: `ops` and `port` fit each other and live until `kapi_port_detach()`
-/// returns, and `link` can be written to.
+/// returns, or this with an error, and `link` can be written to.
 #[no_mangle]
 unsafe extern "C" fn kapi_port_attach(
     pf: *mut bindings::pci_dev,
@@ -270,7 +281,5 @@ unsafe extern "C" fn kapi_port_ring(link: *mut c_void) {
 unsafe extern "C" fn kapi_port_detach(link: *mut c_void) {
     // SAFETY: By the safety requirements.
     let link = unsafe { KBox::from_raw(link.cast::<Link>()) };
-    link.host.detach(link.vf, Arc::as_ptr(&link.gone).addr());
-    // Whatever the host did: what the operations reach goes only after the last of them.
-    link.gone.gone.wait_for_completion();
+    link.end();
 }

@@ -25,7 +25,8 @@
  * @counters: RIGB_PORT_COUNTERS numbers: accesses, refused ones, rings,
  *            resets, interrupts
  *
- * All are called in process context, one at a time, and never wait for the VF.
+ * All are called in process context, maybe several at a time, and never wait
+ * for the VF.
  */
 struct rigb_port_ops {
 	u32 (*take_events)(void *port);
@@ -43,6 +44,7 @@ struct rigb_port_ops {
  * @attach: makes @port the mailbox of VF @vf of @pf. Process context.
  *	Returns 0 and a link, -ENODEV if @pf is not a PF of this driver,
  *	-EINVAL if there is no such VF, -EBUSY if it has a mailbox already.
+ *	After an error no operation runs any more or ever will.
  * @ring: has the PF look at the mailbox soon. Process context.
  * @detach: ends it: no operation runs any more or ever will. Process context.
  */
