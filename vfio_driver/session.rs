@@ -114,7 +114,7 @@ impl Session {
         let link = Link::attach(pdev, self.clone()).inspect_err(|error| {
             dev_err!(
                 pdev,
-                "the PF's driver takes no virtual mailbox (error {}): is the VF enabled?\n",
+                "the PF's driver takes no virtual mailbox (error {}): is the VF enabled, and is that driver of the same build?\n",
                 error.to_errno()
             );
             self.end();

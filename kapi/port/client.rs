@@ -16,6 +16,7 @@ use kernel::{
 };
 
 use super::{
+    fits,
     ACK,
     COUNTERS,
     REQUEST,
@@ -68,7 +69,8 @@ impl<P: Port> Link<P> {
     ///
     /// # Errors
     ///
-    /// [`EBUSY`] if it has such a mailbox already, [`ENOMEM`].
+    /// [`EBUSY`] if it has such a mailbox already, [`EPROTONOSUPPORT`] if its driver is of a build that
+    /// does not fit this one, [`ENOMEM`].
     pub fn attach(vf: &pci::Device<Bound>, port: Arc<P>) -> Result<Option<Self>> {
         let vf = raw(vf);
         // SAFETY: A valid device; the function returns an error for one that is no VF.
@@ -78,10 +80,7 @@ impl<P: Port> Link<P> {
         };
         // SAFETY: As above; a VF's PF does not go away before its VF.
         let pf = unsafe { (*vf).__bindgen_anon_1.physfn };
-        // SAFETY: Process context.
-        let api = unsafe { bindings::kapi_port_get() };
-        // SAFETY: What was looked up stays until it is put back.
-        let Some(api) = (unsafe { api.as_ref() }) else {
+        let Some(api) = look_up()? else {
             return Ok(None);
         };
         let mut link = core::ptr::null_mut();
@@ -106,7 +105,7 @@ impl<P: Port> Link<P> {
                 _port: port,
             })),
             (attached, _) => {
-                // SAFETY: Looked up above.
+                // SAFETY: `look_up()` has found it, and nothing uses it any more.
                 unsafe { bindings::kapi_port_put() };
                 match attached {
                     Err(error) if error != ENODEV => Err(error),
@@ -136,10 +135,31 @@ impl<P: Port> Drop for Link<P> {
     }
 }
 
+/// Finds the PF's driver, which stays loaded until `kapi_port_put()`. Process context.
+fn look_up() -> Result<Option<&'static bindings::rigb_port_api>> {
+    // SAFETY: Process context.
+    let api = unsafe { bindings::kapi_port_get() };
+    if api.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: Tables of all versions begin with these two.
+    let (version, size) = unsafe { ((*api).version, (*api).size) };
+    if !fits::<bindings::rigb_port_api>(version, size) {
+        // SAFETY: Looked up above.
+        unsafe { bindings::kapi_port_put() };
+        return Err(EPROTONOSUPPORT);
+    }
+    // SAFETY: It has all members, and stays until it is put back, when no link uses it any more.
+    Ok(Some(unsafe { &*api }))
+}
+
 struct Table<P: Port>(PhantomData<P>);
 
 impl<P: Port> Table<P> {
     const OPS: bindings::rigb_port_ops = bindings::rigb_port_ops {
+        version: bindings::RIGB_PORT_VERSION,
+        // CAST: The size of a small struct.
+        size: size_of::<bindings::rigb_port_ops>() as u32,
         take_events: Some(Self::take_events),
         control: Some(Self::control),
         set_control: Some(Self::set_control),

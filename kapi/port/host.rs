@@ -16,6 +16,7 @@ use kernel::{
 };
 
 use super::{
+    fits,
     ACK,
     COUNTERS,
     REQUEST,
@@ -251,8 +252,13 @@ unsafe extern "C" fn kapi_port_attach(
     port: *mut c_void,
     link: *mut *mut c_void,
 ) -> c_int {
-    // SAFETY: By the safety requirements. "Static" is what all uses of it need: they are over when
-    // `kapi_port_detach()` returns, see `RemotePort`.
+    // SAFETY: Tables of all versions begin with these two.
+    let (version, size) = unsafe { ((*ops).version, (*ops).size) };
+    if !fits::<bindings::rigb_port_ops>(version, size) {
+        return EPROTONOSUPPORT.to_errno();
+    }
+    // SAFETY: By the safety requirements, and it has all members. "Static" is what all uses of it need: they are over when
+    // `ops` may go, see `RemotePort`.
     let ops = unsafe { &*ops };
     match attach(pf.cast(), vf, ops, port) {
         Ok(attached) => {

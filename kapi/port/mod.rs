@@ -17,6 +17,13 @@ pub const WORDS: usize = bindings::RIGB_PORT_WORDS as usize;
 /// Numbers that a mailbox counts.
 pub const COUNTERS: usize = bindings::RIGB_PORT_COUNTERS as usize;
 
+/// Whether a table of the other module that begins with `version` and `size` has all that a `T` has,
+/// which is the table as this module knows it.
+fn fits<T>(version: u32, size: u32) -> bool {
+    // CAST: Widens.
+    version == bindings::RIGB_PORT_VERSION && size as usize >= size_of::<T>()
+}
+
 /// A request was rung for.
 const REQUEST: u32 = 1 << 0;
 /// A message was acknowledged.

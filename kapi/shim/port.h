@@ -10,11 +10,21 @@
 #include <linux/pci.h>
 #include <linux/types.h>
 
+/*
+ * Both tables begin with the version that they are of and with their size. The
+ * version changes with what a member means; new members come last. Who gets a
+ * table of another version, or one that lacks members, does not use it: the
+ * modules may be of different builds.
+ */
+#define RIGB_PORT_VERSION	1
+
 #define RIGB_PORT_WORDS		16
 #define RIGB_PORT_COUNTERS	5
 
 /*
  * struct rigb_port_ops - a mailbox, as the PF's driver uses it
+ * @version: RIGB_PORT_VERSION
+ * @size: of this table
  * @take_events: bit 0: a request was rung for, bit 1: an acknowledgment
  * @control: reads P2VMAILBOX
  * @set_control: writes P2VMAILBOX
@@ -29,6 +39,8 @@
  * for the VF.
  */
 struct rigb_port_ops {
+	u32 version;
+	u32 size;
 	u32 (*take_events)(void *port);
 	u32 (*control)(void *port);
 	void (*set_control)(void *port, u32 value);
@@ -41,14 +53,19 @@ struct rigb_port_ops {
 
 /*
  * struct rigb_port_api - what the PF's driver offers
+ * @version: RIGB_PORT_VERSION
+ * @size: of this table
  * @attach: makes @port the mailbox of VF @vf of @pf. Process context.
  *	Returns 0 and a link, -ENODEV if @pf is not a PF of this driver,
- *	-EINVAL if there is no such VF, -EBUSY if it has a mailbox already.
+ *	-EINVAL if there is no such VF, -EBUSY if it has a mailbox already,
+ *	-EPROTONOSUPPORT for operations of another version.
  *	After an error no operation runs any more or ever will.
  * @ring: has the PF look at the mailbox soon. Process context.
  * @detach: ends it: no operation runs any more or ever will. Process context.
  */
 struct rigb_port_api {
+	u32 version;
+	u32 size;
 	int (*attach)(struct pci_dev *pf, u32 vf,
 		      const struct rigb_port_ops *ops, void *port, void **link);
 	void (*ring)(void *link);

@@ -18,6 +18,8 @@ void kapi_port_unlock(void)
 
 extern const struct rigb_port_api rigb_port_api;
 const struct rigb_port_api rigb_port_api = {
+	.version = RIGB_PORT_VERSION,
+	.size = sizeof(rigb_port_api),
 	.attach = kapi_port_attach,
 	.ring = kapi_port_ring,
 	.detach = kapi_port_detach,
