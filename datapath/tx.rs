@@ -320,7 +320,7 @@ impl<H: Hw> TxProducer<H> {
     /// Makes the headers a template for the segments.
     #[inline]
     fn segmentation(skb: &mut SkBuff, info: &TxInfo, mss: u16) -> Result<Work, Dropped> {
-        let header = skb.tso_prepare(info).map_err(|_| Dropped)?;
+        let header = skb.tso_prepare().map_err(|_| Dropped)?;
         Ok(Work::Segment {
             l4: if header.udp { L4::Udp } else { L4::Tcp },
             ipv4: header.ipv4,

@@ -16,6 +16,7 @@ use core::{
 
 use kernel::{
     error::to_result,
+    page::PAGE_SIZE,
     prelude::*, //
 };
 
@@ -337,19 +338,17 @@ impl SkBuff {
         }
     }
 
-    /// Turns the headers into the template that the hardware wants; for a frame with
-    /// [`TxInfo::gso`] and [`TxInfo::checksum`].
+    /// Turns the headers into the template that the hardware wants.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if the frame has no partial checksum or is not GSO, [`ENOMEM`].
+    /// [`EINVAL`] if the frame has no partial checksum or is not GSO, or if its headers are not all in
+    /// the linear part; [`ENOMEM`].
     #[inline]
-    pub fn tso_prepare(&mut self, info: &TxInfo) -> Result<TsoHeader> {
-        if info.gso().is_none() || info.checksum().is_none() {
-            return Err(EINVAL);
-        }
+    pub fn tso_prepare(&mut self) -> Result<TsoHeader> {
         let mut raw = bindings::kapi_tso::default();
-        // SAFETY: By the type invariant; a GSO frame has its headers in the linear part.
+        // SAFETY: By the type invariant. The function looks itself what kind of frame it is, and where
+        // the headers lie.
         to_result(unsafe { bindings::kapi_skb_tso_prepare(self.as_raw(), &mut raw) })?;
         Ok(TsoHeader {
             hdr_len: raw.hdr_len,
@@ -364,11 +363,15 @@ impl SkBuff {
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`].
+    /// [`EINVAL`] for more than a page, [`ENOMEM`].
     #[inline]
     pub fn pad_to(self, len: u32) -> Result<Self> {
         if self.len() >= len {
             return Ok(self);
+        }
+        // C takes it for an `int`, and adds to it.
+        if len > PAGE_SIZE as u32 {
+            return Err(EINVAL);
         }
         let raw = self.into_raw();
         // SAFETY: Owned; on failure the function frees it.

@@ -17,26 +17,41 @@ bool kapi_skb_is_sctp(struct sk_buff *skb)
 	return skb_csum_is_sctp(skb);
 }
 
-/*
- * Makes the headers of a GSO frame a template: the hardware fills in lengths,
- * and expects a pseudo header checksum without the length. @skb is GSO with a
- * partial checksum. With GSO_PARTIAL the headers between the outer network
- * header and the checksummed one are part of the template: the outer IPv4
- * checksum then must cancel them out.
+/**
+ * kapi_skb_tso_prepare() - makes the headers of a GSO frame a template
+ * @skb: frame to send
+ * @tso: set to what the template is
+ *
+ * The hardware fills in lengths, and expects a pseudo header checksum without
+ * the length. With GSO_PARTIAL the headers between the outer network header and
+ * the checksummed one are part of the template: the outer IPv4 checksum then
+ * must cancel them out.
+ *
+ * Return: 0, -ENOMEM, or -EINVAL if @skb is not GSO with a partial checksum, or
+ * if its headers are not where those of such a frame are: the network header in
+ * the linear part and, behind it, the transport header.
  */
 int kapi_skb_tso_prepare(struct sk_buff *skb, struct kapi_tso *tso)
 {
-	unsigned int l4_offset;
+	int l3_offset = skb_network_offset(skb);
+	int l4_offset = skb_checksum_start_offset(skb);
+	unsigned int l4_min;
 	struct iphdr *iph;
 	__be32 payload;
 	u8 *l4;
 	int err;
 
+	tso->udp = !!(skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4);
+	l4_min = tso->udp ? sizeof(struct udphdr) : sizeof(struct tcphdr);
+	if (!skb_is_gso(skb) || skb->ip_summed != CHECKSUM_PARTIAL ||
+	    l3_offset < 0 || l4_offset < l3_offset + (int)sizeof(*iph) ||
+	    l4_offset + l4_min > skb_headlen(skb))
+		return -EINVAL;
+
 	err = skb_cow_head(skb, 0);
 	if (err)
 		return err;
 
-	l4_offset = skb_checksum_start_offset(skb);
 	l4 = skb->data + l4_offset;
 	iph = ip_hdr(skb);
 
@@ -45,6 +60,8 @@ int kapi_skb_tso_prepare(struct sk_buff *skb, struct kapi_tso *tso)
 	if (tso->ipv4) {
 		u8 *after = (u8 *)iph + iph->ihl * 4;
 
+		if (after > l4)
+			return -EINVAL;
 		iph->tot_len = 0;
 		iph->check = csum_fold(csum_partial(after, l4 - after, 0));
 	} else {
@@ -52,7 +69,6 @@ int kapi_skb_tso_prepare(struct sk_buff *skb, struct kapi_tso *tso)
 	}
 
 	payload = htonl(skb->len - l4_offset);
-	tso->udp = !!(skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4);
 	if (tso->udp) {
 		tso->l4_len = sizeof(struct udphdr);
 		csum_replace_by_diff(&((struct udphdr *)l4)->check,
