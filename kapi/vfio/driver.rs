@@ -139,23 +139,36 @@ impl<T: Driver> Registration<T> {
                 return Err(ENODEV);
             }
             let data = Data::<T>::new(bar_len)?;
-            // SAFETY: The operations stay with the registration, the data until `remove()`.
-            let core = unsafe { allocate::<T>(pdev, this.ops.get(), &*data) }?;
-            // SAFETY: The device lock is held. The driver data are those of `remove()`.
-            unsafe { kbindings::dev_set_drvdata(&mut (*pdev).dev, core.as_ptr().cast()) };
-            // SAFETY: Allocated above, and the driver data is set.
-            if let Err(error) = unsafe { register(core) } {
-                // SAFETY: Nobody has it.
-                unsafe {
-                    kbindings::dev_set_drvdata(&mut (*pdev).dev, core::ptr::null_mut());
-                    bindings::kapi_vfio_put(core.as_ptr());
-                }
-                return Err(error);
-            }
-            // The container has it now; `remove()` takes it back.
+            // The container gets the pointer that `remove()` makes the box of again.
             // SAFETY: It stays pinned.
-            let _ = KBox::into_raw(unsafe { Pin::into_inner_unchecked(data) });
+            let data = KBox::into_raw(unsafe { Pin::into_inner_unchecked(data) });
+            // SAFETY: The bus binds this driver, and `data` lives until `remove()`.
+            unsafe { this.register(pdev, data) }.inspect_err(|_| {
+                // SAFETY: The box of above, which nobody has now. It stayed pinned.
+                drop(unsafe { Pin::new_unchecked(KBox::from_raw(data)) });
+            })?;
             Ok(0)
+        })
+    }
+
+    /// Registers a VFIO device for `pdev`, whose driver data it becomes.
+    ///
+    /// # Safety
+    ///
+    /// `pdev` is being bound to this driver, with its lock held. After success `data` lives until
+    /// `remove()`.
+    unsafe fn register(&self, pdev: *mut kbindings::pci_dev, data: *const Data<T>) -> Result {
+        // SAFETY: The operations stay with the registration, `data` by the safety requirements.
+        let core = unsafe { allocate::<T>(pdev, self.ops.get(), data) }?;
+        // SAFETY: The device lock is held. The driver data are those of `remove()`.
+        unsafe { kbindings::dev_set_drvdata(&mut (*pdev).dev, core.as_ptr().cast()) };
+        // SAFETY: Allocated above, and the driver data is set.
+        unsafe { register(core) }.inspect_err(|_| {
+            // SAFETY: Nobody has it.
+            unsafe {
+                kbindings::dev_set_drvdata(&mut (*pdev).dev, core::ptr::null_mut());
+                bindings::kapi_vfio_put(core.as_ptr());
+            }
         })
     }
 
