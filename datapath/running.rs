@@ -46,7 +46,8 @@ use crate::kapi::{
         page_pool::default_headroom,
         Device,
         Napi,
-        PagePool, //
+        PagePool,
+        Rtnl, //
     },
     spsc, //
 };
@@ -89,7 +90,7 @@ struct Pair<H: Hw> {
 
 /// The rings, buffers and NAPI instances of an open device.
 ///
-/// Dropping it stops it as [`Running::stop`] does. Dropped with the RTNL.
+/// Dropping it stops it as [`Running::stop`] does, but what was [linked](Running::link) is leaked.
 pub struct Running<H: Hw> {
     dev: Arc<Device>,
     queues: Arc<KVec<Queue<H>>>,
@@ -153,12 +154,16 @@ impl<H: Hw> Running<H> {
             .map(|pair| pair.napi.handle())
     }
 
-    /// Tells the core which interrupt belongs to queue pair `index`, and which queues. RTNL.
-    pub fn link(&mut self, index: u16, irq: u32) {
-        if let Some(pair) = self.pairs.get_mut(usize::from(index)) {
-            pair.napi.set_irq(irq);
-            pair.napi.link_queues();
-        }
+    /// Tells the core which interrupt belongs to queue pair `index`, and which queues: what
+    /// [`Running::stop`] takes back.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if there is no such pair, or `dev` is another device.
+    pub fn link(&mut self, dev: &Device<Rtnl>, index: u16, irq: u32) -> Result {
+        let pair = self.pairs.get_mut(usize::from(index)).ok_or(EINVAL)?;
+        pair.napi.set_irq(irq);
+        pair.napi.link_queues(dev)
     }
 
     /// Gives the hardware buffers and opens the transmit path. Process context.
@@ -189,8 +194,11 @@ impl<H: Hw> Running<H> {
     ///
     /// The transmit queues are stopped (`netif_tx_disable`), interrupts masked, and the hardware
     /// neither reads nor writes memory any more.
-    pub fn stop(self) {
-        drop(self);
+    pub fn stop(mut self, dev: &Device<Rtnl>) {
+        self.halt();
+        for pair in &mut self.pairs {
+            pair.napi.unlink_queues(dev);
+        }
     }
 
     fn halt(&mut self) {

@@ -164,20 +164,29 @@ impl Adapter {
         Ok((running, regs))
     }
 
-    fn request_irqs(
-        &self,
-        running: &mut Running<QueueRegs>,
-    ) -> Result<KVec<Registration<PairIrq>>> {
+    fn request_irqs(&self, running: &Running<QueueRegs>) -> Result<KVec<Registration<PairIrq>>> {
         let mut irqs = KVec::with_capacity(usize::from(running.queues()), GFP_KERNEL)?;
         for pair in 0..running.queues() {
             let name = CString::try_from_fmt(fmt!("{}-TxRx-{}", *self.ndev, pair))?;
             let handle = running.napi(pair).ok_or(EINVAL)?;
             let vector = irq::pair_vector(u32::from(pair));
             let irq = Registration::request(&self.vectors, vector, name, PairIrq(handle))?;
-            running.link(pair, irq.irq());
             irqs.push(irq, GFP_KERNEL)?;
         }
         Ok(irqs)
+    }
+
+    /// Starts the rings, and tells the core which interrupts and queues belong together.
+    fn start_rings(
+        dev: &Device<Rtnl>,
+        running: &mut Running<QueueRegs>,
+        irqs: &[Registration<PairIrq>],
+    ) -> Result {
+        running.start()?;
+        for (pair, irq) in (0..running.queues()).zip(irqs) {
+            running.link(dev, pair, irq.irq())?;
+        }
+        Ok(())
     }
 
     /// Lets pairs run. The switch has the plan's layout and number of pairs.
@@ -189,7 +198,7 @@ impl Adapter {
     ) -> Result {
         let pairs = running.queues();
         dev.set_real_num_queues(pairs.into(), pairs.into())?;
-        let irqs = self.request_irqs(&mut running)?;
+        let irqs = self.request_irqs(&running)?;
         let drop_frames = regs.layout() == Layout::Pools;
         self.write_rss_table(dev, regs.layout(), pairs.into());
         for pair in 0..pairs {
@@ -198,8 +207,10 @@ impl Adapter {
             regs.enable(pair, tx, rx, drop_frames);
             irq::set_interval(&self.bar, irq::pair_vector(pair.into()), queues.usecs);
         }
-        if let Err(err) = running.start() {
+        if let Err(err) = Self::start_rings(dev, &mut running, &irqs) {
             let _ = regs.disable(pairs);
+            drop(irqs);
+            running.stop(dev);
             return Err(err);
         }
         irq::enable_pairs(&self.bar, pairs.into());
@@ -229,7 +240,7 @@ impl Adapter {
             );
             self.reset_stopped();
         }
-        active.running.stop();
+        active.running.stop(dev);
     }
 
     /// Tells the switch of the plan's layout and number of pairs.

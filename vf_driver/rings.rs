@@ -61,12 +61,17 @@ impl Adapter {
         let rx = running.rx_ring(0).ok_or(EINVAL)?;
         let napi = running.napi(0).ok_or(EINVAL)?;
         let interrupts = Interrupts::request(&self.vectors, dev, napi, &self.service)?;
-        let started = self.hw.enable_queues(tx, rx).and_then(|()| running.start());
+        let started = self
+            .hw
+            .enable_queues(tx, rx)
+            .and_then(|()| running.start())
+            .and_then(|()| running.link(dev, 0, interrupts.rx_number()));
         if let Err(err) = started {
             self.stop_queues(dev);
+            drop(interrupts);
+            running.stop(dev);
             return Err(err);
         }
-        running.link(0, interrupts.rx_number());
         let settings = *self.settings.lock();
         self.hw
             .enable_interrupts(settings.rx_usecs, settings.tx_usecs);
@@ -94,7 +99,7 @@ impl Adapter {
             running,
         } = rings;
         drop(interrupts);
-        running.stop();
+        running.stop(dev);
         // The last poll may have unmasked its vector.
         self.hw.mask_interrupts();
     }

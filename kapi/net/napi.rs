@@ -23,6 +23,7 @@ use kernel::{
 
 use super::{
     Device,
+    Rtnl,
     SkBuff, //
 };
 use crate::kapi::bindings;
@@ -175,38 +176,49 @@ impl<P: Poll> Napi<P> {
         unsafe { bindings::kapi_napi_set_irq(self.core.napi.get(), irq as c_int) };
     }
 
-    /// Tells the core which queues this instance serves: those with its own number. RTNL. Taken
-    /// back when the instance is dropped, which is done with the RTNL, too.
-    pub fn link_queues(&mut self) {
+    /// Tells the core which queues this instance serves: those with its own number. To be taken back by
+    /// [`Napi::unlink_queues`]: the core shows the instance of a queue to whoever asks, and looks at it
+    /// then. An instance that is dropped before is leaked, and its device with it.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if `dev` is not the device of this instance.
+    pub fn link_queues(&mut self, dev: &Device<Rtnl>) -> Result {
+        if !ptr::eq(dev.as_raw(), self.core.dev.as_raw()) {
+            return Err(EINVAL);
+        }
         self.linked = true;
-        self.set_queues(self.core.napi.get());
+        self.set_queues(dev, self.core.napi.get());
+        Ok(())
     }
 
-    /// The core shows the instance of a queue to whoever asks, and looks at it then.
-    fn unlink_queues(&mut self) {
-        if mem::take(&mut self.linked) {
-            self.set_queues(ptr::null_mut());
+    /// Takes [`Napi::link_queues`] back.
+    pub fn unlink_queues(&mut self, dev: &Device<Rtnl>) {
+        if self.linked && ptr::eq(dev.as_raw(), self.core.dev.as_raw()) {
+            self.linked = false;
+            self.set_queues(dev, ptr::null_mut());
         }
     }
 
-    fn set_queues(&self, napi: *mut bindings::napi_struct) {
-        let dev = self.core.dev.as_raw();
-        if self.index < self.core.dev.num_rx_queues() {
-            // SAFETY: The device is live, the queue exists, `napi` is null or added to it.
+    /// `dev` is the instance's device, `napi` null or the instance.
+    fn set_queues(&self, dev: &Device<Rtnl>, napi: *mut bindings::napi_struct) {
+        if self.index < dev.num_rx_queues() {
+            // SAFETY: The device is live, with the RTNL held, and the queue exists. `napi` is null, or
+            // an instance that stays as long as queues are linked to it.
             unsafe {
                 bindings::netif_queue_set_napi(
-                    dev,
+                    dev.as_raw(),
                     self.index,
                     bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX,
                     napi,
                 )
             };
         }
-        if self.index < self.core.dev.num_tx_queues() {
-            // SAFETY: As above.
+        if self.index < dev.num_tx_queues() {
+            // SAFETY: As for the receive queue.
             unsafe {
                 bindings::netif_queue_set_napi(
-                    dev,
+                    dev.as_raw(),
                     self.index,
                     bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX,
                     napi,
@@ -268,6 +280,9 @@ impl<P: Poll> Napi<P> {
 impl<P: Poll> Drop for Napi<P> {
     fn drop(&mut self) {
         drop(self.disable());
-        self.unlink_queues();
+        if self.linked {
+            // Queues point to it, and would have to be changed under the RTNL.
+            mem::forget(self.core.clone());
+        }
     }
 }
