@@ -58,7 +58,10 @@ pub use self::{
         SentStats,
         XmitStats, //
     },
-    vector::QueueVector, //
+    vector::{
+        QueueVector,
+        VectorIrq, //
+    },
 };
 
 use crate::kapi::net::MacAddress;

@@ -32,7 +32,10 @@ use super::{
         TxProducer, //
     },
     tx_clean::TxConsumer,
-    vector::QueueVector,
+    vector::{
+        QueueVector,
+        VectorIrq, //
+    },
     Config,
     Hw, //
 };
@@ -237,16 +240,11 @@ struct Maker<'a, H: Hw> {
 
 impl<H: Hw> Maker<'_, H> {
     fn pair(&self, tx_size: RingSize, rx_size: RingSize) -> Result<Pair<H>> {
-        let napi = Napi::new(self.dev, u32::from(self.index))?;
+        let irq = VectorIrq::new(self.hw.clone(), self.index);
+        let napi = Napi::new(self.dev, u32::from(self.index), irq)?;
         let (producer, consumer, tx) = self.tx(tx_size)?;
         let (rx_queue, rx) = self.rx(rx_size, napi.handle())?;
-        let vector = QueueVector::new(
-            self.dev.clone(),
-            self.hw.clone(),
-            self.index,
-            consumer,
-            rx_queue,
-        );
+        let vector = QueueVector::new(self.dev.clone(), consumer, rx_queue);
         let vector = KBox::new(vector, GFP_KERNEL)?;
         Ok(Pair {
             napi,

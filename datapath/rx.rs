@@ -33,13 +33,14 @@ use crate::kapi::{
         DescRing, //
     },
     net::{
+        rx::ETH_HLEN,
         Device,
         Features,
         PagePool,
-        PollContext,
         PoolPage,
-        RxMeta,
-        SkBuff, //
+        RxContext,
+        RxFrame,
+        RxMeta, //
     }, //
 };
 
@@ -50,15 +51,12 @@ const REFILL_BATCH: u16 = 16;
 /// might wait for buffers without ever raising an interrupt. Enough for the longest frame.
 const STARVING: u16 = 16;
 
-/// An Ethernet header; shorter frames are none.
-const MIN_FRAME: u32 = 14;
-
 /// A frame whose end has not been seen yet.
 enum Partial {
     /// Nothing: the next descriptor begins a frame.
     None,
     /// The buffers so far.
-    Frame(SkBuff),
+    Frame(RxFrame),
     /// The rest of a frame that is dropped.
     Dropped,
 }
@@ -185,14 +183,10 @@ impl<H: Hw> RxQueue<H> {
         !failed
     }
 
-    /// Takes what the hardware has finished, at most `budget` frames.
+    /// Takes what the hardware has finished, as many frames as the budget allows.
     #[inline]
-    pub(super) fn clean(
-        &mut self,
-        dev: &Device,
-        ctx: &mut PollContext<'_>,
-        budget: usize,
-    ) -> Cleaned {
+    pub(super) fn clean(&mut self, dev: &Device, ctx: &mut RxContext<'_>) -> Cleaned {
+        let budget = ctx.budget();
         let features = dev.features();
         let mut batch = Batch {
             looks_at_frames: self.hw.looks_at_frames(),
@@ -217,13 +211,13 @@ impl<H: Hw> RxQueue<H> {
                 break;
             };
             descs = descs.wrapping_sub(1);
-            self.append(page, status);
+            self.append(page, status, ctx);
             if !status.end_of_packet() {
                 continue;
             }
             frames = usize::wrapping_add(frames, 1);
-            if let Some(skb) = self.finish(status, features) {
-                self.deliver(skb, status, at, dev, features, &mut batch, ctx);
+            if let Some(frame) = self.finish(status, features) {
+                self.deliver(frame, status, at, features, &mut batch, ctx);
             }
         }
         self.account(&batch);
@@ -249,23 +243,23 @@ impl<H: Hw> RxQueue<H> {
 
     /// Adds a buffer to the frame that is being put together.
     #[inline]
-    fn append(&mut self, page: PoolPage, status: RxStatus) {
+    fn append(&mut self, page: PoolPage, status: RxStatus, ctx: &RxContext<'_>) {
         let len = u32::from(status.len());
         let partial = core::mem::replace(&mut self.partial, Partial::Dropped);
         self.partial = match partial {
-            Partial::None if len < MIN_FRAME => {
+            Partial::None if len < ETH_HLEN => {
                 self.counters.rx.length_errors.add(1);
                 return;
             }
-            Partial::None => match SkBuff::from_page(page, len) {
-                Ok(skb) => Partial::Frame(skb),
+            Partial::None => match RxFrame::new(page, len, ctx) {
+                Ok(frame) => Partial::Frame(frame),
                 Err(_) => {
                     self.counters.rx.dropped.add(1);
                     return;
                 }
             },
-            Partial::Frame(mut skb) => match skb.add_page(page, len) {
-                Ok(()) => Partial::Frame(skb),
+            Partial::Frame(mut frame) => match frame.add_page(page, len) {
+                Ok(()) => Partial::Frame(frame),
                 Err(_) => {
                     self.counters.rx.length_errors.add(1);
                     return;
@@ -277,16 +271,16 @@ impl<H: Hw> RxQueue<H> {
 
     /// Takes the frame that has just been completed, unless it is to be dropped.
     #[inline]
-    fn finish(&mut self, status: RxStatus, features: Features) -> Option<SkBuff> {
+    fn finish(&mut self, status: RxStatus, features: Features) -> Option<RxFrame> {
         match core::mem::replace(&mut self.partial, Partial::None) {
-            Partial::Frame(skb) => {
+            Partial::Frame(frame) => {
                 if status.frame_error() {
                     self.counters.rx.frame_errors.add(1);
                     if !features.contains(Features::RXALL) {
                         return None;
                     }
                 }
-                Some(skb)
+                Some(frame)
             }
             // Counted where it was dropped.
             Partial::None | Partial::Dropped => None,
@@ -294,28 +288,23 @@ impl<H: Hw> RxQueue<H> {
     }
 
     /// Gives a frame to the stack. `at` is the first word of its last descriptor.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call in the loop, kept apart to be read"
-    )]
     #[inline]
     fn deliver(
         &self,
-        mut skb: SkBuff,
+        frame: RxFrame,
         status: RxStatus,
         at: usize,
-        dev: &Device,
         features: Features,
         batch: &mut Batch,
-        ctx: &mut PollContext<'_>,
+        ctx: &mut RxContext<'_>,
     ) {
         if batch.looks_at_frames {
             let refused = |(to, from)| !self.hw.accepts(&to, &from);
-            if skb.mac_addresses().is_some_and(refused) {
+            if frame.mac_addresses().is_some_and(refused) {
                 return;
             }
         }
-        let len = skb.len();
+        let len = frame.len();
         batch.packets = batch.packets.wrapping_add(1);
         batch.bytes = batch.bytes.wrapping_add(len);
         let mut meta = RxMeta::default();
@@ -333,8 +322,7 @@ impl<H: Hw> RxQueue<H> {
                 rss_hash(self.ring.read(at)).map(|hash| (hash.value, hash.kind == HashKind::L4));
         }
         meta.vlan = status.vlan().filter(|&tci| self.hw.shows_vlan(tci));
-        skb.set_received(dev, self.queue, &meta);
-        ctx.gro_receive(skb);
+        ctx.gro_receive(frame, self.queue, &meta);
     }
 
     #[inline]

@@ -15,34 +15,33 @@ use super::{
 use crate::kapi::net::{
     Device,
     Poll,
-    PollContext, //
+    PollContext,
+    Polled, //
 };
+
+/// What lets the vector of a queue pair interrupt again.
+pub struct VectorIrq<H: Hw> {
+    hw: Arc<H>,
+    /// Number of the pair, and of its vector.
+    index: u16,
+}
+
+impl<H: Hw> VectorIrq<H> {
+    pub(super) fn new(hw: Arc<H>, index: u16) -> Self {
+        Self { hw, index }
+    }
+}
 
 /// A queue pair while it runs: the state of its poll function.
 pub struct QueueVector<H: Hw> {
     dev: Arc<Device>,
-    hw: Arc<H>,
-    /// Number of the pair, of its queues and of its vector.
-    index: u16,
     tx: TxConsumer,
     rx: RxQueue<H>,
 }
 
 impl<H: Hw> QueueVector<H> {
-    pub(super) fn new(
-        dev: Arc<Device>,
-        hw: Arc<H>,
-        index: u16,
-        tx: TxConsumer,
-        rx: RxQueue<H>,
-    ) -> Self {
-        Self {
-            dev,
-            hw,
-            index,
-            tx,
-            rx,
-        }
+    pub(super) fn new(dev: Arc<Device>, tx: TxConsumer, rx: RxQueue<H>) -> Self {
+        Self { dev, tx, rx }
     }
 
     /// Gives the receive ring its first buffers.
@@ -61,19 +60,23 @@ impl<H: Hw> QueueVector<H> {
 }
 
 impl<H: Hw> Poll for QueueVector<H> {
+    type Irq = VectorIrq<H>;
+
     #[inline]
-    fn poll(&mut self, ctx: &mut PollContext<'_>, budget: usize) -> usize {
+    fn poll(&mut self, ctx: &mut PollContext<'_>) -> Polled {
         let all_sent = self.tx.clean(&self.dev, ctx);
-        if budget == 0 {
-            return 0;
-        }
-        let received = self.rx.clean(&self.dev, ctx, budget);
+        let Some(mut ctx) = ctx.receive() else {
+            return Polled::Done(0);
+        };
+        let received = self.rx.clean(&self.dev, &mut ctx);
         if received.more || !all_sent {
-            return budget;
+            return Polled::Again;
         }
-        if ctx.complete(received.frames) {
-            self.hw.enable_vector(self.index);
-        }
-        received.frames
+        Polled::Done(received.frames)
+    }
+
+    #[inline]
+    fn rearm(irq: &VectorIrq<H>) {
+        irq.hw.enable_vector(irq.index);
     }
 }

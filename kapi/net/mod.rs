@@ -4,7 +4,7 @@
 //!
 //! A driver allocates a [`Device`], sets it up, and [registers](Registration) it together with its
 //! own data, for which it implements [`Driver`], [`Ethtool`] and [`QueueStats`]. Frames go through
-//! [`Napi`], [`SkBuff`], [`PagePool`] and [`XmitQueue`].
+//! [`Napi`], [`SkBuff`], [`RxFrame`], [`PagePool`] and [`XmitQueue`].
 //!
 //! Everything that the core or an interrupt can reach is owned by what made it reachable, so that
 //! what is forgotten leaks and does not dangle.
@@ -25,6 +25,7 @@ pub mod queue;
 pub mod registration;
 pub mod rss;
 pub mod rtnl;
+pub mod rx;
 pub mod skb;
 pub mod stats;
 pub mod vf;
@@ -54,7 +55,9 @@ pub use self::{
     napi::{
         Napi,
         Poll,
-        PollContext, //
+        PollContext,
+        Polled,
+        RxContext, //
     },
     page_pool::{
         PagePool,
@@ -78,8 +81,11 @@ pub use self::{
         Rtnl,
         RtnlGuard, //
     },
+    rx::{
+        RxFrame,
+        RxMeta, //
+    },
     skb::{
-        RxMeta,
         SkBuff,
         TsoHeader,
         TxChecksum,

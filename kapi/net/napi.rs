@@ -6,6 +6,10 @@
 //! state that the poll function works on, [`Napi::disable`] gives it back: in between nobody but the
 //! poll function can reach it, which is why [`Poll::poll`] gets `&mut self` without a lock.
 //!
+//! A poll function says by [`Polled`] how far it came. Completing the poll, which lets another CPU
+//! begin the next one, is done when it has returned and its `&mut self` is over. What follows that, the
+//! interrupt, is enabled by [`Poll::rearm`], which does not see the state.
+//!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
 use core::{
@@ -22,21 +26,39 @@ use kernel::{
 };
 
 use super::{
+    rx::{
+        RxFrame,
+        RxMeta, //
+    },
     Device,
-    Rtnl,
-    SkBuff, //
+    Rtnl, //
 };
 use crate::kapi::bindings;
 
+/// How far a poll function came.
+#[must_use]
+pub enum Polled {
+    /// There may be more to do: it is called again soon, and the interrupt stays off.
+    Again,
+    /// All is done, and that included so many received frames. Polling ends, unless they are as many as
+    /// the budget allowed.
+    Done(usize),
+}
+
 /// The poll function of a queue (or of a pair of queues).
 pub trait Poll: Send + 'static {
-    /// Handles completions and at most `budget` received frames. Softirq context (or the NAPI
-    /// thread), never concurrently with itself.
+    /// What enabling the interrupt takes.
+    type Irq: Send + Sync + 'static;
+
+    /// Handles completions and at most [`RxContext::budget`] received frames. Softirq context (or
+    /// the NAPI thread, or netpoll with interrupts off), never concurrently with itself.
+    fn poll(&mut self, ctx: &mut PollContext<'_>) -> Polled;
+
+    /// Enables the interrupt after a poll that was [done](Polled::Done). Softirq context.
     ///
-    /// Returns the number of received frames handled. A result below `budget` promises that
-    /// [`PollContext::complete`] was called and that the interrupt was enabled again if that
-    /// returned true. With a `budget` of zero (netpoll) only transmit completions may be handled.
-    fn poll(&mut self, ctx: &mut PollContext<'_>, budget: usize) -> usize;
+    /// Not called if polling goes on all the same (busy polling, deferred interrupts). While this
+    /// runs the next poll may run on another CPU, and [`Napi::disable`] may have returned.
+    fn rearm(irq: &Self::Irq);
 }
 
 /// What a poll function may do with its NAPI instance.
@@ -47,19 +69,18 @@ pub struct PollContext<'a> {
 }
 
 impl PollContext<'_> {
-    /// Ends polling after `done` received frames. False if polling goes on all the same (busy
-    /// polling, deferred interrupts): the interrupt then stays off.
+    /// What receiving takes. [`None`] if only transmit completions may be handled: netpoll, a budget of
+    /// zero.
     #[inline]
-    pub fn complete(&mut self, done: usize) -> bool {
-        // SAFETY: `napi` is the instance that is being polled. CAST: `done` is at most the budget.
-        unsafe { bindings::napi_complete_done(self.napi, done as c_int) }
-    }
-
-    /// Gives a received frame to GRO.
-    #[inline]
-    pub fn gro_receive(&mut self, skb: SkBuff) {
-        // SAFETY: `napi` is the instance that is being polled; the skb's ownership passes on.
-        unsafe { bindings::kapi_napi_gro_receive(self.napi, skb.into_raw()) };
+    pub fn receive(&mut self) -> Option<RxContext<'_>> {
+        // CAST: Positive.
+        let budget = self.budget as usize;
+        // INVARIANT: With a budget this is no netpoll.
+        (self.budget > 0).then_some(RxContext {
+            napi: self.napi,
+            budget,
+            _poll: PhantomData,
+        })
     }
 
     /// The budget as the skb functions want it: zero where they must not assume softirq context.
@@ -69,26 +90,90 @@ impl PollContext<'_> {
     }
 }
 
+/// What a poll function that may receive frames can do with its NAPI instance.
+///
+/// # Invariants
+///
+/// This context polls `napi`, with bottom halves off and interrupts on.
+pub struct RxContext<'a> {
+    napi: *mut bindings::napi_struct,
+    budget: usize,
+    _poll: PhantomData<&'a mut ()>,
+}
+
+impl RxContext<'_> {
+    /// Frames that may be received.
+    #[inline]
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// Gives a frame that was received on `queue` to GRO.
+    #[inline]
+    pub fn gro_receive(&mut self, frame: RxFrame, queue: u16, meta: &RxMeta) {
+        let mut flags = 0;
+        let mut hash = 0;
+        if meta.checksum_ok {
+            flags |= bindings::KAPI_RX_CSUM_OK;
+        }
+        if let Some((value, l4)) = meta.hash {
+            hash = value;
+            flags |= bindings::KAPI_RX_HASH;
+            if l4 {
+                flags |= bindings::KAPI_RX_HASH_L4;
+            }
+        }
+        if meta.vlan.is_some() {
+            flags |= bindings::KAPI_RX_VLAN;
+        }
+        // SAFETY: By the type invariant this context polls `napi`. The frame's ownership passes on; by
+        // its type invariant it begins with an Ethernet header and is nobody else's.
+        unsafe {
+            bindings::kapi_napi_gro_receive(
+                self.napi,
+                frame.into_raw(),
+                queue,
+                flags,
+                hash,
+                meta.vlan.unwrap_or(0),
+            )
+        };
+    }
+}
+
+/// A [`Poll::Irq`] whose type only the poll callback knows.
+trait Irq: Send + Sync {}
+
+impl<T: Send + Sync> Irq for T {}
+
 /// The registered `napi_struct` and who is polled by it.
+///
+/// # Invariants
+///
+/// `napi` is registered with `poll_callback()` of the [`Napi<P>`] that made this; `irq` is a `P::Irq`.
 #[pin_data(PinnedDrop)]
 struct Core {
     #[pin]
     napi: Opaque<bindings::napi_struct>,
     /// The `P` of the enabled [`Napi<P>`]; null while disabled. Written only while disabled.
     poll: UnsafeCell<*mut c_void>,
+    irq: KBox<dyn Irq>,
     dev: Arc<Device>,
 }
 
 // SAFETY: `napi` is only handed to functions that synchronise by themselves. `poll` is written by
-// the one owner of `Napi` while NAPI is disabled and read by the poll callback while enabled.
+// the one owner of `Napi` while NAPI is disabled and read by the poll callback while enabled. `irq`
+// may be shared and dropped by any thread.
 unsafe impl Send for Core {}
-// SAFETY: As above.
+// SAFETY: See `Send`.
 unsafe impl Sync for Core {}
 
 #[pinned_drop]
 impl PinnedDrop for Core {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: Added in `Napi::new`, and disabled: `Napi` disables before it lets go.
+        // SAFETY: Added in `Napi::new`, and disabled: `Napi` disables before it lets go. This also
+        // waits for RCU readers, thus for a poll callback that has completed its poll but not
+        // returned yet: it still uses `irq`.
         unsafe { bindings::kapi_napi_del(self.napi.get()) };
     }
 }
@@ -107,7 +192,7 @@ impl Handle {
 
     /// The raw instance.
     #[inline]
-    pub(in crate::kapi) fn as_raw(&self) -> *mut bindings::napi_struct {
+    pub(super) fn as_raw(&self) -> *mut bindings::napi_struct {
         self.0.napi.get()
     }
 }
@@ -122,16 +207,19 @@ pub struct Napi<P: Poll> {
 }
 
 impl<P: Poll> Napi<P> {
-    /// Adds instance `index` to `dev`, disabled. Process context; takes the device's lock.
+    /// Adds instance `index` to `dev`, disabled; `irq` is for [`Poll::rearm`]. Process context; takes
+    /// the device's lock.
     ///
     /// # Errors
     ///
     /// [`EINVAL`] if `dev` has neither a transmit nor a receive queue of that number, [`ENOMEM`].
-    pub fn new(dev: &Arc<Device>, index: u32) -> Result<Self> {
+    pub fn new(dev: &Arc<Device>, index: u32, irq: P::Irq) -> Result<Self> {
         if index >= dev.num_tx_queues().max(dev.num_rx_queues()) {
             return Err(EINVAL);
         }
         let number = i32::try_from(index)?;
+        let irq: KBox<dyn Irq> = KBox::new(irq, GFP_KERNEL)?;
+        // INVARIANT: `irq` is a `P::Irq`, and the callback is that of this type.
         let core = Arc::pin_init(
             pin_init!(Core {
                 napi <- Opaque::ffi_init(|napi: *mut bindings::napi_struct| {
@@ -148,6 +236,7 @@ impl<P: Poll> Napi<P> {
                     }
                 }),
                 poll: UnsafeCell::new(ptr::null_mut()),
+                irq,
                 dev: dev.clone(),
             }),
             GFP_KERNEL,
@@ -261,19 +350,35 @@ impl<P: Poll> Napi<P> {
     ///
     /// Called by the core with the instance of a `Napi<P>` that is enabled.
     unsafe extern "C" fn poll_callback(napi: *mut bindings::napi_struct, budget: c_int) -> c_int {
-        // SAFETY: `napi` lies in a `Core`, which outlives the registration.
+        // SAFETY: `napi` lies in a `Core`, which is freed an RCU grace period after the end of the
+        // registration; bottom halves (or interrupts) are off until this returns, which RCU waits for.
         let core = unsafe { &*kernel::container_of!(Opaque::cast_from(napi), Core, napi) };
-        // SAFETY: While enabled this is the `P` of the box that `enable()` put there; the core runs
-        // one poll at a time (NAPI_STATE_SCHED, and poll_owner against netpoll).
-        let poll = unsafe { &mut *(*core.poll.get()).cast::<P>() };
         let mut ctx = PollContext {
             napi,
             budget,
             _poll: PhantomData,
         };
-        let done = poll.poll(&mut ctx, usize::try_from(budget).unwrap_or(0));
-        // CAST: At most the budget, which is an `int`.
-        done as c_int
+        let polled = {
+            // SAFETY: While enabled this is the `P` of the box that `enable()` put there. The core runs
+            // one poll at a time (NAPI_STATE_SCHED, and poll_owner against netpoll) until it is
+            // completed below, when this reference is over.
+            let poll = unsafe { &mut *(*core.poll.get()).cast::<P>() };
+            poll.poll(&mut ctx)
+        };
+        let frames = match polled {
+            // CAST: Widens. A budget is not negative.
+            Polled::Done(frames) if frames < budget as usize => frames,
+            // A poll that used up its budget must not be completed.
+            Polled::Done(_) | Polled::Again => return budget,
+        };
+        // CAST: Below the budget, which is an `int`.
+        let frames = frames as c_int;
+        // SAFETY: `napi` is being polled here, did not use up its budget, and is completed once.
+        if unsafe { bindings::napi_complete_done(napi, frames) } {
+            // SAFETY: By the type invariant of `Core` it is a `P::Irq`.
+            P::rearm(unsafe { &*ptr::from_ref(&*core.irq).cast::<P::Irq>() });
+        }
+        frames
     }
 }
 

@@ -25,8 +25,6 @@ use super::{
         MacAddress,
         ETH_ALEN, //
     },
-    page_pool::PoolPage,
-    Device,
     PollContext, //
 };
 use crate::kapi::{
@@ -185,17 +183,6 @@ pub struct TsoHeader {
     pub udp: bool,
 }
 
-/// What the hardware said of a received frame.
-#[derive(Clone, Copy, Default)]
-pub struct RxMeta {
-    /// The transport checksum was verified.
-    pub checksum_ok: bool,
-    /// RSS hash, and whether it covers the ports.
-    pub hash: Option<(u32, bool)>,
-    /// The VLAN tag (TCI) that was stripped.
-    pub vlan: Option<u16>,
-}
-
 impl SkBuff {
     /// Takes ownership of `raw`.
     ///
@@ -234,7 +221,7 @@ impl SkBuff {
     }
 
     /// Destination and source of an Ethernet frame that begins with its header, as one that is to
-    /// be sent does, and one that was received until [`SkBuff::set_received`].
+    /// be sent does, and an [`RxFrame`](super::RxFrame).
     #[inline]
     pub fn mac_addresses(&self) -> Option<(MacAddress, MacAddress)> {
         let skb = self.as_raw();
@@ -262,7 +249,7 @@ impl SkBuff {
 
     /// Number of page fragments.
     #[inline]
-    fn nr_frags(&self) -> u32 {
+    pub(super) fn nr_frags(&self) -> u32 {
         // SAFETY: Valid as long as the skb.
         u32::from(unsafe { (*self.shared_info()).nr_frags })
     }
@@ -450,78 +437,6 @@ impl SkBuff {
     pub fn consume(self, ctx: &PollContext<'_>) {
         // SAFETY: Owned; the budget says truly whether this is softirq context.
         unsafe { bindings::napi_consume_skb(self.into_raw(), ctx.skb_budget()) };
-    }
-
-    /// Makes a frame of the first `len` bytes that the device wrote to `page`.
-    ///
-    /// # Errors
-    ///
-    /// Gives the page back if there is no memory, or if `len` is more than the page's room.
-    #[inline]
-    pub fn from_page(page: PoolPage, len: u32) -> core::result::Result<Self, PoolPage> {
-        if len > page.room() {
-            return Err(page);
-        }
-        // SAFETY: The page is owned, and the length was checked against what fits.
-        let raw = unsafe { bindings::kapi_page_build_skb(page.as_raw(), page.headroom(), len) };
-        match NonNull::new(raw) {
-            Some(raw) => {
-                page.forget();
-                // SAFETY: Fresh, and nobody else's.
-                Ok(unsafe { Self::from_raw(raw) })
-            }
-            None => Err(page),
-        }
-    }
-
-    /// Appends the first `len` bytes that the device wrote to `page`.
-    ///
-    /// # Errors
-    ///
-    /// Gives the page back if the frame has no free fragment slot, or `len` is more than the room.
-    #[inline]
-    pub fn add_page(&mut self, page: PoolPage, len: u32) -> core::result::Result<(), PoolPage> {
-        if len > page.room() || self.nr_frags() >= MAX_FRAGS {
-            return Err(page);
-        }
-        // SAFETY: The page is owned, the length and the slot were checked.
-        unsafe {
-            bindings::kapi_page_add_to_skb(self.as_raw(), page.as_raw(), page.headroom(), len)
-        };
-        page.forget();
-        Ok(())
-    }
-
-    /// Fills in what the stack wants to know of a frame received on `queue` of `dev`, and takes the
-    /// Ethernet header off. To be given to [`PollContext::gro_receive`] next.
-    #[inline]
-    pub fn set_received(&mut self, dev: &Device, queue: u16, meta: &RxMeta) {
-        let mut flags = 0;
-        let mut hash = 0;
-        if meta.checksum_ok {
-            flags |= bindings::KAPI_RX_CSUM_OK;
-        }
-        if let Some((value, l4)) = meta.hash {
-            hash = value;
-            flags |= bindings::KAPI_RX_HASH;
-            if l4 {
-                flags |= bindings::KAPI_RX_HASH_L4;
-            }
-        }
-        if meta.vlan.is_some() {
-            flags |= bindings::KAPI_RX_VLAN;
-        }
-        // SAFETY: By the type invariant, and `dev` is live.
-        unsafe {
-            bindings::kapi_skb_receive(
-                self.as_raw(),
-                dev.as_raw(),
-                queue,
-                flags,
-                hash,
-                meta.vlan.unwrap_or(0),
-            )
-        };
     }
 }
 

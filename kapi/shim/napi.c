@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+
 #include "napi.h"
+#include "skb.h"
 
 void kapi_napi_add(struct net_device *dev, struct napi_struct *napi,
 		   int (*poll)(struct napi_struct *, int), int index)
@@ -22,7 +26,26 @@ void kapi_napi_set_irq(struct napi_struct *napi, int irq)
 	netif_napi_set_irq(napi, irq);
 }
 
-void kapi_napi_gro_receive(struct napi_struct *napi, struct sk_buff *skb)
+/**
+ * kapi_napi_gro_receive() - gives a received frame to GRO
+ * @napi: instance that is being polled here
+ * @skb: frame that begins with its Ethernet header, and that nobody shares
+ * @queue: number of the receive queue
+ * @flags: KAPI_RX_*, what the hardware said
+ * @hash: with KAPI_RX_HASH
+ * @vlan_tci: with KAPI_RX_VLAN
+ */
+void kapi_napi_gro_receive(struct napi_struct *napi, struct sk_buff *skb,
+			   u16 queue, u32 flags, u32 hash, u16 vlan_tci)
 {
+	if (flags & KAPI_RX_CSUM_OK)
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	if (flags & KAPI_RX_HASH)
+		skb_set_hash(skb, hash, flags & KAPI_RX_HASH_L4 ?
+			     PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
+	if (flags & KAPI_RX_VLAN)
+		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), vlan_tci);
+	skb_record_rx_queue(skb, queue);
+	skb->protocol = eth_type_trans(skb, napi->dev);
 	napi_gro_receive(napi, skb);
 }

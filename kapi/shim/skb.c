@@ -127,18 +127,3 @@ dma_addr_t kapi_skb_map_frag(struct device *dev, const struct sk_buff *skb,
 
 	return dma_mapping_error(dev, dma) ? DMA_MAPPING_ERROR : dma;
 }
-
-/* Fills in what the stack wants to know of a received frame. */
-void kapi_skb_receive(struct sk_buff *skb, struct net_device *dev, u16 queue,
-		      u32 flags, u32 hash, u16 vlan_tci)
-{
-	if (flags & KAPI_RX_CSUM_OK)
-		skb->ip_summed = CHECKSUM_UNNECESSARY;
-	if (flags & KAPI_RX_HASH)
-		skb_set_hash(skb, hash, flags & KAPI_RX_HASH_L4 ?
-			     PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
-	if (flags & KAPI_RX_VLAN)
-		__vlan_hwaccel_put_tag(skb, htons(ETH_P_8021Q), vlan_tci);
-	skb_record_rx_queue(skb, queue);
-	skb->protocol = eth_type_trans(skb, dev);
-}

@@ -43,7 +43,5 @@ void kapi_skb_free_any(struct sk_buff *skb);
 dma_addr_t kapi_skb_map_head(struct device *dev, const struct sk_buff *skb);
 dma_addr_t kapi_skb_map_frag(struct device *dev, const struct sk_buff *skb,
 			     unsigned int index);
-void kapi_skb_receive(struct sk_buff *skb, struct net_device *dev, u16 queue,
-		      u32 flags, u32 hash, u16 vlan_tci);
 
 #endif /* KAPI_SHIM_SKB_H */
