@@ -181,8 +181,8 @@ impl<H: Hw> Running<H> {
     pub fn start(&mut self) -> Result {
         self.started = true;
         for (pair, queue) in self.pairs.iter_mut().zip(self.queues.iter()) {
-            if let Some(prepared) = &mut pair.prepared {
-                prepared.vector.fill()?;
+            if let (Some(prepared), Some(owner)) = (&mut pair.prepared, pair.napi.owner()) {
+                prepared.vector.fill(&owner)?;
             }
             let Some(Prepared { producer, vector }) = pair.prepared.take() else {
                 continue;

@@ -36,6 +36,7 @@ use crate::kapi::{
         rx::ETH_HLEN,
         Device,
         Features,
+        NapiOwner,
         PagePool,
         PoolPage,
         RxContext,
@@ -145,19 +146,23 @@ impl<H: Hw> RxQueue<H> {
     /// # Errors
     ///
     /// [`ENOMEM`], if there are not enough for the longest frame.
-    pub(super) fn fill(&mut self) -> Result {
-        if !self.refill() && self.filled() < STARVING {
+    pub(super) fn fill(&mut self, owner: &NapiOwner<'_>) -> Result {
+        if !self.refill(owner) && self.filled() < STARVING {
             return Err(ENOMEM);
         }
         Ok(())
     }
 
     /// Gives the hardware as many buffers as memory allows. False if it allowed fewer than wanted.
-    fn refill(&mut self) -> bool {
+    fn refill(&mut self, owner: &NapiOwner<'_>) -> bool {
         let mut failed = false;
         let before = self.empty;
+        let Some(mut pages) = self.pool.open(owner) else {
+            // The ring's own instance opens its pool.
+            return false;
+        };
         while self.empty > 0 {
-            let Some(page) = self.pool.alloc() else {
+            let Some(page) = pages.alloc() else {
                 failed = true;
                 break;
             };
@@ -198,7 +203,7 @@ impl<H: Hw> RxQueue<H> {
         let mut memory = true;
         while frames < budget && descs > 0 {
             if self.empty >= REFILL_BATCH && memory {
-                memory = self.refill();
+                memory = self.refill(&ctx.owner());
             }
             let at = usize::from(self.next_clean) * DESC_WORDS;
             let status = RxStatus::new(self.ring.read(at + 1));
@@ -222,7 +227,7 @@ impl<H: Hw> RxQueue<H> {
         }
         self.account(&batch);
         if self.empty >= REFILL_BATCH && memory {
-            memory = self.refill();
+            memory = self.refill(&ctx.owner());
         }
         let starving = !memory && self.filled() < STARVING;
         Cleaned {

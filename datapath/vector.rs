@@ -14,6 +14,7 @@ use super::{
 };
 use crate::kapi::net::{
     Device,
+    NapiOwner,
     Poll,
     PollContext,
     Polled, //
@@ -49,8 +50,8 @@ impl<H: Hw> QueueVector<H> {
     /// # Errors
     ///
     /// [`ENOMEM`], if there is no memory for the longest frame.
-    pub(super) fn fill(&mut self) -> Result {
-        self.rx.fill()
+    pub(super) fn fill(&mut self, owner: &NapiOwner<'_>) -> Result {
+        self.rx.fill(owner)
     }
 
     /// Releases what is left on the transmit ring, once nobody adds to it any more.

@@ -54,6 +54,7 @@ pub use self::{
     },
     napi::{
         Napi,
+        NapiOwner,
         Poll,
         PollContext,
         Polled,
@@ -61,6 +62,7 @@ pub use self::{
     },
     page_pool::{
         PagePool,
+        PageSource,
         PoolPage, //
     },
     print::{

@@ -20,8 +20,12 @@ use core::{
 };
 
 use kernel::{
+    new_mutex,
     prelude::*,
-    sync::Arc,
+    sync::{
+        Arc,
+        Mutex, //
+    },
     types::Opaque, //
 };
 
@@ -108,6 +112,16 @@ impl RxContext<'_> {
         self.budget
     }
 
+    /// Evidence that the instance is polled here.
+    #[inline]
+    pub fn owner(&self) -> NapiOwner<'_> {
+        // INVARIANT: By the type invariant.
+        NapiOwner {
+            napi: self.napi,
+            _owner: PhantomData,
+        }
+    }
+
     /// Gives a frame that was received on `queue` to GRO.
     #[inline]
     pub fn gro_receive(&mut self, frame: RxFrame, queue: u16, meta: &RxMeta) {
@@ -141,6 +155,25 @@ impl RxContext<'_> {
     }
 }
 
+/// Evidence that no other context uses what belongs to a NAPI instance alone: this one polls it, or has
+/// it disabled.
+///
+/// # Invariants
+///
+/// While this lives, `napi` is polled by this context with bottom halves off, or is disabled.
+pub struct NapiOwner<'a> {
+    napi: *mut bindings::napi_struct,
+    _owner: PhantomData<&'a mut ()>,
+}
+
+impl NapiOwner<'_> {
+    /// Whether this is about the instance of `handle`.
+    #[inline]
+    pub(super) fn owns(&self, handle: &Handle) -> bool {
+        ptr::eq(self.napi, handle.as_raw())
+    }
+}
+
 /// A [`Poll::Irq`] whose type only the poll callback knows.
 trait Irq: Send + Sync {}
 
@@ -157,6 +190,9 @@ struct Core {
     napi: Opaque<bindings::napi_struct>,
     /// The `P` of the enabled [`Napi<P>`]; null while disabled. Written only while disabled.
     poll: UnsafeCell<*mut c_void>,
+    /// Whether it may be enabled. Held by what must not happen then.
+    #[pin]
+    enabled: Mutex<bool>,
     irq: KBox<dyn Irq>,
     dev: Arc<Device>,
 }
@@ -190,10 +226,25 @@ impl Handle {
         unsafe { bindings::kapi_napi_schedule(self.0.napi.get()) };
     }
 
+    /// The device.
+    pub(super) fn device(&self) -> &Device {
+        &self.0.dev
+    }
+
     /// The raw instance.
     #[inline]
     pub(super) fn as_raw(&self) -> *mut bindings::napi_struct {
         self.0.napi.get()
+    }
+
+    /// Runs `f` with the instance disabled. False, without running it, if it is enabled. Process
+    /// context.
+    pub(super) fn while_disabled(&self, f: impl FnOnce()) -> bool {
+        let enabled = self.0.enabled.lock();
+        if !*enabled {
+            f();
+        }
+        !*enabled
     }
 }
 
@@ -236,6 +287,7 @@ impl<P: Poll> Napi<P> {
                     }
                 }),
                 poll: UnsafeCell::new(ptr::null_mut()),
+                enabled <- new_mutex!(false),
                 irq,
                 dev: dev.clone(),
             }),
@@ -316,6 +368,15 @@ impl<P: Poll> Napi<P> {
         }
     }
 
+    /// Evidence that the instance is disabled. [`None`] while it is enabled.
+    pub fn owner(&mut self) -> Option<NapiOwner<'_>> {
+        // INVARIANT: Only `enable()` enables it, and takes `&mut self`.
+        self.enabled.is_none().then_some(NapiOwner {
+            napi: self.core.napi.get(),
+            _owner: PhantomData,
+        })
+    }
+
     /// Hands `poll` to the poll function and lets it be scheduled. Process context.
     ///
     /// # Errors
@@ -326,6 +387,7 @@ impl<P: Poll> Napi<P> {
             return Err(EBUSY);
         }
         let poll: &mut P = self.enabled.insert(poll);
+        *self.core.enabled.lock() = true;
         // SAFETY: Disabled: the callback does not run. The box stays until `disable()`.
         unsafe { *self.core.poll.get() = ptr::from_mut::<P>(poll).cast() };
         // SAFETY: The instance is added and disabled.
@@ -341,6 +403,7 @@ impl<P: Poll> Napi<P> {
         unsafe { bindings::napi_disable(self.core.napi.get()) };
         // SAFETY: Disabled: the callback does not run.
         unsafe { *self.core.poll.get() = ptr::null_mut() };
+        *self.core.enabled.lock() = false;
         Some(poll)
     }
 

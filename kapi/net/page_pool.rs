@@ -6,7 +6,10 @@
 //! C header: [`include/net/page_pool/helpers.h`](srctree/include/net/page_pool/helpers.h)
 
 use core::{
-    mem::ManuallyDrop,
+    mem::{
+        self,
+        ManuallyDrop, //
+    },
     ptr::NonNull, //
 };
 
@@ -19,7 +22,11 @@ use kernel::{
 };
 
 use super::{
-    napi::Handle,
+    napi::{
+        Handle,
+        NapiOwner, //
+    },
+    netdev_err,
     Device, //
 };
 use crate::kapi::bindings;
@@ -33,6 +40,10 @@ pub fn default_headroom() -> u32 {
 
 /// A pool of single pages for one receive queue.
 ///
+/// Pages that the stack lets go of where the pool's NAPI instance runs come back to a cache without a
+/// lock, from which they are taken without one, too: by [`PagePool::open`]. To be dropped with that
+/// instance disabled, in process context; with one that is enabled, the pool is leaked.
+///
 /// # Invariants
 ///
 /// `raw` is a page pool that this value owns; its NAPI instance and its device live as long.
@@ -40,10 +51,10 @@ pub struct PagePool {
     raw: NonNull<bindings::page_pool>,
     headroom: u32,
     room: u32,
-    _napi: Handle,
+    napi: Handle,
 }
 
-// SAFETY: Allocation takes `&mut self`, so that there is one consumer wherever the pool is moved.
+// SAFETY: What asks for a context of its own is asked for it where it is done, whoever has the pool.
 unsafe impl Send for PagePool {}
 
 impl PagePool {
@@ -69,7 +80,7 @@ impl PagePool {
         if headroom >= kernel::page::PAGE_SIZE as u32 || max_len > room {
             return Err(EINVAL);
         }
-        // SAFETY: All three are live; the pool holds the device, `_napi` the instance, and with it
+        // SAFETY: All three are live; the pool holds the device, `napi` the instance, and with it
         // the net device.
         let raw = from_err_ptr(unsafe {
             bindings::kapi_page_pool_create(
@@ -86,33 +97,65 @@ impl PagePool {
             raw: NonNull::new(raw).ok_or(ENOMEM)?,
             headroom,
             room: max_len,
-            _napi: napi,
+            napi,
         })
     }
 
-    /// Takes a page. [`None`] without memory. NAPI context, or with NAPI disabled.
+    /// Lets pages be taken. [`None`] if `owner` is not that of the pool's own NAPI instance.
     #[inline]
-    pub fn alloc(&mut self) -> Option<PoolPage> {
-        let mut dma = 0;
-        // SAFETY: The pool is live, and `&mut self` makes this the only consumer.
-        let page = unsafe { bindings::kapi_page_pool_alloc(self.raw.as_ptr(), &mut dma) };
-        Some(PoolPage {
-            raw: NonNull::new(page)?,
-            dma: dma + u64::from(self.headroom),
-            headroom: self.headroom,
-            room: self.room,
-        })
+    pub fn open<'a>(&'a mut self, owner: &'a NapiOwner<'_>) -> Option<PageSource<'a>> {
+        // INVARIANT: It is the owner of that instance, as just tested.
+        owner.owns(&self.napi).then_some(PageSource { pool: self })
     }
 }
 
 impl Drop for PagePool {
     fn drop(&mut self) {
-        // SAFETY: Owned. Pages still in the stack are waited for by the pool itself.
-        unsafe { bindings::page_pool_destroy(self.raw.as_ptr()) };
+        let raw = self.raw.as_ptr();
+        let destroyed = self.napi.while_disabled(|| {
+            // SAFETY: Owned. The NAPI instance is disabled meanwhile: nothing comes back to the cache
+            // without a lock. Pages still in the stack are waited for by the pool itself.
+            unsafe { bindings::page_pool_destroy(raw) }
+        });
+        if !destroyed {
+            netdev_err!(
+                self.napi.device(),
+                "a page pool is leaked: its NAPI instance is enabled\n"
+            );
+            // The pool goes on looking at the instance.
+            mem::forget(self.napi.clone());
+        }
     }
 }
 
-/// A page of a [`PagePool`], owned. Dropping it gives it back.
+/// A pool from which pages can be taken.
+///
+/// # Invariants
+///
+/// While this lives, no other context uses what belongs to the pool's NAPI instance alone.
+pub struct PageSource<'a> {
+    pool: &'a mut PagePool,
+}
+
+impl PageSource<'_> {
+    /// Takes a page. [`None`] without memory.
+    #[inline]
+    pub fn alloc(&mut self) -> Option<PoolPage> {
+        let mut dma = 0;
+        // SAFETY: The pool is live. By the type invariant this is where pages come back to its cache,
+        // if they do, and `&mut` makes it the only consumer.
+        let page = unsafe { bindings::kapi_page_pool_alloc(self.pool.raw.as_ptr(), &mut dma) };
+        Some(PoolPage {
+            raw: NonNull::new(page)?,
+            dma: dma + u64::from(self.pool.headroom),
+            headroom: self.pool.headroom,
+            room: self.pool.room,
+        })
+    }
+}
+
+/// A page of a [`PagePool`], owned. Dropping it gives it back, which must not be done in a hard interrupt:
+/// it would wait for whom it interrupts.
 pub struct PoolPage {
     raw: NonNull<bindings::page>,
     dma: u64,
@@ -158,7 +201,7 @@ impl PoolPage {
 impl Drop for PoolPage {
     fn drop(&mut self) {
         // SAFETY: Owned, and from a pool, which outlives its pages. Not the direct way: this may be
-        // any context.
+        // any context but a hard interrupt, and there it would be a deadlock.
         unsafe { bindings::kapi_page_pool_put(self.raw.as_ptr(), false) };
     }
 }
