@@ -6,7 +6,9 @@ use kernel::{
     bindings,
     device::Bound,
     io::{
+        IoBackend,
         IoBase,
+        IoCapable,
         Mmio,
         MmioBackend,
         MmioRaw,
@@ -14,6 +16,7 @@ use kernel::{
     },
     pci,
     prelude::*,
+    ptr::KnownSize,
     sync::aref::ARef, //
 };
 
@@ -93,12 +96,94 @@ impl<const SIZE: usize> Drop for Bar<SIZE> {
 }
 
 impl<'a, const SIZE: usize> IoBase<'a> for &'a Bar<SIZE> {
-    type Backend = MmioBackend;
+    type Backend = BarBackend;
     type Target = Region<SIZE>;
 
     #[inline]
-    fn as_view(self) -> Mmio<'a, Self::Target> {
+    fn as_view(self) -> BarView<'a, Self::Target> {
         // SAFETY: By the type invariant the range is mapped while `self` lives.
-        unsafe { Mmio::from_raw(self.io) }
+        BarView(unsafe { Mmio::from_raw(self.io) })
+    }
+}
+
+/// A [`Mmio`] whose accesses are instructions of their own.
+///
+/// The kernel's is accessed by C functions, though `readl()` and `writel()` are one instruction each
+/// in C: each frame that is sent rings a doorbell.
+pub struct BarView<'a, T: ?Sized>(Mmio<'a, T>);
+
+impl<T: ?Sized> Copy for BarView<'_, T> {}
+impl<T: ?Sized> Clone for BarView<'_, T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<'a, T: ?Sized + KnownSize> IoBase<'a> for BarView<'a, T> {
+    type Backend = BarBackend;
+    type Target = T;
+
+    #[inline]
+    fn as_view(self) -> Self {
+        self
+    }
+}
+
+/// The accesses of a [`BarView`], of 32 bits as all registers are.
+pub struct BarBackend;
+
+impl IoBackend for BarBackend {
+    type View<'a, T: ?Sized + KnownSize> = BarView<'a, T>;
+
+    #[inline]
+    fn as_ptr<'a, T: ?Sized + KnownSize>(view: Self::View<'a, T>) -> *mut T {
+        MmioBackend::as_ptr(view.0)
+    }
+
+    #[inline]
+    unsafe fn project_view<'a, T: ?Sized + KnownSize, U: ?Sized + KnownSize>(
+        view: Self::View<'a, T>,
+        ptr: *mut U,
+    ) -> Self::View<'a, U> {
+        // SAFETY: By the safety requirements.
+        BarView(unsafe { MmioBackend::project_view(view.0, ptr) })
+    }
+}
+
+#[cfg(CONFIG_X86_64)]
+impl IoCapable<u32> for BarBackend {
+    #[inline(always)]
+    fn io_read(view: BarView<'_, u32>) -> u32 {
+        let value;
+        // SAFETY: The pointer is valid for MMIO. As in C's `readl()`, nothing that touches memory
+        // moves across.
+        unsafe {
+            core::arch::asm!("mov {:e}, dword ptr [{}]", out(reg) value, in(reg) Self::as_ptr(view),
+                options(nostack, preserves_flags))
+        };
+        value
+    }
+
+    #[inline(always)]
+    fn io_write(view: BarView<'_, u32>, value: u32) {
+        // SAFETY: As above, of `writel()`.
+        unsafe {
+            core::arch::asm!("mov dword ptr [{}], {:e}", in(reg) Self::as_ptr(view), in(reg) value,
+                options(nostack, preserves_flags))
+        };
+    }
+}
+
+#[cfg(not(CONFIG_X86_64))]
+impl IoCapable<u32> for BarBackend {
+    #[inline]
+    fn io_read(view: BarView<'_, u32>) -> u32 {
+        MmioBackend::io_read(view.0)
+    }
+
+    #[inline]
+    fn io_write(view: BarView<'_, u32>, value: u32) {
+        MmioBackend::io_write(view.0, value);
     }
 }
