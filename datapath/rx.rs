@@ -18,6 +18,7 @@ use super::{
     },
     ring::RingSize,
     rx_status::{
+        is_tag,
         rss_hash,
         Checksum,
         HashKind,
@@ -326,7 +327,16 @@ impl<H: Hw> RxQueue<H> {
             meta.hash =
                 rss_hash(self.ring.read(at)).map(|hash| (hash.value, hash.kind == HashKind::L4));
         }
-        meta.vlan = status.vlan().filter(|&tci| self.hw.shows_vlan(tci));
+        let taken_out = |tci: &u16| {
+            features.contains(Features::HW_VLAN_CTAG_RX)
+                || !frame
+                    .after_addresses()
+                    .is_some_and(|next| is_tag(next, *tci))
+        };
+        meta.vlan = status
+            .vlan()
+            .filter(|&tci| self.hw.shows_vlan(tci))
+            .filter(taken_out);
         ctx.gro_receive(frame, self.queue, &meta);
     }
 

@@ -138,6 +138,18 @@ impl RxStatus {
     }
 }
 
+/// Whether `bytes`, which follow the addresses of a frame, are an 802.1Q tag with this priority, DEI
+/// and VLAN.
+///
+/// Where tags are to stay in frames the descriptor does not say whether they did: VP may be set of a
+/// frame that has its tag, and with pools the hardware takes tags out of replicated frames whatever
+/// the pool wants.
+#[inline]
+pub const fn is_tag(bytes: [u8; 4], tci: u16) -> bool {
+    let [high, low] = tci.to_be_bytes();
+    matches!(bytes, [0x81, 0x00, a, b] if a == high && b == low)
+}
+
 /// Reads the RSS hash from the first word of a descriptor after write-back.
 ///
 /// `None` where no hash function matched the frame.

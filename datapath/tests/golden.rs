@@ -27,6 +27,7 @@ use rigb_datapath::{
         txdctl, //
     },
     rx_status::{
+        is_tag,
         rss_hash,
         Checksum,
         HashKind,
@@ -202,6 +203,16 @@ fn receive_vlan_is_little_endian_for_loopback_too() {
         assert_eq!(status.looped_back(), loopback != 0);
     }
     assert_eq!(write_back(0x3, 64, 0x6123).vlan(), None);
+}
+
+#[test]
+fn a_tag_that_was_left_in_the_frame() {
+    assert!(is_tag([0x81, 0x00, 0x61, 0x23], 0x6123));
+    // Another VLAN or priority, another kind of tag, IPv4.
+    assert!(!is_tag([0x81, 0x00, 0x61, 0x24], 0x6123));
+    assert!(!is_tag([0x81, 0x00, 0x41, 0x23], 0x6123));
+    assert!(!is_tag([0x88, 0xa8, 0x61, 0x23], 0x6123));
+    assert!(!is_tag([0x08, 0x00, 0x45, 0x00], 0x4500));
 }
 
 #[test]

@@ -237,6 +237,23 @@ impl SkBuff {
         }
     }
 
+    /// The four bytes behind the addresses: the EtherType, and what follows. For the frames of
+    /// [`SkBuff::mac_addresses`].
+    #[inline]
+    pub fn after_addresses(&self) -> Option<[u8; 4]> {
+        const END: usize = 2 * ETH_ALEN + 4;
+        let skb = self.as_raw();
+        // SAFETY: By the type invariant; so many bytes lie in the linear part.
+        unsafe {
+            let headlen = (*skb).len.wrapping_sub((*skb).data_len);
+            // CAST: Widens.
+            if (headlen as usize) < END {
+                return None;
+            }
+            Some((*skb).data.add(2 * ETH_ALEN).cast::<[u8; 4]>().read())
+        }
+    }
+
     /// The part of the data that describes fragments and segmentation.
     #[inline]
     fn shared_info(&self) -> *const bindings::skb_shared_info {
