@@ -80,19 +80,27 @@ impl TxConsumer {
     /// Releases what was sent. True if nothing is left that could be released now.
     #[inline]
     pub(super) fn clean(&mut self, dev: &Device, ctx: &PollContext<'_>) -> bool {
+        // What comes later is left for the next poll: whether mappings are to be undone is asked but
+        // once, after those of this poll were made.
+        let mut left = self.slots.available();
+        if left == 0 {
+            return true;
+        }
+        let unmap = self.mapper.needs_unmap();
         let mut frames = 0;
         let mut packets = 0;
         let mut bytes = 0;
-        while frames < CLEAN_BUDGET {
+        while left > 0 && frames < CLEAN_BUDGET {
             let Some(descs) = self.oldest_done() else {
                 break;
             };
             frames += 1;
+            left = left.saturating_sub(usize::from(descs));
             for _ in 0..descs {
                 let Some(slot) = self.slots.pop() else {
                     break;
                 };
-                if let Some(mapping) = slot.mapping {
+                if let (true, Some(mapping)) = (unmap, slot.mapping) {
                     self.mapper.unmap(mapping);
                 }
                 if let Some(skb) = slot.skb {

@@ -134,6 +134,15 @@ impl Mapper {
         core::ptr::from_ref(&*self.dev).cast_mut().cast()
     }
 
+    /// Whether mappings have to be undone at all. If not, and only for mappings that were made before
+    /// this was asked, [`Mapping`]s may be dropped instead: the device reaches all memory as it is, and
+    /// nothing was copied to where it can be reached.
+    #[inline]
+    pub fn needs_unmap(&self) -> bool {
+        // SAFETY: The device is referenced.
+        unsafe { bindings::kapi_dma_need_unmap(self.as_raw()) }
+    }
+
     /// Undoes a mapping. It must come from this mapper's device; that of another is a bug that the
     /// IOMMU layer reports, and harms no memory of the kernel.
     #[inline]
@@ -143,7 +152,8 @@ impl Mapper {
     }
 }
 
-/// Memory that a device may read. To be given to [`Mapper::unmap`]: dropping it leaks the mapping.
+/// Memory that a device may read. To be given to [`Mapper::unmap`]: dropping it leaks the mapping,
+/// if there is anything to leak ([`Mapper::needs_unmap`]).
 #[must_use = "a mapping that is dropped is leaked"]
 pub struct Mapping {
     addr: u64,

@@ -248,6 +248,21 @@ impl<T> Consumer<T> {
         self.next
     }
 
+    /// How many elements can be popped, as of now.
+    #[inline]
+    pub fn available(&self) -> usize {
+        // Acquire: as below.
+        let tail = self.shared.tail.0.load(Ordering::Acquire);
+        // INVARIANT: As below.
+        self.tail.set(tail);
+        let ahead = tail.wrapping_sub(self.next);
+        if tail >= self.next {
+            ahead
+        } else {
+            ahead.wrapping_add(self.shared.capacity)
+        }
+    }
+
     /// Whether there is nothing to pop, as of now.
     #[inline]
     fn is_empty(&self) -> bool {

@@ -121,6 +121,7 @@ fn step(
             model.committed.append(&mut model.staged);
         }
         6..=8 => {
+            assert_eq!(consumer.available(), model.committed.len());
             assert_eq!(
                 consumer.peek().map(|b| b.number),
                 model.committed.front().copied()
