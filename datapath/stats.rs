@@ -6,9 +6,11 @@
 //! counter is advanced by a plain load and store, and read from anywhere without a lock. They live
 //! as long as the driver's [`Datapath`](super::Datapath), across any number of `open` and `stop`.
 
-use kernel::sync::atomic::{
-    Atomic,
-    Relaxed, //
+// Rust's own atomics: the kernel crate's are calls of C helpers, and for plain loads and stores of
+// one word the two models agree.
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::Relaxed, //
 };
 
 use crate::kapi::net::stats::{
@@ -18,11 +20,11 @@ use crate::kapi::net::stats::{
 };
 
 /// A counter with one writer at a time.
-pub(super) struct Counter(Atomic<u64>);
+pub(super) struct Counter(AtomicU64);
 
 impl Counter {
     const fn new() -> Self {
-        Self(Atomic::new(0))
+        Self(AtomicU64::new(0))
     }
 
     /// Adds `n`; by the one writer only.
