@@ -90,6 +90,26 @@ pub struct Plan {
     pub header_len: u32,
 }
 
+impl Plan {
+    /// For a frame of `len` bytes from which nothing is left to the hardware.
+    ///
+    /// # Errors
+    ///
+    /// [`Unencodable::Length`].
+    #[inline]
+    pub const fn plain(len: u32) -> Result<Self, Unencodable> {
+        match Olinfo::new(len) {
+            Some(olinfo) => Ok(Self {
+                context: None,
+                cmd: CmdType::DATA,
+                olinfo,
+                header_len: 0,
+            }),
+            None => Err(Unencodable::Length),
+        }
+    }
+}
+
 impl Frame {
     /// Translates the frame's wishes.
     ///
@@ -129,22 +149,20 @@ impl Frame {
 
     #[inline]
     const fn plan_plain(&self, cmd: CmdType) -> Result<Plan, Unencodable> {
-        let Some(olinfo) = Olinfo::new(self.len) else {
-            return Err(Unencodable::Length);
+        let plain = match Plan::plain(self.len) {
+            Ok(plain) => Plan { cmd, ..plain },
+            Err(e) => return Err(e),
         };
-        let mut context = None;
-        if self.vlan.is_some() {
-            context = match self.context() {
-                Ok(with_tag) => Some(with_tag),
-                Err(e) => return Err(e),
-            };
+        if self.vlan.is_none() {
+            return Ok(plain);
         }
-        Ok(Plan {
-            context,
-            cmd,
-            olinfo,
-            header_len: 0,
-        })
+        match self.context() {
+            Ok(with_tag) => Ok(Plan {
+                context: Some(with_tag),
+                ..plain
+            }),
+            Err(e) => Err(e),
+        }
     }
 
     #[inline]

@@ -20,8 +20,7 @@ use super::{
         ContextIndex,
         Olinfo,
         DESC_WORDS,
-        L4,
-        MAX_DATA_PER_DESC, //
+        L4, //
     },
     offload::{
         transport,
@@ -49,8 +48,9 @@ use crate::kapi::{
     net::{
         skb::MAX_FRAGS,
         SkBuff,
-        TxInfo,
+        TxShape,
         TxVerdict,
+        TxWishes,
         XmitQueue, //
     },
     spsc::Producer, //
@@ -92,14 +92,14 @@ const _: () = assert!(core::mem::size_of::<Slot>() == 32);
 
 /// What is accounted for a frame.
 #[derive(Clone, Copy)]
-struct Tally {
+struct Counts {
     /// Bytes on the wire.
     bytes: u32,
     /// Frames on the wire.
     segments: u16,
 }
 
-impl Tally {
+impl Counts {
     /// For the slots before the last one of a frame.
     const NONE: Self = Self {
         bytes: 0,
@@ -151,33 +151,61 @@ impl<H: Hw> TxProducer<H> {
     /// Puts a frame on the ring, or drops and counts it, or gives it back.
     #[inline]
     pub(super) fn xmit(&mut self, skb: SkBuff, queue: &XmitQueue<'_>) -> TxVerdict {
-        let Ok(mut skb) = skb.pad_to(MIN_FRAME) else {
+        let Ok(skb) = skb.pad_to(MIN_FRAME) else {
             return self.drop_one();
         };
-        let mut info = skb.tx_info();
-        if Self::beyond_hardware(&info) {
+        if skb.is_plain() {
+            self.send(skb, None, queue)
+        } else {
+            self.send_wished(skb, queue)
+        }
+    }
+
+    /// [`Self::send`] for a frame with wishes. Kept apart, so that the way of one without is short.
+    #[inline(never)]
+    fn send_wished(&mut self, mut skb: SkBuff, queue: &XmitQueue<'_>) -> TxVerdict {
+        let mut wishes = skb.tx_wishes();
+        if Self::beyond_hardware(&wishes) {
             if self.sum_in_software(&mut skb).is_err() {
                 return self.drop_one();
             }
-            // That may have moved the frame's data to one buffer.
-            info = skb.tx_info();
+            wishes = skb.tx_wishes();
         }
-        let data = Self::data_descs(&skb, &info);
-        let needed = data + 1;
-        if info.headlen() == 0 || needed + GAP > usize::from(self.size.get()) {
+        self.send(skb, Some(&wishes), queue)
+    }
+
+    /// [`Self::xmit`], when it is known what the frame wants.
+    #[inline(always)]
+    fn send(
+        &mut self,
+        mut skb: SkBuff,
+        wishes: Option<&TxWishes>,
+        queue: &XmitQueue<'_>,
+    ) -> TxVerdict {
+        let shape = skb.tx_shape();
+        let data = Self::data_descs(&skb, &shape);
+        let needed = data.wrapping_add(1);
+        if shape.headlen == 0 || needed > self.longest() {
             // No header, or so scattered that it would wait for ever: not a frame of the stack's.
             return self.drop_one();
         }
-        if self.short_of(needed) && queue.maybe_stop(|| self.room(), needed, needed) {
+        if self.may_lack(needed) && self.stopped(queue, needed, needed) {
             self.counters.xmit.busy.add(1);
             self.flush();
             return TxVerdict::Busy(skb);
         }
-        let Ok(bytes) = self.post(skb, &info, data) else {
+        let plan = match wishes {
+            None => Plan::plain(shape.len)
+                .map(Planned::alone)
+                .map_err(|_| Dropped),
+            Some(wishes) => Self::plan(&mut skb, wishes, shape.len),
+        };
+        let posted = plan.and_then(|planned| self.post(skb, &shape, &planned, data));
+        let Ok(bytes) = posted else {
             return self.drop_one();
         };
         self.unkicked = true;
-        if self.short_of(STOP_BELOW) && queue.maybe_stop(|| self.room(), STOP_BELOW, WAKE_AT) {
+        if self.may_lack(STOP_BELOW) && self.stopped(queue, STOP_BELOW, WAKE_AT) {
             self.counters.xmit.stop.add(1);
         }
         // BQL must know of the frame before the hardware does.
@@ -196,15 +224,19 @@ impl<H: Hw> TxProducer<H> {
         TxVerdict::Ok
     }
 
-    /// Whether fewer than `descs` descriptors can be filled. Looks at what the consumer writes only
-    /// if it must, so that its cache line stays where it is.
+    /// Whether fewer than `descs` descriptors can be filled, as far as is known without a look at what
+    /// the consumer writes: its cache line stays where it is.
     #[inline]
-    fn short_of(&mut self, descs: usize) -> bool {
-        if self.slots.known_free() >= descs + GAP {
-            return false;
-        }
+    fn may_lack(&self, descs: usize) -> bool {
+        self.slots.known_free() < descs + GAP
+    }
+
+    /// Looks, and stops the queue if fewer than `below` descriptors can be filled, unless `start_at`
+    /// can meanwhile. Whether it is stopped.
+    #[cold]
+    fn stopped(&mut self, queue: &XmitQueue<'_>, below: usize, start_at: usize) -> bool {
         self.slots.refresh();
-        self.room() < descs
+        queue.maybe_stop(|| self.room(), below, start_at)
     }
 
     /// Descriptors that can be filled.
@@ -225,36 +257,56 @@ impl<H: Hw> TxProducer<H> {
         }
     }
 
+    /// Most descriptors that a frame may take.
+    #[inline]
+    fn longest(&self) -> usize {
+        usize::from(self.size.get()).saturating_sub(GAP)
+    }
+
     /// The data descriptors that the frame takes, exactly.
     #[inline]
-    fn data_descs(skb: &SkBuff, info: &TxInfo) -> usize {
-        let mut descs = data_descs(info.headlen());
-        if info.max_frag() <= MAX_DATA_PER_DESC {
-            descs += info.nr_frags();
-        } else {
-            for index in 0..info.nr_frags() {
-                descs += data_descs(skb.frag_len(index));
-            }
+    fn data_descs(skb: &SkBuff, shape: &TxShape) -> usize {
+        let mut descs = data_descs(shape.headlen);
+        if shape.nr_frags > 0 {
+            descs = descs.wrapping_add(Self::frag_descs(skb, shape.nr_frags));
         }
         // CAST: u32 fits.
         descs as usize
+    }
+
+    #[inline(never)]
+    fn frag_descs(skb: &SkBuff, nr_frags: u32) -> u32 {
+        (0..nr_frags).fold(0, |descs: u32, index| {
+            descs.wrapping_add(data_descs(skb.frag_len(index)))
+        })
     }
 
     /// Writes the frame's descriptors and publishes its slots; the doorbell is the caller's.
     ///
     /// `data` is the exact number of data descriptors. Returns the bytes on the wire. On failure
     /// nothing is left on the ring.
-    #[inline]
-    fn post(&mut self, mut skb: SkBuff, info: &TxInfo, data: usize) -> Result<u32, Dropped> {
-        let (plan, segments) = self.plan(&mut skb, info)?;
-        let tally = Tally {
-            bytes: wire_bytes(info.frame_len(), u32::from(segments), plan.header_len),
+    #[inline(always)]
+    fn post(
+        &mut self,
+        skb: SkBuff,
+        shape: &TxShape,
+        planned: &Planned,
+        data: usize,
+    ) -> Result<u32, Dropped> {
+        let Planned { plan, segments } = *planned;
+        let counts = Counts {
+            bytes: wire_bytes(shape.len, u32::from(segments), plan.header_len),
             segments,
         };
         let mut posting = Posting::new(self, &plan, data);
-        let done = posting
-            .context(&plan)
-            .and_then(|()| posting.data(skb, info, tally));
+        let mut done = posting.context(&plan);
+        if done.is_ok() {
+            done = if data == 1 {
+                posting.single(skb, counts)
+            } else {
+                posting.scattered(skb, shape.nr_frags, counts)
+            };
+        }
         match done {
             Ok(()) => self.slots.commit(),
             Err(Dropped) => {
@@ -262,7 +314,7 @@ impl<H: Hw> TxProducer<H> {
                 return Err(Dropped);
             }
         }
-        Ok(tally.bytes)
+        Ok(counts.bytes)
     }
 
     /// Takes back what was staged of a frame.
@@ -278,8 +330,8 @@ impl<H: Hw> TxProducer<H> {
 
     /// Whether the frame wants a checksum that the hardware does not know.
     #[inline]
-    fn beyond_hardware(info: &TxInfo) -> bool {
-        match (info.checksum(), info.gso()) {
+    fn beyond_hardware(wishes: &TxWishes) -> bool {
+        match (wishes.checksum, wishes.gso) {
             (Some(sum), None) => transport(sum.offset, sum.sctp).is_none(),
             _ => false,
         }
@@ -291,43 +343,60 @@ impl<H: Hw> TxProducer<H> {
         skb.checksum_help()
     }
 
-    /// Says what the hardware is to do with the frame, and into how many it will become.
-    #[inline]
-    fn plan(&self, skb: &mut SkBuff, info: &TxInfo) -> Result<(Plan, u16), Dropped> {
+    /// Says what the hardware is to do with a frame of `len` bytes. Kept apart, so that the way of a
+    /// frame without wishes is short.
+    #[inline(never)]
+    fn plan(skb: &mut SkBuff, wishes: &TxWishes, len: u32) -> Result<Planned, Dropped> {
         let mut segments = 1;
-        let work = match (info.checksum(), info.gso()) {
+        let work = match (wishes.checksum, wishes.gso) {
             (None, None) => Work::None,
             (_, Some((mss, gso_segments))) => {
                 segments = gso_segments.max(1);
-                Self::segmentation(skb, info, mss)?
+                Self::segmentation(skb, wishes, mss)?
             }
             (Some(sum), None) => {
-                let ip_len = u32::from(sum.start.saturating_sub(info.l3_offset()));
+                let ip_len = u32::from(sum.start.saturating_sub(wishes.l3_offset));
                 let l4 = transport(sum.offset, sum.sctp).ok_or(Dropped)?;
                 Work::Checksum { l4, ip_len }
             }
         };
         let frame = Frame {
-            len: info.frame_len(),
-            mac_len: u32::from(info.l3_offset()),
-            vlan: info.vlan(),
+            len,
+            mac_len: u32::from(wishes.l3_offset),
+            vlan: wishes.vlan,
             work,
-            has_fcs: info.has_fcs(),
+            has_fcs: wishes.has_fcs,
         };
-        Ok((frame.plan().map_err(|_| Dropped)?, segments))
+        let plan = frame.plan().map_err(|_| Dropped)?;
+        Ok(Planned { plan, segments })
     }
 
     /// Makes the headers a template for the segments.
     #[inline]
-    fn segmentation(skb: &mut SkBuff, info: &TxInfo, mss: u16) -> Result<Work, Dropped> {
+    fn segmentation(skb: &mut SkBuff, wishes: &TxWishes, mss: u16) -> Result<Work, Dropped> {
         let header = skb.tso_prepare().map_err(|_| Dropped)?;
         Ok(Work::Segment {
             l4: if header.udp { L4::Udp } else { L4::Tcp },
             ipv4: header.ipv4,
-            ip_len: u32::from(header.l4_offset.saturating_sub(info.l3_offset())),
+            ip_len: u32::from(header.l4_offset.saturating_sub(wishes.l3_offset)),
             l4_len: u32::from(header.l4_len),
             mss,
         })
+    }
+}
+
+/// What the hardware is to do with a frame, and into how many it becomes.
+#[derive(Clone, Copy)]
+struct Planned {
+    plan: Plan,
+    segments: u16,
+}
+
+impl Planned {
+    /// A frame that stays one.
+    #[inline]
+    const fn alone(plan: Plan) -> Self {
+        Self { plan, segments: 1 }
     }
 }
 
@@ -341,28 +410,30 @@ struct Posting<'a, H: Hw> {
     load: Option<ContextIndex>,
     /// For the next slot: the number of all descriptors in the first one, zero in the others.
     head: u16,
-    /// Data descriptors to come.
-    left: usize,
 }
 
 impl<'a, H: Hw> Posting<'a, H> {
+    /// `data` is the number of data descriptors.
     #[inline]
     fn new(to: &'a mut TxProducer<H>, plan: &Plan, data: usize) -> Self {
         let mut olinfo = plan.olinfo;
         let mut load = None;
+        let mut descs = data;
         if let Some(context) = plan.context {
             let selected = to.contexts.select(context);
             olinfo = olinfo.with_context(selected.index);
-            load = selected.load.then_some(selected.index);
+            if selected.load {
+                load = Some(selected.index);
+                descs = descs.wrapping_add(1);
+            }
         }
         Self {
             to,
             cmd: plan.cmd,
             olinfo,
             load,
-            // CAST: no more than the ring has.
-            head: (data + usize::from(load.is_some())) as u16,
-            left: data,
+            // CAST: No more than the ring has.
+            head: descs as u16,
         }
     }
 
@@ -370,19 +441,18 @@ impl<'a, H: Hw> Posting<'a, H> {
     #[inline(always)]
     fn put(
         &mut self,
-        [low, high]: [u64; DESC_WORDS],
+        words: [u64; DESC_WORDS],
         mapping: Option<Mapping>,
         skb: Option<SkBuff>,
-        tally: Tally,
+        counts: Counts,
     ) -> Result<(), Dropped> {
         let at = self.to.slots.next_index().wrapping_mul(DESC_WORDS);
-        self.to.ring.write(at, low);
-        self.to.ring.write(at | 1, high);
+        self.to.ring.write_all(at, words);
         let slot = Slot {
             mapping,
             skb,
-            bytes: tally.bytes,
-            segments: tally.segments,
+            bytes: counts.bytes,
+            segments: counts.segments,
             descs: mem::take(&mut self.head),
         };
         self.to.slots.stage(slot).map_err(|slot| {
@@ -398,46 +468,58 @@ impl<'a, H: Hw> Posting<'a, H> {
     #[inline]
     fn context(&mut self, plan: &Plan) -> Result<(), Dropped> {
         match (self.load, plan.context) {
-            (Some(index), Some(context)) => self.put(context.words(index), None, None, Tally::NONE),
+            (Some(index), Some(context)) => {
+                self.put(context.words(index), None, None, Counts::NONE)
+            }
             _ => Ok(()),
         }
     }
 
-    /// Maps the frame's buffers and writes their descriptors.
-    #[inline]
-    fn data(&mut self, skb: SkBuff, info: &TxInfo, tally: Tally) -> Result<(), Dropped> {
+    /// Maps a frame that is one buffer with one descriptor, and writes it.
+    #[inline(always)]
+    fn single(mut self, skb: SkBuff, counts: Counts) -> Result<(), Dropped> {
+        let mapping = skb.map_head(&self.to.mapper).map_err(|_| Dropped)?;
+        let words = self.words(mapping.addr(), mapping.len(), true);
+        skb.tx_timestamp();
+        self.put(words, Some(mapping), Some(skb), counts)
+    }
+
+    /// Maps a frame's buffers and writes their descriptors.
+    #[inline(never)]
+    fn scattered(mut self, skb: SkBuff, nr_frags: u32, counts: Counts) -> Result<(), Dropped> {
         let mut mapping = skb.map_head(&self.to.mapper).map_err(|_| Dropped)?;
-        for index in 0..info.nr_frags() {
-            self.buffer(mapping, None, Tally::NONE)?;
+        for index in 0..nr_frags {
+            self.buffer(mapping, None, Counts::NONE)?;
             mapping = skb.map_frag(&self.to.mapper, index).map_err(|_| Dropped)?;
         }
         skb.tx_timestamp();
-        self.buffer(mapping, Some(skb), tally)
+        self.buffer(mapping, Some(skb), counts)
     }
 
     /// Writes the descriptors of one buffer. With the last buffer comes the frame itself.
-    #[inline(always)]
+    #[inline]
     fn buffer(
         &mut self,
         mapping: Mapping,
         mut skb: Option<SkBuff>,
-        tally: Tally,
+        counts: Counts,
     ) -> Result<(), Dropped> {
         let addr = mapping.addr();
         let mut pieces = Chunks::new(mapping.len());
         let mut mapping = Some(mapping);
         while let Some((offset, len)) = pieces.next() {
-            self.left = self.left.wrapping_sub(1);
-            let mut cmd = self.cmd;
-            if self.left == 0 {
-                cmd = cmd.last();
-            }
-            let from = addr.wrapping_add(u64::from(offset));
-            let words = data_desc(from, len, cmd, self.olinfo);
-            self.olinfo = Olinfo::NONE;
             let skb = if pieces.is_empty() { skb.take() } else { None };
-            self.put(words, mapping.take(), skb, tally)?;
+            let from = addr.wrapping_add(u64::from(offset));
+            let words = self.words(from, len, skb.is_some());
+            self.put(words, mapping.take(), skb, counts)?;
         }
         Ok(())
+    }
+
+    /// The next data descriptor. The last one of a frame is marked.
+    #[inline(always)]
+    fn words(&mut self, addr: u64, len: u32, last: bool) -> [u64; DESC_WORDS] {
+        let cmd = if last { self.cmd.last() } else { self.cmd };
+        data_desc(addr, len, cmd, mem::replace(&mut self.olinfo, Olinfo::NONE))
     }
 }

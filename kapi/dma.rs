@@ -108,6 +108,26 @@ impl<D: AsBytes + FromBytes + Copy> DescRing<D> {
     }
 }
 
+impl<D: AsBytes + FromBytes + Copy> DescRing<D> {
+    /// Writes the elements from `index` on, each once and in order. Nothing happens if there are not so
+    /// many.
+    #[inline]
+    pub fn write_all<const N: usize>(&self, index: usize, values: [D; N]) {
+        if index.checked_add(N).is_some_and(|end| end <= self.len()) {
+            for (value, at) in values.into_iter().zip(index..) {
+                // SAFETY: In bounds and aligned; see `get()`.
+                unsafe {
+                    self.mem
+                        .as_mut_ptr()
+                        .cast::<D>()
+                        .add(at)
+                        .write_volatile(value)
+                };
+            }
+        }
+    }
+}
+
 impl<D: AsBytes + FromBytes + Copy + Default> DescRing<D> {
     /// Reads element `index`, once; the default if there is no such element.
     #[inline]

@@ -16,6 +16,7 @@ use rigb_datapath::{
         ContextCache,
         Fit,
         Frame,
+        Plan,
         Work, //
     },
     ring::{
@@ -187,5 +188,13 @@ proptest! {
         prop_assert_eq!(status.vlan().is_some(), raw[0] & 8 != 0);
         let _ = status.checksum(len);
         prop_assert_eq!(rss_hash(word0).is_some(), (1..10).contains(&(word0.to_ne_bytes()[0] & 15)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_frame_without_wishes_has_the_plan_of_any_other(len in 14u32..1 << 19) {
+        let frame = Frame { len, mac_len: 14, vlan: None, work: Work::None, has_fcs: false };
+        prop_assert_eq!(Plan::plain(len), frame.plan());
     }
 }

@@ -91,8 +91,9 @@ pub use self::{
         SkBuff,
         TsoHeader,
         TxChecksum,
-        TxInfo,
-        TxVerdict, //
+        TxShape,
+        TxVerdict,
+        TxWishes, //
     },
     stats::{
         QueueStats,

@@ -73,88 +73,30 @@ pub struct TxChecksum {
     pub sctp: bool,
 }
 
-/// What the transmit path wants to know of a frame.
+/// How long a frame is, and in how many buffers.
 #[derive(Clone, Copy)]
-pub struct TxInfo {
-    len: u32,
-    headlen: u32,
-    nr_frags: u32,
-    max_frag: u32,
-    protocol: u16,
-    l3_offset: u16,
-    vlan: Option<u16>,
-    checksum: Option<TxChecksum>,
-    gso: Option<(u16, u16)>,
-    has_fcs: bool,
-    tx_flags: u8,
+pub struct TxShape {
+    /// Bytes of the frame.
+    pub len: u32,
+    /// Bytes of it in the linear part.
+    pub headlen: u32,
+    /// Page fragments that follow the linear part.
+    pub nr_frags: u32,
 }
 
-impl TxInfo {
-    /// Bytes of the frame.
-    #[inline]
-    pub fn frame_len(&self) -> u32 {
-        self.len
-    }
-
-    /// Bytes of it in the linear part.
-    #[inline]
-    pub fn headlen(&self) -> u32 {
-        self.headlen
-    }
-
-    /// Page fragments that follow the linear part.
-    #[inline]
-    pub fn nr_frags(&self) -> u32 {
-        self.nr_frags
-    }
-
-    /// Bytes of the largest page fragment.
-    #[inline]
-    pub fn max_frag(&self) -> u32 {
-        self.max_frag
-    }
-
-    /// EtherType, host byte order.
-    #[inline]
-    pub fn protocol(&self) -> u16 {
-        self.protocol
-    }
-
+/// What the sender of a frame leaves to the hardware.
+#[derive(Clone, Copy)]
+pub struct TxWishes {
     /// Offset of the network header.
-    #[inline]
-    pub fn l3_offset(&self) -> u16 {
-        self.l3_offset
-    }
-
+    pub l3_offset: u16,
     /// The VLAN tag (TCI) to insert.
-    #[inline]
-    pub fn vlan(&self) -> Option<u16> {
-        self.vlan
-    }
-
+    pub vlan: Option<u16>,
     /// The checksum to compute.
-    #[inline]
-    pub fn checksum(&self) -> Option<TxChecksum> {
-        self.checksum
-    }
-
+    pub checksum: Option<TxChecksum>,
     /// Payload bytes a segment and number of segments, of a frame to be segmented.
-    #[inline]
-    pub fn gso(&self) -> Option<(u16, u16)> {
-        self.gso
-    }
-
+    pub gso: Option<(u16, u16)>,
     /// The last four bytes of the frame are the sender's own FCS.
-    #[inline]
-    pub fn has_fcs(&self) -> bool {
-        self.has_fcs
-    }
-
-    /// The sender wants the hardware's time of transmission.
-    #[inline]
-    pub fn wants_hw_timestamp(&self) -> bool {
-        u32::from(self.tx_flags) & bindings::KAPI_HW_TSTAMP != 0
-    }
+    pub has_fcs: bool,
 }
 
 /// Where a frame's headers lie, for `ndo_features_check`.
@@ -271,13 +213,37 @@ impl SkBuff {
         u32::from(unsafe { (*self.shared_info()).nr_frags })
     }
 
-    /// Gathers what the transmit path needs. Reads the fields in place, as C's inlines do.
+    /// How long the frame is, and in how many buffers. Reads the fields in place, as C's inlines do.
     #[inline]
-    pub fn tx_info(&self) -> TxInfo {
+    pub fn tx_shape(&self) -> TxShape {
+        let skb = self.as_raw();
+        // SAFETY: By the type invariant.
+        let (len, data_len) = unsafe { ((*skb).len, (*skb).data_len) };
+        TxShape {
+            len,
+            headlen: len.wrapping_sub(data_len),
+            nr_frags: self.nr_frags(),
+        }
+    }
+
+    /// Whether the frame is to be sent as it is: the hardware has to do nothing of [`TxWishes`].
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        // SAFETY: By the type invariant. Nobody writes these fields while the frame is being sent.
+        unsafe {
+            let fields = (*self.as_raw()).__bindgen_anon_4.__bindgen_anon_1.as_ref();
+            u32::from(fields.ip_summed()) != bindings::KAPI_CSUM_PARTIAL
+                && fields.__bindgen_anon_2.vlan_all == 0
+                && fields.no_fcs() == 0
+                && (*self.shared_info()).gso_size == 0
+        }
+    }
+
+    /// What is left to the hardware.
+    #[inline]
+    pub fn tx_wishes(&self) -> TxWishes {
         let skb = self.as_raw();
         let shinfo = self.shared_info();
-        let nr_frags = self.nr_frags();
-        let max_frag = (0..nr_frags).fold(0, |max, index| self.frag_len(index).max(max));
         // SAFETY: By the type invariant. Nobody writes these fields while the frame is being sent;
         // `dataref` and others that clones change are not touched.
         unsafe {
@@ -288,12 +254,7 @@ impl SkBuff {
             let vlan = fields.__bindgen_anon_2;
             let partial = u32::from(fields.ip_summed()) == bindings::KAPI_CSUM_PARTIAL;
             let gso_size = (*shinfo).gso_size;
-            TxInfo {
-                len: (*skb).len,
-                headlen: (*skb).len.wrapping_sub((*skb).data_len),
-                nr_frags,
-                max_frag,
-                protocol: u16::from_be(fields.protocol),
+            TxWishes {
                 l3_offset: fields.network_header.wrapping_sub(data),
                 vlan: (vlan.vlan_all != 0).then_some(vlan.__bindgen_anon_1.vlan_tci),
                 checksum: partial.then(|| TxChecksum {
@@ -303,7 +264,6 @@ impl SkBuff {
                 }),
                 gso: (gso_size != 0).then(|| (gso_size, (*shinfo).gso_segs)),
                 has_fcs: fields.no_fcs() != 0,
-                tx_flags: (*shinfo).tx_flags,
             }
         }
     }
@@ -315,7 +275,7 @@ impl SkBuff {
         // SAFETY: By the type invariant.
         unsafe {
             let fields = (*skb).__bindgen_anon_4.__bindgen_anon_1.as_ref();
-            // CAST: As in `tx_info()`.
+            // CAST: As in `tx_wishes()`.
             let data = (*skb).data.offset_from((*skb).head) as u16;
             let sum = fields.__bindgen_anon_1.__bindgen_anon_1;
             TxHeaders {
@@ -405,11 +365,17 @@ impl SkBuff {
         to_result(unsafe { bindings::kapi_skb_checksum_help(self.as_raw()) })
     }
 
-    /// Takes the software time stamp, as late as possible before the doorbell.
+    /// Takes the software time stamp, as late as possible before the doorbell, of a frame whose sender
+    /// wants one. C's `skb_tx_timestamp()` also asks the PHY's driver; no device of
+    /// [`Device`](super::Device) has a PHY of phylib.
     #[inline]
     pub fn tx_timestamp(&self) {
-        // SAFETY: By the type invariant.
-        unsafe { bindings::kapi_skb_tx_timestamp(self.as_raw()) };
+        // SAFETY: Valid as long as the skb.
+        let tx_flags = u32::from(unsafe { (*self.shared_info()).tx_flags });
+        if tx_flags & bindings::KAPI_SW_TSTAMP != 0 {
+            // SAFETY: By the type invariant.
+            unsafe { bindings::kapi_skb_tx_timestamp(self.as_raw()) };
+        }
     }
 
     /// Maps the linear part for the device to read.

@@ -108,11 +108,14 @@ void kapi_skb_free_any(struct sk_buff *skb)
 	dev_kfree_skb_any(skb);
 }
 
-/* Maps the linear part; DMA_MAPPING_ERROR on failure. */
+/*
+ * Maps the linear part; DMA_MAPPING_ERROR on failure. dma_map_single() would go
+ * by way of the struct page and come back to the physical address.
+ */
 dma_addr_t kapi_skb_map_head(struct device *dev, const struct sk_buff *skb)
 {
-	dma_addr_t dma = dma_map_single(dev, skb->data, skb_headlen(skb),
-					DMA_TO_DEVICE);
+	dma_addr_t dma = dma_map_phys(dev, virt_to_phys(skb->data),
+				      skb_headlen(skb), DMA_TO_DEVICE, 0);
 
 	return dma_mapping_error(dev, dma) ? DMA_MAPPING_ERROR : dma;
 }

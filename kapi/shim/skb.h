@@ -29,7 +29,7 @@ struct kapi_tso {
 /* These are no plain constants for bindgen. */
 enum {
 	KAPI_MAX_SKB_FRAGS = MAX_SKB_FRAGS,
-	KAPI_HW_TSTAMP = SKBTX_HW_TSTAMP_NOBPF,
+	KAPI_SW_TSTAMP = SKBTX_SW_TSTAMP | SKBTX_BPF,
 	KAPI_CSUM_PARTIAL = CHECKSUM_PARTIAL,
 };
 

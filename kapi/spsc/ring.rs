@@ -174,6 +174,13 @@ impl<T> Producer<T> {
         self.room = self.free();
     }
 
+    /// Whether there is room after all. Who stages asks before, so that this is seldom needed.
+    #[cold]
+    fn finds_room(&mut self) -> bool {
+        self.refresh();
+        self.room > 0
+    }
+
     /// Puts an element into the next slot, invisible until [`Producer::commit`].
     ///
     /// # Errors
@@ -181,11 +188,8 @@ impl<T> Producer<T> {
     /// Gives it back if no slot is free.
     #[inline]
     pub fn stage(&mut self, value: T) -> CoreResult<(), T> {
-        if self.room == 0 {
-            self.refresh();
-            if self.room == 0 {
-                return Err(value);
-            }
+        if self.room == 0 && !self.finds_room() {
+            return Err(value);
         }
         // SAFETY: There is room: by the type invariant the slot is this side's and empty. Every
         // index is below the capacity.
