@@ -7,10 +7,14 @@
 
 use kernel::{
     device::Core,
+    new_mutex,
     pci,
     prelude::*,
     str::CString,
-    sync::Arc, //
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 use crate::{
@@ -54,6 +58,7 @@ use crate::{
             self as kpci,
             sriov::{
                 self,
+                SavedVfs,
                 SriovExt, //
             },
             Bar,
@@ -116,6 +121,8 @@ pub(crate) struct PfData {
     _other_irq: IrqRegistration<OtherIrq>,
     _quiet: Quiet,
     adapter: Arc<Adapter>,
+    /// VFs, while the PF is in a reset by somebody else.
+    vfs: Pin<KBox<Mutex<SavedVfs>>>,
     _enabled: Enabled,
 }
 
@@ -243,6 +250,7 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         // Without the capability there is nothing to limit, and VFs that were taken over are few.
         dev_dbg!(pdev, "no limit on VFs (error {})\n", err.to_errno());
     }
+    let vfs = KBox::pin_init(new_mutex!(SavedVfs::none()), GFP_KERNEL)?;
     let name = CString::try_from_fmt(fmt!("rigb-{}", kpci::name(pdev)))?;
     let other_irq = IrqRegistration::request(
         &adapter.vectors,
@@ -272,6 +280,7 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         _other_irq: other_irq,
         _quiet: quiet,
         adapter,
+        vfs,
         _enabled: enabled,
     })
 }
@@ -285,7 +294,24 @@ fn possible_cpus() -> u32 {
     kernel::cpu::nr_cpu_ids()
 }
 
+/// Saves what VFs are set to, and keeps others from resetting them meanwhile.
+fn save_vfs(pdev: &pci::Device<Core<'_>>, this: Pin<&PfData>) {
+    match sriov::save_vfs(pdev) {
+        Ok(vfs) => *this.vfs.lock() = vfs,
+        Err(err) => dev_err!(
+            pdev,
+            "no memory to save what VFs are set to (error {}): reset those of guests after the PF\n",
+            err.to_errno()
+        ),
+    }
+}
+
 impl PfData {
+    /// The VFs that [`save_vfs`] has saved.
+    fn take_vfs(&self) -> SavedVfs {
+        core::mem::replace(&mut *self.vfs.lock(), SavedVfs::none())
+    }
+
     /// Makes the interface absent for the time of a reset or of sleep.
     fn detach(&self) {
         let rtnl = rtnl_lock();
@@ -375,6 +401,12 @@ impl Driver for PfDriver {
         this: Pin<&Self::Data>,
         state: ChannelState,
     ) -> Recovery {
+        if kpci::device_present(pdev) {
+            // A reset of the bus wipes what VFs of guests are set to, and their VMMs do not put it back.
+            // Another function may ask for it. The locks are the core's from now on.
+            save_vfs(pdev, this);
+            drop(this.take_vfs());
+        }
         if state == ChannelState::Normal {
             return Recovery::CanRecover;
         }
@@ -397,6 +429,7 @@ impl Driver for PfDriver {
             );
             return Recovery::Disconnect;
         }
+        sriov::restore_vfs(pdev);
         // For an error that this port could live with, another function of the bus may have asked
         // for the reset.
         this.detach_if_present();
@@ -410,21 +443,23 @@ impl Driver for PfDriver {
 
     fn reset_prepare(pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
         this.detach();
-        sriov::save_vfs(pdev);
+        save_vfs(pdev, this);
     }
 
-    fn reset_done(pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
-        sriov::restore_vfs(pdev);
+    fn reset_done(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) {
+        this.take_vfs().restore();
         // What can be said has been said there.
         let _ = this.attach();
     }
 
-    fn suspend(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) -> Result {
+    fn suspend(pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) -> Result {
         this.leave();
+        sriov::keep_vfs(pdev);
         Ok(())
     }
 
-    fn resume(_pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) -> Result {
+    fn resume(pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) -> Result {
+        sriov::wake_vfs(pdev);
         this.attach()
     }
 }

@@ -5,6 +5,11 @@
 //! All of it is for callbacks of the bus: the device lock is held, so that `sriov_numvfs`, probe and
 //! unbind exclude each other.
 
+use core::ptr::{
+    self,
+    NonNull, //
+};
+
 use kernel::{
     bindings,
     device::{
@@ -93,20 +98,143 @@ fn for_each_vf(pdev: &pci::Device<Core<'_>>, mut f: impl FnMut(*mut bindings::pc
     }
 }
 
+/// A VF whose device lock is held, and whose configuration space user space cannot reach.
+struct LockedVf(NonNull<bindings::pci_dev>);
+
+// SAFETY: The reference may be dropped by any thread. A mutex is to be unlocked by who locked it, which is so
+// here: the core makes both callbacks of a reset from one thread.
+unsafe impl Send for LockedVf {}
+
+impl LockedVf {
+    /// Locks `vf` unless somebody else has it: who binds, unbinds or resets it, or a reset of the whole
+    /// bus. These save and restore it themselves.
+    ///
+    /// # Safety
+    ///
+    /// `vf` is valid.
+    unsafe fn try_lock(vf: *mut bindings::pci_dev) -> Option<Self> {
+        // SAFETY: By the requirements of this function.
+        if unsafe { bindings::pci_dev_trylock(vf) } == 0 {
+            return None;
+        }
+        // SAFETY: `vf` is valid, by the requirements of this function.
+        NonNull::new(unsafe { bindings::pci_dev_get(vf) }).map(Self)
+    }
+
+    /// Locks `vf`, and waits for whoever has it.
+    ///
+    /// # Safety
+    ///
+    /// `vf` is valid, and its lock may be waited for: the caller has neither it nor the RTNL.
+    unsafe fn lock(vf: *mut bindings::pci_dev) -> Option<Self> {
+        // SAFETY: By the requirements of this function.
+        unsafe { bindings::pci_dev_lock(vf) };
+        // SAFETY: `vf` is valid, by the requirements of this function.
+        NonNull::new(unsafe { bindings::pci_dev_get(vf) }).map(Self)
+    }
+
+    fn save(&self) {
+        // SAFETY: Referenced and locked. What may fail are capabilities; the header is saved all the same.
+        let _ = unsafe { bindings::pci_save_state(self.0.as_ptr()) };
+    }
+
+    /// Saves, but does not take from the core that it saves as well, unless the VF's driver has.
+    fn keep(&self) {
+        // SAFETY: Referenced and locked, so nobody writes this bit.
+        let by_driver = unsafe { self.0.as_ref() }.state_saved() != 0;
+        self.save();
+        if !by_driver {
+            // SAFETY: Referenced and locked; without a state this only forgets that there is one.
+            let _ = unsafe { bindings::pci_load_saved_state(self.0.as_ptr(), ptr::null_mut()) };
+        }
+    }
+
+    fn restore(&self) {
+        // SAFETY: Referenced and locked. The core saved a first state when the device was made.
+        unsafe { bindings::pci_restore_state(self.0.as_ptr()) };
+    }
+}
+
+impl Drop for LockedVf {
+    fn drop(&mut self) {
+        // SAFETY: Locked and referenced by `try_lock`.
+        unsafe {
+            bindings::pci_dev_unlock(self.0.as_ptr());
+            bindings::pci_dev_put(self.0.as_ptr());
+        }
+    }
+}
+
+/// VFs whose configuration space is saved, and that nobody else resets or restores until this is
+/// dropped: what they saved meanwhile would be what the PF's reset has left.
+pub struct SavedVfs(KVec<LockedVf>);
+
+impl SavedVfs {
+    /// None.
+    pub const fn none() -> Self {
+        Self(KVec::new())
+    }
+
+    /// Restores what was saved: memory access, bus mastering, interrupts. For
+    /// [`Driver::reset_done`](super::Driver::reset_done).
+    pub fn restore(self) {
+        for vf in &self.0 {
+            vf.restore();
+        }
+    }
+}
+
 /// Saves the configuration space of all VFs. A function level reset of the PF wipes it, and nobody
 /// tells their drivers. For [`Driver::reset_prepare`](super::Driver::reset_prepare).
-pub fn save_vfs(pdev: &pci::Device<Core<'_>>) {
+///
+/// # Errors
+///
+/// [`ENOMEM`].
+pub fn save_vfs(pdev: &pci::Device<Core<'_>>) -> Result<SavedVfs> {
+    let mut saved = KVec::with_capacity(usize::from(pdev.num_vf()), GFP_KERNEL)?;
     for_each_vf(pdev, |vf| {
-        // SAFETY: Referenced. What fails to be saved is not restored.
-        let _ = unsafe { bindings::pci_save_state(vf) };
+        // SAFETY: Referenced.
+        if let Some(vf) = unsafe { LockedVf::try_lock(vf) } {
+            vf.save();
+            // There is room for all.
+            let _ = saved.push(vf, GFP_KERNEL);
+        }
+    });
+    Ok(SavedVfs(saved))
+}
+
+/// Keeps what VFs are set to for [`wake_vfs`]. The core saves them after [`Driver::suspend`](super::Driver::suspend),
+/// which this is for, but not if going to sleep is given up before that.
+pub fn keep_vfs(pdev: &pci::Device<Core<'_>>) {
+    for_each_vf(pdev, |vf| {
+        // SAFETY: Referenced. The core holds the PF's lock alone.
+        if let Some(vf) = unsafe { LockedVf::lock(vf) } {
+            vf.keep();
+        }
     });
 }
 
-/// Restores what [`save_vfs`] saved: memory access, bus mastering, interrupts. For
-/// [`Driver::reset_done`](super::Driver::reset_done).
+/// Restores what VFs had when the host went to sleep. For [`Driver::resume`](super::Driver::resume): the
+/// core wakes devices side by side, and may have restored a VF before its PF had it again.
+pub fn wake_vfs(pdev: &pci::Device<Core<'_>>) {
+    for_each_vf(pdev, |vf| {
+        // SAFETY: Referenced. The core holds the PF's lock alone.
+        if let Some(vf) = unsafe { LockedVf::lock(vf) } {
+            vf.restore();
+        }
+    });
+}
+
+/// Restores what VFs had when their state was saved last, by [`save_vfs`] or when they were made. For
+/// [`Driver::slot_reset`](super::Driver::slot_reset), where the core takes the locks of VFs for their own
+/// callbacks, so that nobody can hold them all the while.
 pub fn restore_vfs(pdev: &pci::Device<Core<'_>>) {
-    // SAFETY: Referenced. Without a saved state it does nothing.
-    for_each_vf(pdev, |vf| unsafe { bindings::pci_restore_state(vf) });
+    for_each_vf(pdev, |vf| {
+        // SAFETY: Referenced.
+        if let Some(vf) = unsafe { LockedVf::try_lock(vf) } {
+            vf.restore();
+        }
+    });
 }
 
 /// Limits `sriov_totalvfs`: the core refuses more with [`ERANGE`]. The limit ends with the binding.

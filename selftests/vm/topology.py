@@ -55,9 +55,12 @@ class Topology:
         """The arguments for the ports: a root port, a card, and its plug in the hub."""
         args = []
         for number, port in enumerate(self.ports):
+            place = f"chassis={number + 1},addr={16 + number:#x}"
             args += [
                 "-device",
-                f"pcie-root-port,id=rp{number},chassis={number + 1},addr={16 + number:#x}",
+                # As fast as the card. Of a faster port Linux wants to see, after a reset of the
+                # bus, that its link is active, which QEMU's then does not say.
+                f"pcie-root-port,id=rp{number},{place},x-speed=2_5",
                 "-netdev",
                 f"hubport,id=n{number},hubid={port.wire}",
                 "-device",

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Errors on the bus (AER), and resets of PF and VF side by side: what guests' VFs are set to stays.
+
+VF 0 is a guest's: a program has it open through VFIO, with bus mastering and MSI-X on. VF 1 is the
+host's.
+"""
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+
+from rigbtest import aer, traffic, vfio
+from rigbtest.bench import Bench, finish
+from rigbtest.kselftest import case, ksft_eq, ksft_pr, ksft_run, ksft_true, skip_all
+from rigbtest.pci import COMMAND, Function
+from rigbtest.vfio import VfioMailbox
+
+BENCH = Bench.find()
+MASTER = 1 << 2
+CAPABILITIES, MSIX = 0x34, 0x11
+MSIX_ENABLE = 1 << 15
+RESETS = 3
+
+
+def prepare() -> VfioMailbox:
+    """Two VFs, the first open; its interrupts have somebody who listens."""
+    vfio.load()
+    BENCH.use("rigb", "rigbvf", 2)
+    BENCH.dirty = True
+    port = BENCH.vfs[0]
+    port.detach()
+    port.function.bind(vfio.DRIVER.name)
+    box = VfioMailbox(port.function)
+    box.listen()
+    return box
+
+
+def config(function: Function, place: int) -> int:
+    """Two bytes of the configuration space, as the device has them now."""
+    file = os.open(function.path / "config", os.O_RDONLY)
+    try:
+        return int.from_bytes(os.pread(file, 2, place), "little")
+    finally:
+        os.close(file)
+
+
+def settings(function: Function) -> tuple[bool, bool]:
+    """Whether the function has bus mastering and MSI-X on."""
+    place = config(function, CAPABILITIES) & 0xFC
+    while place and config(function, place) & 0xFF != MSIX:
+        place = config(function, place) >> 8 & 0xFC
+    control = config(function, place + 2)
+    return bool(config(function, COMMAND) & MASTER), bool(control & MSIX_ENABLE)
+
+
+def talk() -> None:
+    """PF, wire and the host's VF reach each other."""
+    BENCH.pf.wait_running()
+    traffic.reach(BENCH.pf, BENCH.wire)
+    traffic.reach(BENCH.vfs[1], BENCH.pf, BENCH.wire)
+
+
+def fatal() -> None:
+    """The bus is reset. PF and VF of the host come back, and a guest's VF is what it was."""
+    aer.load()
+    with prepare() as box:
+        talk()
+        ksft_eq(settings(box.function), (True, True), "at first")
+        for name in ("PF", "VF"):
+            source = BENCH.pf.function if name == "PF" else BENCH.vfs[1].function
+            ksft_true(aer.inject(source, aer.MALFORMED_TLP), f"recovery from an error of the {name}")
+            ksft_eq(settings(box.function), (True, True), f"after an error of the {name}")
+            talk()
+            ksft_true(box.reset(), "the guest's VF has its PF")
+
+
+def not_fatal() -> None:
+    """An error that stops nothing resets nothing."""
+    aer.load()
+    with prepare() as box:
+        talk()
+        changes = [port.carrier_changes() for port in (BENCH.pf, BENCH.vfs[1])]
+        for source in (BENCH.pf.function, BENCH.vfs[1].function):
+            ksft_true(aer.inject(source, aer.COMPLETION_TIMEOUT), "recovery")
+        ksft_eq([port.carrier_changes() for port in (BENCH.pf, BENCH.vfs[1])], changes)
+        ksft_eq(settings(box.function), (True, True))
+        talk()
+
+
+def resets_side_by_side() -> None:
+    """A VMM resets its VF while the host resets the PF: one after the other."""
+    with prepare() as box:
+        done = threading.Event()
+        made, refused = 0, 0
+
+        def guest() -> None:
+            nonlocal made, refused
+            while not done.is_set():
+                try:
+                    fcntl.ioctl(box.device, vfio.RESET)
+                    made += 1
+                except BlockingIOError:
+                    refused += 1
+
+        thread = threading.Thread(target=guest)
+        thread.start()
+        try:
+            for _ in range(RESETS):
+                BENCH.pf.function.reset()
+        finally:
+            done.set()
+            thread.join()
+        ksft_pr(f"{made} resets of the VF, {refused} had to be asked for again")
+        ksft_eq(settings(box.function), (True, True))
+        talk()
+
+
+CASES: list[Callable[[], None]] = [fatal, not_fatal, resets_side_by_side]
+
+
+def main() -> None:
+    """All cases."""
+    if why := vfio.available():
+        skip_all(why)
+    ksft_run([case(f.__name__, BENCH.case(f), "rigb") for f in CASES])
+    finish(BENCH)
+
+
+if __name__ == "__main__":
+    main()
