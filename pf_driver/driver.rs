@@ -329,6 +329,12 @@ impl PfData {
         }
     }
 
+    /// Whether the interface is there: nobody has detached it.
+    fn present(&self) -> bool {
+        let rtnl = rtnl_lock();
+        rtnl.device(&self.adapter.ndev).present()
+    }
+
     /// [`Self::detach`], unless that was done.
     fn detach_if_present(&self) {
         let rtnl = rtnl_lock();
@@ -352,6 +358,28 @@ impl PfData {
         dev.attach();
         self.adapter.catch_up(dev);
         revived
+    }
+
+    /// The bus has given up a recovery. It does so for all functions if one of them has no driver that knows
+    /// of errors, as a VF that nobody uses. This port goes on if its device answers; without a reset if the
+    /// error has stopped nothing.
+    fn outlive_failure(self: Pin<&Self>, pdev: &pci::Device<Core<'_>>) -> Recovery {
+        if !kpci::device_present(pdev) {
+            self.detach_if_present();
+            return Recovery::Disconnect;
+        }
+        dev_warn!(
+            pdev,
+            "the bus has given up recovery, perhaps for a function without a driver (a VF?): this port goes on\n"
+        );
+        if self.present() {
+            return Recovery::Recovered;
+        }
+        let recovery = PfDriver::slot_reset(pdev, self);
+        if recovery == Recovery::Recovered {
+            PfDriver::error_resume(pdev, self);
+        }
+        recovery
     }
 }
 
@@ -401,6 +429,9 @@ impl Driver for PfDriver {
         this: Pin<&Self::Data>,
         state: ChannelState,
     ) -> Recovery {
+        if state == ChannelState::PermanentFailure {
+            return this.outlive_failure(pdev);
+        }
         if kpci::device_present(pdev) {
             // A reset of the bus wipes what VFs of guests are set to, and their VMMs do not put it back.
             // Another function may ask for it. The locks are the core's from now on.
@@ -411,10 +442,8 @@ impl Driver for PfDriver {
             return Recovery::CanRecover;
         }
         dev_warn!(pdev, "the bus reports an error: the port is stopped\n");
-        this.detach();
-        if state == ChannelState::PermanentFailure {
-            return Recovery::Disconnect;
-        }
+        // After a recovery that failed it may be absent.
+        this.detach_if_present();
         kpci::disable(pdev);
         Recovery::NeedReset
     }

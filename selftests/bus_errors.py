@@ -89,6 +89,24 @@ def not_fatal() -> None:
         talk()
 
 
+def no_driver() -> None:
+    """The kernel gives up recovery for a VF that has no driver. All that has one goes on."""
+    aer.load()
+    BENCH.use("rigb", "rigbvf", 2)
+    BENCH.dirty = True
+    port = BENCH.vfs[0]
+    port.detach()
+    port.function.unbind()
+    talk()
+    for error in (aer.COMPLETION_TIMEOUT, aer.MALFORMED_TLP, aer.MALFORMED_TLP, aer.COMPLETION_TIMEOUT):
+        ksft_true(not aer.inject(BENCH.pf.function, error), "recovery has failed")
+        talk()
+    port.function.bind("rigbvf")
+    port.attach()
+    port.wait_running()
+    traffic.reach(port, BENCH.vfs[1], BENCH.pf, BENCH.wire)
+
+
 def resets_side_by_side() -> None:
     """A VMM resets its VF while the host resets the PF: one after the other."""
     with prepare() as box:
@@ -117,7 +135,7 @@ def resets_side_by_side() -> None:
         talk()
 
 
-CASES: list[Callable[[], None]] = [fatal, not_fatal, resets_side_by_side]
+CASES: list[Callable[[], None]] = [fatal, not_fatal, no_driver, resets_side_by_side]
 
 
 def main() -> None:

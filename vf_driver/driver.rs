@@ -28,6 +28,7 @@ use crate::{
         },
         pci::{
             ChannelState,
+            Driver,
             Enabled,
             Recovery, //
         },
@@ -54,7 +55,7 @@ pub(crate) struct Data {
 
 kernel::pci_device_table!(
     PCI_TABLE,
-    <VfDriver as kapi::pci::Driver>::IdInfo,
+    <VfDriver as Driver>::IdInfo,
     [
         // 82576 VF.
         (pci::DeviceId::from_id(pci::Vendor::INTEL, 0x10ca), ()),
@@ -64,7 +65,7 @@ kernel::pci_device_table!(
 );
 
 #[vtable]
-impl kapi::pci::Driver for VfDriver {
+impl Driver for VfDriver {
     type IdInfo = ();
     type Data = Data;
 
@@ -112,24 +113,22 @@ impl kapi::pci::Driver for VfDriver {
         this: Pin<&Self::Data>,
         state: ChannelState,
     ) -> Recovery {
+        if state == ChannelState::PermanentFailure {
+            return outlive_failure(pdev, this);
+        }
         if state == ChannelState::Normal {
             // Nothing has stopped. To ask for a reset of the bus would take the PF and all other VFs
             // along.
             return Recovery::CanRecover;
         }
-        this.adapter.pause();
-        if state == ChannelState::PermanentFailure {
-            return Recovery::Disconnect;
-        }
+        pause_unless_halted(&this.adapter);
         kapi::pci::disable(pdev);
         Recovery::NeedReset
     }
 
     fn slot_reset(pdev: &pci::Device<Core<'_>>, this: Pin<&Self::Data>) -> Recovery {
         // For an error that this VF could live with, another function may have asked for the reset.
-        if !this.adapter.control.halted() {
-            this.adapter.pause();
-        }
+        pause_unless_halted(&this.adapter);
         kapi::pci::restore_state(pdev);
         match kapi::pci::reenable(pdev) {
             Ok(()) => Recovery::Recovered,
@@ -168,6 +167,31 @@ impl kapi::pci::Driver for VfDriver {
         this.adapter.unpause();
         Ok(())
     }
+}
+
+/// Stops the device, unless an error has done so before.
+fn pause_unless_halted(adapter: &Adapter) {
+    if !adapter.control.halted() {
+        adapter.pause();
+    }
+}
+
+/// The bus has given up a recovery, perhaps for another function whose driver knows of no errors. If the
+/// device answers (the PF has come back, then) it goes on; without a reset if the error has stopped
+/// nothing.
+fn outlive_failure(pdev: &pci::Device<Core<'_>>, this: Pin<&Data>) -> Recovery {
+    if !kapi::pci::device_present(pdev) {
+        pause_unless_halted(&this.adapter);
+        return Recovery::Disconnect;
+    }
+    if !this.adapter.control.halted() {
+        return Recovery::Recovered;
+    }
+    let recovery = VfDriver::slot_reset(pdev, this);
+    if recovery == Recovery::Recovered {
+        VfDriver::error_resume(pdev, this);
+    }
+    recovery
 }
 
 /// Maps the registers and makes the network device, unregistered.

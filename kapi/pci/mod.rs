@@ -143,6 +143,15 @@ pub fn restore_state(pdev: &pci::Device<Core<'_>>) {
     unsafe { bindings::pci_restore_state(raw(pdev)) };
 }
 
+/// What the accessors of configuration space return: an error number, or a positive PCIBIOS code.
+fn pci_result(code: i32) -> Result {
+    match code {
+        0 => Ok(()),
+        code if code < 0 => Err(Error::from_errno(code)),
+        _ => Err(EIO),
+    }
+}
+
 /// What a device is, by the name that upstream's series gives it, see [`sriov::SriovExt`].
 pub trait DeviceExt {
     /// Whether the device is a virtual function.
@@ -156,10 +165,19 @@ impl DeviceExt for pci::Device {
     }
 }
 
-/// Whether the device still answers on the bus.
+/// Whether the device still answers on the bus. A virtual function does so only while its physical
+/// function has VF Enable, which a reset ends until its driver is done.
 pub fn device_present(pdev: &pci::Device<Bound>) -> bool {
+    const CLASS: i32 = bindings::PCI_CLASS_REVISION as i32;
+    // Of a virtual function this asks the physical one.
     // SAFETY: A valid device; the function only reads configuration space.
-    unsafe { bindings::pci_device_is_present(raw(pdev)) }
+    if !unsafe { bindings::pci_device_is_present(raw(pdev)) } {
+        return false;
+    }
+    let mut class = u32::MAX;
+    // SAFETY: A valid device, and a valid place for the word.
+    let read = unsafe { bindings::pci_read_config_dword(raw(pdev), CLASS, &mut class) };
+    pci_result(read).is_ok() && class != u32::MAX
 }
 
 /// The serial number in the device's configuration space, if it has one.
