@@ -185,10 +185,8 @@ fn inherit_vfs(pdev: &pci::Device<Core<'_>>, adapter: &Arc<Adapter>) -> Result {
     Ok(())
 }
 
-/// Maps the registers, and makes the port and its network device, unregistered. The second is the
-/// number of queue pairs.
-fn make_adapter(pdev: &pci::Device<Core<'_>>) -> Result<(Arc<Adapter>, u32)> {
-    let bar: Arc<Bar0> = Arc::new(Bar::map(pdev, 0, c"rigb")?, GFP_KERNEL)?;
+/// Makes the port and its network device, unregistered. The second is the number of queue pairs.
+fn make_adapter(pdev: &pci::Device<Core<'_>>, bar: Arc<Bar0>) -> Result<(Arc<Adapter>, u32)> {
     let mac = read_mac(pdev, &bar)?;
     let vectors = Vectors::alloc_msix(pdev, 2, 1 + MAX_PAIRS).inspect_err(|err| {
         dev_err!(
@@ -235,10 +233,20 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         return Err(ENODEV);
     }
     let enabled = Enabled::new(pdev)?;
-    // What recovery from an error restores: with memory and bus mastering.
+    let bar: Arc<Bar0> = Arc::new(Bar::map(pdev, 0, c"rigb")?, GFP_KERNEL)?;
+    if reset::has_config_timeout(&bar) {
+        if let Err(err) = kpci::extend_completion_timeout(pdev) {
+            dev_dbg!(
+                pdev,
+                "no longer time for answers on PCIe (error {})\n",
+                err.to_errno()
+            );
+        }
+    }
+    // What recovery from an error restores: with memory, bus mastering, and that time.
     kpci::save_state(pdev)?;
     kpci::set_dma_mask_64(pdev)?;
-    let (adapter, max_pairs) = make_adapter(pdev)?;
+    let (adapter, max_pairs) = make_adapter(pdev, bar)?;
     let quiet = Quiet(adapter.clone());
     adapter.setup_hardware()?;
     if let Some(err) = adapter.link_error().filter(|err| *err == ENODEV) {

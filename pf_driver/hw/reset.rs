@@ -149,6 +149,12 @@ pub(crate) fn announce_done(bar: &Bar0) {
     bar.update(CTRL_EXT, |ext| ext.with_pfrstd(true));
 }
 
+/// Whether the time that an answer on PCIe may take is that of the configuration space, not GCR's.
+pub(crate) fn has_config_timeout(bar: &Bar0) -> bool {
+    let gcr = bar.read(GCR);
+    gcr.timeout().get() == 0 && gcr.cap_ver2()
+}
+
 /// Leaves the device without a driver.
 pub(crate) fn release(bar: &Bar0) {
     irq::mask_all(bar);

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from . import regs
 from .bench import Bench
+from .calls import Calls
 from .kselftest import KsftSkipEx, ksft_eq, ksft_in, ksft_pr, ksft_true
 from .mmio import WriteTrace
 
@@ -22,6 +23,8 @@ RCTL_RXEN = 1 << 1
 EIAC, EIAM = 0x152C, 0x1530
 MRQC = 0x5818
 IOVCTL = 0x5BBC
+# Device Control 2 of the PCIe capability: 16 to 55 ms for an answer.
+DEVCTL2, TIMEOUT_FIELD, TIMEOUT = 0x28, 0xF, 0x5
 SLOWEST = 1000 << 14
 
 
@@ -96,4 +99,15 @@ def silicon_rules(bench: Bench) -> None:
         ksft_true(values and not values[-1] & DRV_LOAD, "firmware hears that the driver leaves")
 
 
-CASES = [rate_registers, silicon_rules]
+def answer_time(bench: Bench) -> None:
+    """A card whose time for answers on PCIe is in the configuration space gets more of it."""
+    if not Calls.available():
+        raise KsftSkipEx("this kernel has no kprobes")
+    bench.down()
+    with Calls("pcie_capability_clear_and_set_word_unlocked") as calls:
+        bench.use("rigb")
+        ours = [call.arguments[1:] for call in calls.seen()]
+    ksft_in((DEVCTL2, TIMEOUT_FIELD, TIMEOUT), ours)
+
+
+CASES = [rate_registers, silicon_rules, answer_time]
