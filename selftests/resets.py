@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 from rigbtest import traffic, wait
 from rigbtest.bench import Bench, finish
+from rigbtest.calls import Calls
 from rigbtest.driver import PF_DRIVERS, CommandError
 from rigbtest.frames import PACKET_MR_MULTICAST, Sniffer
 from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_in, ksft_raises, ksft_run, ksft_true
@@ -245,6 +246,28 @@ def kept(registers: Registers, register: int, value: int) -> Iterator[None]:
         registers.write(register, 0)
 
 
+def rings_first(driver: str) -> None:
+    """The rings for the time after a reset are made before those that run go, on PF and VF."""
+    if not Calls.available():
+        raise KsftSkipEx("this kernel has no kprobes")
+    port, peer = setup(driver, "rigbvf", 1)
+    vf = BENCH.vfs[0]
+    for each in (port, vf):
+        with Calls("dma_alloc_attrs", "dma_free_attrs") as calls:
+            each.function.reset()
+            each.wait_running()
+            seen = calls.seen()
+        # Of each device, the first argument.
+        order: dict[int, list[str]] = {}
+        for call in seen:
+            order.setdefault(call.arguments[0], []).append(call.function)
+        both = [names for names in order.values() if len(set(names)) == 2]
+        ksft_true(both, f"{each.label}: rings come and go")
+        ksft_eq([names[0] for names in both], ["dma_alloc_attrs"] * len(both), each.label)
+        vf.wait_running()
+    traffic.reach(port, vf, peer)
+
+
 def is_up(port: Port) -> bool:
     """Whether the interface is open."""
     return "UP" in port.link()["flags"]
@@ -297,7 +320,8 @@ def without_memory(function: Function) -> Iterator[None]:
         function.enable(COMMAND_MEMORY)
 
 
-CASES = [changes_amid_reset, changes_amid_vf_reset, link_loss, link_loss_vf, phy_kept, failed_reset]
+CASES = [changes_amid_reset, changes_amid_vf_reset, link_loss, link_loss_vf, rings_first, phy_kept,
+         failed_reset]
 
 
 def main() -> None:

@@ -7,7 +7,7 @@
 //! 1. the RTNL: everything that the network core calls, opening and closing of rings, and the change
 //!    of [`Adapter::ready`] to true. So who holds the RTNL and finds `ready` may make requests, and
 //!    who does not find it only notes what is wanted;
-//! 2. `rings`, `wanted`, `settings`: taken with the RTNL held, except by the reader of settings and by
+//! 2. `rings`, `spare`, `wanted`, `settings`: taken with the RTNL held, except by the reader of settings and by
 //!    the service work, which only looks whether there are rings and what is to be logged;
 //! 3. the mailbox's mutex in [`Control`], whose holder may sleep for an answer of the PF.
 //!
@@ -38,7 +38,10 @@ use crate::{
         Failure, //
     },
     counters::HwCounters,
-    datapath::Datapath,
+    datapath::{
+        Datapath,
+        Running, //
+    },
     hw::Hw,
     kapi::{
         irq::Vectors,
@@ -106,6 +109,9 @@ pub(crate) struct Adapter {
     /// Rings and interrupts, while they run.
     #[pin]
     pub(crate) rings: Mutex<Option<Rings>>,
+    /// Rings for the next start, made while there was memory. By the settings, and with the RTNL held.
+    #[pin]
+    pub(crate) spare: Mutex<Option<Running<Hw>>>,
     /// What was set through ethtool.
     #[pin]
     pub(crate) settings: Mutex<Settings>,
@@ -136,6 +142,7 @@ impl Adapter {
                 wanted <- new_mutex!(Wanted::new()),
                 told <- new_mutex!(Told::nothing()),
                 rings <- new_mutex!(None),
+                spare <- new_mutex!(None),
                 settings <- new_mutex!(Settings::default()),
                 hw_counters <- HwCounters::new(),
                 state: State::new(),

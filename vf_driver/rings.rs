@@ -40,8 +40,14 @@ impl Adapter {
         if rings.is_some() {
             return Ok(());
         }
-        let settings = *self.settings.lock();
-        let running = self.make_rings(dev, settings.tx_desc, settings.rx_desc)?;
+        let spare = self.spare.lock().take();
+        let running = match spare {
+            Some(running) => running,
+            None => {
+                let settings = *self.settings.lock();
+                self.make_rings(dev, settings.tx_desc, settings.rx_desc)?
+            }
+        };
         *rings = Some(self.start_rings(dev, running)?);
         Ok(())
     }
@@ -82,8 +88,24 @@ impl Adapter {
         })
     }
 
-    /// Turns the carrier off, stops the rings, if they run, and frees them. RTNL.
+    /// Turns the carrier off, stops the rings, if they run, and frees all. RTNL.
     pub(crate) fn close_rings(&self, dev: &Device<Rtnl>) {
+        self.stop_and_free(dev);
+        *self.spare.lock() = None;
+    }
+
+    /// [`Self::close_rings`] until they are opened again. Those for then are made before the old ones
+    /// go: memory that is free now may not be later. Without memory for both the old ones go first.
+    pub(crate) fn suspend_rings(&self, dev: &Device<Rtnl>) {
+        if self.rings.lock().is_some() {
+            let settings = *self.settings.lock();
+            let spare = self.make_rings(dev, settings.tx_desc, settings.rx_desc);
+            *self.spare.lock() = spare.ok();
+        }
+        self.stop_and_free(dev);
+    }
+
+    fn stop_and_free(&self, dev: &Device<Rtnl>) {
         let mut slot = self.rings.lock();
         dev.carrier_off();
         if let Some(rings) = slot.take() {
@@ -126,6 +148,7 @@ impl Adapter {
     /// again, with which the service work tries to open the rings.
     pub(crate) fn resize_rings(&self, dev: &Device<Rtnl>, tx_desc: u16, rx_desc: u16) -> Result {
         let mut rings = self.rings.lock();
+        *self.spare.lock() = None;
         if rings.is_none() {
             let mut settings = self.settings.lock();
             settings.tx_desc = tx_desc;

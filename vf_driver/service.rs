@@ -157,7 +157,7 @@ impl Adapter {
             return;
         }
         netdev_info!(dev, "frames that wait for a link are dropped\n");
-        self.close_rings(dev);
+        self.suspend_rings(dev);
         self.reopen(dev);
     }
 
@@ -166,7 +166,7 @@ impl Adapter {
     fn recover(&self) -> bool {
         if self.rings.lock().is_some() || self.ndev.carrier_ok() {
             let rtnl = rtnl_lock();
-            self.close_rings(rtnl.device(&self.ndev));
+            self.suspend_rings(rtnl.device(&self.ndev));
         }
         if self.control.halted() {
             return false;
@@ -317,7 +317,7 @@ impl Adapter {
         self.service.flush();
         let rtnl = rtnl_lock();
         self.state.set_lost();
-        self.close_rings(rtnl.device(&self.ndev));
+        self.suspend_rings(rtnl.device(&self.ndev));
     }
 
     /// Ends [`Self::pause`]: the service work makes the VF work again.
