@@ -5,7 +5,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from rigbtest import mailbox as mb
 from rigbtest import regs, traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import CommandError, run
-from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_not_in, ksft_pr, ksft_raises
-from rigbtest.kselftest import ksft_run, ksft_true
+from rigbtest.kselftest import KsftSkipEx, NetNSEnter, case, ksft_eq, ksft_not_in, ksft_pr
+from rigbtest.kselftest import ksft_raises, ksft_run, ksft_true
 from rigbtest.mailbox import Mailbox
+from rigbtest.port import Port
 from rigbtest.regs import Registers
 from rigbtest.rtnl import Manager
 
@@ -25,6 +26,8 @@ SYSTEMD = Path("/usr/lib/systemd")
 NETWORK = Path("/run/systemd/network/10-rigb.network")
 MACS = ("02:82:57:74:00:01", "02:82:57:74:00:02")
 VLAN, QOS = 82, 5
+# What a container makes of its VF, and the name of its namespace while that has one.
+GROUP, POD = "01:00:5e:52:57:74", "rigb-pod"
 UNICAST, ZERO = "02:00:00:00:00:00", "00:00:00:00:00:00"
 
 SETTINGS = f"""\
@@ -98,33 +101,33 @@ def container() -> None:
     BENCH.use("rigb", "rigbvf", 1)
     BENCH.dirty = True
     pf, vf, registers = BENCH.pf, BENCH.vfs[0], Registers(BENCH.pf.function)
-    old, pod = vf.mac, "rigb-pod"
+    old = vf.mac
 
     def host(*words: str) -> None:
         pf.ip(*[f"link set {{dev}} vf 0 {line}" for line in words])
 
-    def inside(*words: str) -> None:
-        run("ip", "-n", pod, "link", "set", "dev", "eth9", *words)
+    def set_inside(*words: str) -> None:
+        run("ip", "-n", POD, "link", "set", "dev", "eth9", *words)
 
     host(f"mac {MACS[0]}", f"vlan {VLAN} qos {QOS}", "spoofchk off", "trust off")
     vf.ip("link set {dev} down")
     wait.until(lambda: vf.mac == MACS[0], "address of the VF's interface, closed", vf.ns)
-    run("ip", "netns", "add", pod)
+    run("ip", "netns", "add", POD)
     try:
-        vf.ip(f"link set {{dev}} netns {pod} name eth9")
-        inside("address", MACS[0])
-        inside("mtu", "1400")
-        inside("up")
+        vf.ip(f"link set {{dev}} netns {POD} name eth9")
+        set_inside("address", MACS[0])
+        set_inside("mtu", "1400")
+        set_inside("up")
         wait.register(lambda: registers.addresses(0) == {MACS[0]}, "address of VF 0")
         ksft_eq(registers.vlans(0), {VLAN})
-        inside("down")
+        set_inside("down")
         # The administrator's address holds.
         with ksft_raises(CommandError):
-            inside("address", old)
-        inside("mtu", "1500")
-        inside("netns", vf.ns, "name", vf.name)
+            set_inside("address", old)
+        set_inside("mtu", "1500")
+        set_inside("netns", vf.ns, "name", vf.name)
     finally:
-        run("ip", "netns", "del", pod)
+        run("ip", "netns", "del", POD)
     host(f"mac {old}", "vlan 0", "spoofchk on", "max_tx_rate 0", "state auto")
     wait.until(lambda: vf.mac == old, "old address of the VF's interface, closed", vf.ns)
     vf.ip(f"addr add {vf.v4}/24 dev {{dev}}", f"addr add {vf.v6}/64 dev {{dev}} nodad",
@@ -133,6 +136,127 @@ def container() -> None:
     ksft_eq(registers.addresses(0), {old})
     ksft_eq(registers.vlans(0), {0})
     traffic.reach(vf, pf, BENCH.wire)
+
+
+@contextmanager
+def pod(vf: Port) -> Iterator[subprocess.Popen[bytes]]:
+    """A container that has the VF's interface, as eth9: a process in a namespace without a name.
+
+    When the process ends the kernel closes the interface, and brings it back.
+    """
+    run("ip", "netns", "add", POD)
+    try:
+        with NetNSEnter(POD):
+            process = subprocess.Popen(("sleep", "infinity"))
+        vf.ip(f"link set {{dev}} netns {POD} name eth9")
+    finally:
+        run("ip", "netns", "del", POD)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+    vf.function.wait_netdev()
+
+
+def inside(process: subprocess.Popen[bytes], *lines: str) -> None:
+    """Runs lines of ip(8) in the container."""
+    batch = "".join(f"{line}\n" for line in lines)
+    run("nsenter", "-n", "-t", str(process.pid), "ip", "-batch", "-", stdin=batch)
+
+
+def shown(vf: int) -> dict[str, Any]:
+    """What ip(8) shows of a VF's settings."""
+    found: dict[str, Any] = BENCH.pf.link()["vfinfo_list"][vf]
+    found.pop("stats", None)
+    return found
+
+
+def abandoned(driver: str) -> None:
+    """A container dies with all that it has made of its VF: nothing of that is left but what any
+    network device keeps, the host's settings stay, and another VF can have the addresses."""
+    BENCH.use("rigb", driver, 2)
+    BENCH.dirty = True
+    pf, (vf, other), registers = BENCH.pf, BENCH.vfs, Registers(BENCH.pf.function)
+    old = vf.mac
+
+    def all_multicast() -> bool:
+        return bool(registers.read(regs.vmolr(0)) & regs.VMOLR_MPME)
+
+    pf.ip("link set {dev} vf 0 max_tx_rate 100", "link set {dev} vf 0 spoofchk off",
+          "link set {dev} vf 0 trust on")
+    before = shown(0) | {"address": MACS[0]}
+    with pod(vf) as process:
+        inside(process, f"link set eth9 address {MACS[0]} mtu 1400", "link set eth9 up",
+               f"link add link eth9 name v9 type vlan id {VLAN}", "link set v9 up",
+               f"link add link eth9 name m9 address {MACS[1]} type macvlan", "link set m9 up",
+               "link set eth9 allmulticast on", f"maddr add {GROUP} dev eth9")
+        wait.register(lambda: registers.addresses(0) == set(MACS), "addresses of the container")
+        wait.register(lambda: registers.vlans(0) == {0, VLAN}, "VLAN of the container")
+        wait.register(lambda: registers.has_group(GROUP), "group of the container")
+        # C igbvf never asks for it.
+        wait.register(lambda: all_multicast() == (driver == "rigbvf"), "all multicast")
+    wait.register(lambda: registers.addresses(0) == {MACS[0]}, "end of further addresses")
+    wait.register(lambda: registers.vlans(0) == {0}, "end of the VLAN")
+    wait.register(lambda: not registers.has_group(GROUP), "end of the group")
+    wait.register(lambda: not all_multicast(), "end of all multicast")
+    ksft_eq(shown(0), before)
+    # The container comes back with the other VF.
+    other.ip(f"link add link {{dev}} name m9 address {MACS[1]} type macvlan", "link set m9 up")
+    wait.register(lambda: MACS[1] in registers.addresses(1), "address of the new container")
+    # The next user of the VF.
+    vf.attach(up=False)
+    ksft_eq((vf.mac, vf.mtu), (MACS[0], 1400))
+    vf.ip(f"link set {{dev}} address {old} mtu 1500", "link set {dev} up")
+    vf.wait_running()
+    ksft_eq(vf.link()["promiscuity"], 0)
+    pf.ip("neigh flush dev {dev}")
+    traffic.reach(vf, pf, BENCH.wire, other)
+    ksft_eq(registers.addresses(0), {old})
+
+
+def incus(driver: str) -> None:
+    """A VF goes into a container and comes back, by the requests of Incus, which takes the driver
+    away while it changes what the host sets; with `security.mac_filtering` and without."""
+    BENCH.use("rigb", driver, 1)
+    BENCH.dirty = True
+    pf, vf, registers = BENCH.pf, BENCH.vfs[0], Registers(BENCH.pf.function)
+
+    @contextmanager
+    def without_driver() -> Iterator[None]:
+        vf.function.unbind()
+        yield
+        vf.function.bind(BENCH.vf_driver.name)
+        vf.attach(up=False)
+
+    def check_spoofing(on: bool) -> None:
+        pf.ip(f"link set {{dev}} vf 0 spoofchk {'on' if on else 'off'}")
+
+    with Manager(pf) as manager:
+        for filtering in (True, False):
+            found, before = manager.get(0), shown(0)
+            with without_driver():
+                manager.set_vlan(0, VLAN)
+                manager.set_mac(0, MACS[0] if filtering else ZERO)
+                check_spoofing(filtering)
+            with pod(vf) as process:
+                inside(process, f"link set eth9 address {MACS[0]} mtu 1400", "link set eth9 up")
+                wait.register(lambda: registers.addresses(0) == {MACS[0]}, "its address")
+                ksft_eq(registers.vlans(0), {VLAN})
+                # The VLAN confines it, whatever is checked beside.
+                ksft_eq(registers.read(regs.DTXSWC) & 0x101, 0x101 if filtering else 0x100)
+                with ksft_raises(CommandError) if filtering else nullcontext():
+                    inside(process, f"link set eth9 address {MACS[1]}")
+            with without_driver():
+                manager.set_vlan(0, found.vlan)
+                check_spoofing(before["spoofchk"])
+                manager.set_mac(0, found.mac)
+            ksft_eq(shown(0), before)
+            ksft_eq(registers.addresses(0), {found.mac})
+            ksft_eq((vf.mac, vf.mtu), (found.mac, 1500))
+            vf.ip("link set {dev} up")
+            vf.wait_running()
+            traffic.reach(vf, pf, BENCH.wire)
 
 
 @contextmanager
@@ -195,14 +319,14 @@ def networkd() -> None:
 def check(registers: Registers, name: str) -> None:
     """The card holds what the file says. The last setting of a VF comes by itself."""
 
-    def shown() -> list[dict[str, Any]]:
+    def listed() -> list[dict[str, Any]]:
         links = json.loads(run("ip", "-j", "-d", "link", "show", name))
         found: list[dict[str, Any]] = links[0]["vfinfo_list"]
         return found
 
-    wait.until(lambda: shown()[1]["link_state"] == "disable", "link state of VF 1")
-    wait.until(lambda: shown()[0]["trust"], "trust of VF 0")
-    one, two = shown()
+    wait.until(lambda: listed()[1]["link_state"] == "disable", "link state of VF 1")
+    wait.until(lambda: listed()[0]["trust"], "trust of VF 0")
+    one, two = listed()
     ksft_eq((one["address"], two["address"]), MACS)
     ksft_eq(one["vlan_list"][0], {"vlan": VLAN, "qos": QOS})
     ksft_eq((one["spoofchk"], one["trust"], one["link_state"]), (False, True, "auto"))
@@ -214,7 +338,10 @@ def check(registers: Registers, name: str) -> None:
 
 def main() -> None:
     """All cases."""
-    ksft_run([case(f.__name__, BENCH.case(f), "rigb") for f in (libvirt, container, networkd)])
+    cases = [case(f.__name__, BENCH.case(f), "rigb") for f in (libvirt, container, networkd)]
+    cases += [case(f.__name__, BENCH.case(f), driver, driver)
+              for driver in ("rigbvf", "igbvf") for f in (abandoned, incus)]
+    ksft_run(cases)
     finish(BENCH)
 
 

@@ -167,6 +167,38 @@ def changes_amid_vf_reset(driver: str) -> None:
     traffic.reach(vf, peer)
 
 
+def closed_amid_vf_reset(driver: str) -> None:
+    """An interface that is closed while its VF is reset asks for no filters until it is opened."""
+    pf, peer = setup(driver, "rigbvf", 1)
+    vf, registers = BENCH.vfs[0], Registers(pf.function)
+    old, news = vf.mac, ("02:82:57:64:00:08", "02:82:57:64:00:09")
+
+    def receives(mac: str) -> Callable[[], bool]:
+        return lambda: mac in registers.addresses(0)
+
+    vf.ip(f"link add link {{dev}} name mv0 address {FOREIGN_MAC} type macvlan", "link set mv0 up")
+    hit = False
+    for _ in range(TRIES):
+        wait.register(lambda: registers.addresses(0) == {old, FOREIGN_MAC}, "addresses of VF 0")
+        close = vf.ip_ready("link set {dev} down")
+        with reset_underway(vf) as thread:
+            close()
+            hit = thread.is_alive()
+        # The second change has to wait until what the driver asks for after a reset is asked for.
+        for mac in news:
+            vf.ip(f"link set {{dev}} address {mac}")
+            wait.register(receives(mac), "address of VF 0")
+        ksft_eq(registers.addresses(0), {news[1]}, "a closed interface's addresses")
+        vf.ip(f"link set {{dev}} address {old}", "link set {dev} up")
+        vf.wait_running()
+        if hit:
+            break
+    ksft_true(hit, "closed while the VF was reset")
+    wait.register(lambda: registers.addresses(0) == {old, FOREIGN_MAC}, "addresses of VF 0")
+    vf.ip("link del mv0")
+    traffic.reach(vf, peer)
+
+
 @contextmanager
 def unsent(
     source: Port, to: Port, registers: Registers, queues: Iterable[int]
@@ -320,8 +352,8 @@ def without_memory(function: Function) -> Iterator[None]:
         function.enable(COMMAND_MEMORY)
 
 
-CASES = [changes_amid_reset, changes_amid_vf_reset, link_loss, link_loss_vf, rings_first, phy_kept,
-         failed_reset]
+CASES = [changes_amid_reset, changes_amid_vf_reset, closed_amid_vf_reset, link_loss, link_loss_vf,
+         rings_first, phy_kept, failed_reset]
 
 
 def main() -> None:

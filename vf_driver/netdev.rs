@@ -80,6 +80,11 @@ impl net::Driver for Adapter {
 
     fn stop(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) {
         this.close_rings(dev);
+        // The stack sets them again when it opens the interface, and does not tell of what changes in
+        // between.
+        if let Err(failure) = this.drop_filters(dev) {
+            this.request_failed(failure);
+        }
     }
 
     #[inline]

@@ -277,12 +277,16 @@ impl Adapter {
         }
     }
 
-    /// Leaves the PF without unicast filters of this VF, which C igb would keep for the VF's next
-    /// owner.
-    pub(crate) fn drop_unicast(&self, dev: &Device<Rtnl>) -> Result<(), Failure> {
+    /// Leaves the PF without filters of this VF, until the stack sets some: what they name may be
+    /// another VF's next, and C igb would keep the unicast ones for this VF's next owner. A PF that is to
+    /// be greeted first has none by then, and none are asked for again.
+    pub(crate) fn drop_filters(&self, dev: &Device<Rtnl>) -> Result<(), Failure> {
         let mut wanted = self.wanted.lock();
         wanted.filters = Filters::none();
-        self.sync_unicast(dev, &mut wanted)
+        if !self.ready() {
+            return Ok(());
+        }
+        self.sync_filters(dev, &mut wanted)
     }
 }
 

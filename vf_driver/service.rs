@@ -301,10 +301,10 @@ impl Adapter {
 
     /// The driver leaves the device: the interface is gone, and the service work ended.
     pub(crate) fn leave(&self) {
-        if self.ready() {
+        {
             let rtnl = rtnl_lock();
             // A PF that does not answer has nobody to keep them for.
-            let _ = self.drop_unicast(rtnl.device(&self.ndev));
+            let _ = self.drop_filters(rtnl.device(&self.ndev));
         }
         self.control.halt();
         self.hw.reset();
