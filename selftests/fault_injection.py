@@ -21,6 +21,7 @@ from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, Driver
 from rigbtest.kselftest import KsftSkipEx, ksft_eq, ksft_gt, ksft_pr, ksft_run, ksft_true
 from rigbtest.leaks import Leaks
 from rigbtest.pci import SYSFS, Function
+from rigbtest.port import Port
 
 BENCH = Bench.find()
 LEAKS = Leaks()
@@ -32,6 +33,11 @@ MOST = 5000
 SIOCSIFFLAGS = 0x8914
 SIOCETHTOOL = 0x8946
 ETHTOOL_SRINGPARAM = 0x11
+ETHTOOL_TEST = 0x1A
+ETH_TEST_FL_OFFLINE = 1
+SIOCGIFFLAGS = 0x8913
+# Few, since each of their buffers is an allocation.
+SHORT_RING = 64
 IFF_UP = 1
 
 
@@ -109,6 +115,34 @@ def interface(function: Function) -> tuple[Callable[[int], None], Callable[[int]
         fcntl.ioctl(sock, SIOCETHTOOL, struct.pack("16sP16x", name, ctypes.addressof(wanted)))
 
     return flags, rings
+
+
+def self_test(port: Port) -> Callable[[], None]:
+    """The offline test, of which a reset of the port by its driver is a part."""
+    with port.inside():
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    name = port.name.encode()
+
+    def action() -> None:
+        # Three results follow.
+        head = struct.pack("4I", ETHTOOL_TEST, ETH_TEST_FL_OFFLINE, 0, 3)
+        wanted = ctypes.create_string_buffer(head + bytes(24))
+        fcntl.ioctl(sock, SIOCETHTOOL, struct.pack("16sP16x", name, ctypes.addressof(wanted)))
+
+    return action
+
+
+def still_open(port: Port) -> Callable[[], None]:
+    """Looks whether the interface is."""
+    with port.inside():
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    request = struct.pack("16s24x", port.name.encode())
+
+    def look() -> None:
+        flags = fcntl.ioctl(sock, SIOCGIFFLAGS, request)
+        ksft_true(flags[16] & IFF_UP, f"{port.label} stays open")
+
+    return look
 
 
 def open_and_resize(driver: str, function: Function) -> None:
@@ -194,6 +228,36 @@ def vf_open() -> None:
     bench.dirty = True
 
 
+def resets(driver: str, port: Port) -> None:
+    """Resets of a running port keep its interface, and end with traffic."""
+    port.ethtool("-G", "rx", str(SHORT_RING), "tx", str(SHORT_RING))
+    port.wait_running()
+    look = still_open(port)
+    if driver == PF_DRIVER:
+        each_fault(driver, "a reset by the driver", self_test(port), look)
+    port.wait_running()
+    function_reset = writer(port.function.path / "reset", 1)
+    each_fault(driver, "a function level reset", function_reset, look)
+    port.wait_running()
+    traffic.reach(port, BENCH.wire)
+    BENCH.dirty = True
+
+
+def pf_reset() -> None:
+    """Resets of the PF."""
+    bench = setup()
+    bench.pf.function.write("reset_method", "flr")
+    resets(PF_DRIVER, bench.pf)
+
+
+def vf_reset() -> None:
+    """Resets of a VF. What recovers it is work of its own; what is made for it is made before."""
+    BENCH.use(PF_DRIVER, VF_DRIVER, 1)
+    vf = BENCH.vfs[0]
+    vf.function.write("reset_method", "flr")
+    resets(VF_DRIVER, vf)
+
+
 def no_leak() -> None:
     """With all drivers gone, nothing of what they allocated is left."""
     BENCH.down()
@@ -206,7 +270,7 @@ def main() -> None:
     if not (fault.available() and Leaks.available()):
         kselftest.skip_all("needs failslab, fail_page_alloc, kmemleak, DMA_API_DEBUG: the debug kernel")
     fault.prepare()
-    cases = [pf_probe, pf_open, enable_vfs, vf_probe, vf_open]
+    cases = [pf_probe, pf_open, pf_reset, enable_vfs, vf_probe, vf_open, vf_reset]
     ksft_run([*(BENCH.case(function) for function in cases), no_leak])
     finish(BENCH)
 
