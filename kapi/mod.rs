@@ -4,14 +4,11 @@
 //!
 //! Nothing here knows of a particular card; it is written as it could stand in `rust/kernel/`. The
 //! principle is ownership: what a C callback can reach is owned by what registers the callback, so
-//! that a registration which somebody forgets leaks but never dangles. See
-//! `Documentation/architecture.rst` and `Documentation/unsafe.rst`.
+//! that a registration which somebody forgets leaks what it reaches. See
+//! `Documentation/architecture.rst`, and `Documentation/unsafe.rst` for what this does not cover.
 //!
 //! The network drivers compile what is for networks, the driver of VFIO devices (`vfio`) what is
 //! for those, and so none depends on a module that it does not use.
-
-// Compiled into each module, neither of which uses all of it.
-#![allow(dead_code)]
 
 mod binding;
 mod bindings;

@@ -194,15 +194,6 @@ impl Device<Rtnl> {
         bits
     }
 
-    /// Limits what the stack gives to be segmented: bytes and resulting frames.
-    pub fn set_tso_limits(&self, bytes: u32, segments: u32) {
-        // SAFETY: Valid by the type invariant; the RTNL is held.
-        unsafe {
-            bindings::netif_set_tso_max_size(self.as_raw(), bytes);
-            bindings::netif_set_tso_max_segs(self.as_raw(), segments);
-        }
-    }
-
     /// Adds declarations. To be called before registration.
     ///
     /// # Errors

@@ -262,22 +262,10 @@ impl Device {
         TxQueue::new(self, index)
     }
 
-    /// Lets the stack send on all queues.
-    pub fn tx_start_all(&self) {
-        // SAFETY: Valid by the type invariant.
-        unsafe { bindings::kapi_netif_tx_start_all(self.as_raw()) };
-    }
-
     /// Lets the stack send on all queues, and makes it send what has waited.
     pub fn tx_wake_all(&self) {
         // SAFETY: Valid by the type invariant.
         unsafe { bindings::kapi_netif_tx_wake_all(self.as_raw()) };
-    }
-
-    /// Stops all queues. A `start_xmit` may still be running on return.
-    pub fn tx_stop_all(&self) {
-        // SAFETY: Valid by the type invariant.
-        unsafe { bindings::netif_tx_stop_all_queues(self.as_raw()) };
     }
 
     /// Stops all queues and waits for every running `start_xmit`. Not from hard interrupts and not

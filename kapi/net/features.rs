@@ -127,11 +127,6 @@ impl Features {
         self.0 & other.0 == other.0
     }
 
-    /// Whether any of `other` is here.
-    pub const fn intersects(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
     /// Whether nothing is here.
     pub const fn is_empty(self) -> bool {
         self.0 == 0

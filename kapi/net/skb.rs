@@ -345,16 +345,6 @@ impl SkBuff {
         Ok(unsafe { Self::from_raw(raw) })
     }
 
-    /// Brings all bytes into the linear part.
-    ///
-    /// # Errors
-    ///
-    /// [`ENOMEM`]; the frame is as it was.
-    pub fn linearize(&mut self) -> Result {
-        // SAFETY: By the type invariant.
-        to_result(unsafe { bindings::kapi_skb_linearize(self.as_raw()) })
-    }
-
     /// Computes a pending checksum in software.
     ///
     /// # Errors

@@ -67,13 +67,6 @@ pub fn vfs_assigned(pdev: &pci::Device<Bound>) -> u16 {
     u16::try_from(count).unwrap_or(0)
 }
 
-/// Number of VFs that the device can have.
-pub fn total_vfs(pdev: &pci::Device<Bound>) -> u16 {
-    // SAFETY: A valid device.
-    let count = unsafe { bindings::pci_sriov_get_totalvfs(raw(pdev)) };
-    u16::try_from(count).unwrap_or(0)
-}
-
 /// Calls `f` with each VF of `pdev` that exists.
 fn for_each_vf(pdev: &pci::Device<Core<'_>>, mut f: impl FnMut(*mut bindings::pci_dev)) {
     let mut vf: *mut bindings::pci_dev = core::ptr::null_mut();

@@ -46,15 +46,6 @@ bool kapi_netif_is_bridge_port(const struct net_device *dev)
 }
 
 /**
- * kapi_netif_tx_start_all() - netif_tx_start_all_queues()
- * @dev: network device
- */
-void kapi_netif_tx_start_all(struct net_device *dev)
-{
-	netif_tx_start_all_queues(dev);
-}
-
-/**
  * kapi_netif_tx_wake_all() - netif_tx_wake_all_queues()
  * @dev: network device
  */

@@ -37,7 +37,6 @@ bool kapi_netif_carrier_ok(const struct net_device *dev);
 bool kapi_netif_running(const struct net_device *dev);
 bool kapi_netif_device_present(const struct net_device *dev);
 bool kapi_netif_is_bridge_port(const struct net_device *dev);
-void kapi_netif_tx_start_all(struct net_device *dev);
 void kapi_netif_tx_wake_all(struct net_device *dev);
 void kapi_netif_tx_disable(struct net_device *dev);
 void kapi_eth_hw_addr_set(struct net_device *dev, const u8 *addr);

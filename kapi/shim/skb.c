@@ -88,11 +88,12 @@ int kapi_skb_pad(struct sk_buff *skb, unsigned int len)
 	return skb_put_padto(skb, len);
 }
 
-int kapi_skb_linearize(struct sk_buff *skb)
-{
-	return skb_linearize(skb);
-}
-
+/**
+ * kapi_skb_checksum_help() - skb_checksum_help()
+ * @skb: frame with a pending checksum
+ *
+ * Return: 0 or an error.
+ */
 int kapi_skb_checksum_help(struct sk_buff *skb)
 {
 	return skb_checksum_help(skb);

@@ -36,7 +36,6 @@ enum {
 bool kapi_skb_is_sctp(struct sk_buff *skb);
 int kapi_skb_tso_prepare(struct sk_buff *skb, struct kapi_tso *tso);
 int kapi_skb_pad(struct sk_buff *skb, unsigned int len);
-int kapi_skb_linearize(struct sk_buff *skb);
 int kapi_skb_checksum_help(struct sk_buff *skb);
 void kapi_skb_tx_timestamp(struct sk_buff *skb);
 void kapi_skb_free_any(struct sk_buff *skb);

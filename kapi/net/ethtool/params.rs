@@ -227,11 +227,6 @@ impl<'a> DriverInfo<'a> {
     pub fn set_fw_version(&mut self, version: fmt::Arguments<'_>) {
         format_into(&mut self.raw.fw_version, version);
     }
-
-    /// Sets the version of an expansion ROM; 31 bytes are kept.
-    pub fn set_erom_version(&mut self, version: fmt::Arguments<'_>) {
-        format_into(&mut self.raw.erom_version, version);
-    }
 }
 
 /// Formats into a C string, cut to fit.
