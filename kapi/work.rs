@@ -52,7 +52,7 @@ pub struct Work<T: Send + Sync + 'static> {
 
 // SAFETY: The work item synchronises by itself, the target is behind a mutex.
 unsafe impl<T: Send + Sync + 'static> Send for Work<T> {}
-// SAFETY: As above.
+// SAFETY: All methods take `&self`, and synchronise by what they call.
 unsafe impl<T: Send + Sync + 'static> Sync for Work<T> {}
 
 impl<T: Send + Sync + 'static> Work<T> {
@@ -109,7 +109,7 @@ impl<T: Send + Sync + 'static> Work<T> {
     /// Nothing happens if the work is disabled.
     pub fn queue_after(&self, delay: Delta) {
         let ms = u32::try_from(delay.as_millis().max(0)).unwrap_or(u32::MAX);
-        // SAFETY: As above.
+        // SAFETY: Initialised, and freed only after it was disabled.
         unsafe { bindings::kapi_work_mod(self.dwork.get(), ms) };
     }
 
@@ -117,21 +117,21 @@ impl<T: Send + Sync + 'static> Work<T> {
     /// Nothing happens if the work is disabled.
     pub fn queue_again_after(&self, delay: Delta) {
         let ms = u32::try_from(delay.as_millis().max(0)).unwrap_or(u32::MAX);
-        // SAFETY: As above.
+        // SAFETY: Initialised, and freed only after it was disabled.
         unsafe { bindings::kapi_work_queue(self.dwork.get(), ms) };
     }
 
     /// Waits until the function has run if it was due, or runs. Process context, not from within
     /// the function.
     pub fn flush(&self) {
-        // SAFETY: As above.
+        // SAFETY: Initialised, and freed only after it was disabled.
         unsafe { bindings::flush_delayed_work(self.dwork.get()) };
     }
 
     /// Ends it: waits for a running function, lets none start again, and lets go of the target.
     /// Process context, not from within the function.
     pub fn disable_sync(&self) {
-        // SAFETY: As above. Disabling more than once is allowed.
+        // SAFETY: Initialised, and freed only after it was disabled, which may be done more than once.
         unsafe { bindings::disable_delayed_work_sync(self.dwork.get()) };
         let old = self.target.lock().take();
         drop(old);
@@ -143,7 +143,7 @@ impl<T: Send + Sync + 'static> Work<T> {
     unsafe extern "C" fn callback(work: *mut bindings::work_struct) {
         // SAFETY: `work` is the first member of the `delayed_work` of a `Self`.
         let dwork = unsafe { kernel::container_of!(work, bindings::delayed_work, work) };
-        // SAFETY: As above; the item is disabled before `Self` goes away.
+        // SAFETY: The `delayed_work` lies in a `Self`, before whose end the item is disabled.
         let this = unsafe { &*kernel::container_of!(Opaque::cast_from(dwork), Self, dwork) };
         // Not called under the lock: the function may take its time.
         let target = this.target.lock().clone();

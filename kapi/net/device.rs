@@ -61,7 +61,7 @@ pub struct Device<Ctx: Context = Normal> {
 // `Device<Normal>` do is safe from any thread. `Device<Rtnl>` is neither `Send` nor `Sync`.
 unsafe impl Send for Device<Normal> {}
 
-// SAFETY: As above.
+// SAFETY: What the methods of `Device<Normal>` do is safe from several threads at once.
 unsafe impl Sync for Device<Normal> {}
 
 // The hot paths compute these places themselves instead of calling C.
@@ -197,7 +197,7 @@ impl Device {
         // the device; the pointer does not change.
         let from = unsafe { (*self.as_raw()).dev_addr };
         for (i, byte) in addr.iter_mut().enumerate() {
-            // SAFETY: As above. It may be written at the same time, hence volatile.
+            // SAFETY: One of these bytes. It may be written at the same time, hence volatile.
             *byte = unsafe { from.add(i).read_volatile() };
         }
         addr

@@ -175,7 +175,7 @@ pub struct XmitCell<T> {
 
 // SAFETY: The value is reached only under the transmit lock (or by `&mut`), one context at a time.
 unsafe impl<T: Send> Send for XmitCell<T> {}
-// SAFETY: As above.
+// SAFETY: Shared, it gives out the value to whoever holds the transmit lock, one context at a time.
 unsafe impl<T: Send> Sync for XmitCell<T> {}
 
 impl<T> XmitCell<T> {

@@ -138,7 +138,7 @@ pub struct Registration<T: Driver + Ethtool + QueueStats> {
 // SAFETY: It owns an `Arc<Device>` and, by way of the device, an `Arc<T>`; `T` is `Send + Sync`.
 unsafe impl<T: Driver + Ethtool + QueueStats> Send for Registration<T> {}
 
-// SAFETY: As above.
+// SAFETY: Shared, it only gives out the device; `T` is `Sync`, too.
 unsafe impl<T: Driver + Ethtool + QueueStats> Sync for Registration<T> {}
 
 impl<T: Driver + Ethtool + QueueStats> Registration<T> {

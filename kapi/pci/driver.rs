@@ -317,13 +317,13 @@ impl<T: Driver> Adapter<T> {
     }
 
     extern "C" fn slot_reset_callback(pdev: *mut bindings::pci_dev) -> bindings::pci_ers_result_t {
-        // SAFETY: As above.
+        // SAFETY: Called for a bound device, with its lock held (drivers/pci/pcie/err.c).
         let (pdev, this) = unsafe { Self::bound(pdev) };
         T::slot_reset(pdev, this).into_raw()
     }
 
     extern "C" fn error_resume_callback(pdev: *mut bindings::pci_dev) {
-        // SAFETY: As above.
+        // SAFETY: Called for a bound device, with its lock held (drivers/pci/pcie/err.c).
         let (pdev, this) = unsafe { Self::bound(pdev) };
         T::error_resume(pdev, this);
     }
@@ -335,13 +335,13 @@ impl<T: Driver> Adapter<T> {
     }
 
     extern "C" fn reset_done_callback(pdev: *mut bindings::pci_dev) {
-        // SAFETY: As above.
+        // SAFETY: Called for a bound device, with its lock held (drivers/pci/pci.c).
         let (pdev, this) = unsafe { Self::bound(pdev) };
         T::reset_done(pdev, this);
     }
 
     extern "C" fn suspend_callback(dev: *mut bindings::device) -> c_int {
-        // SAFETY: The driver's devices are embedded in a `pci_dev`.
+        // SAFETY: The device of a PCI driver lies in a `pci_dev`.
         let pdev = unsafe { kernel::container_of!(dev, bindings::pci_dev, dev) };
         // SAFETY: Called for a bound device, with its lock held (drivers/base/power/main.c).
         let (pdev, this) = unsafe { Self::bound(pdev) };
@@ -349,9 +349,9 @@ impl<T: Driver> Adapter<T> {
     }
 
     extern "C" fn resume_callback(dev: *mut bindings::device) -> c_int {
-        // SAFETY: As above.
+        // SAFETY: The device of a PCI driver lies in a `pci_dev`.
         let pdev = unsafe { kernel::container_of!(dev, bindings::pci_dev, dev) };
-        // SAFETY: As above.
+        // SAFETY: Called for a bound device, with its lock held (drivers/base/power/main.c).
         let (pdev, this) = unsafe { Self::bound(pdev) };
         from_result(|| T::resume(pdev, this).map(|()| 0))
     }

@@ -60,7 +60,7 @@ pub struct Link<P: Port> {
 
 // SAFETY: The other module lets its functions be called by any thread.
 unsafe impl<P: Port> Send for Link<P> {}
-// SAFETY: As above.
+// SAFETY: The other module lets its functions be called by several threads at once.
 unsafe impl<P: Port> Sync for Link<P> {}
 
 impl<P: Port> Link<P> {
@@ -78,7 +78,7 @@ impl<P: Port> Link<P> {
         let Ok(index) = u32::try_from(index) else {
             return Ok(None);
         };
-        // SAFETY: As above; a VF's PF does not go away before its VF.
+        // SAFETY: A VF, so this is the union's member; its PF does not go away before it.
         let pf = unsafe { (*vf).__bindgen_anon_1.physfn };
         let Some(api) = look_up()? else {
             return Ok(None);
@@ -185,17 +185,17 @@ impl<P: Port> Table<P> {
     }
 
     extern "C" fn control(port: *mut c_void) -> u32 {
-        // SAFETY: As above.
+        // SAFETY: Called by the PF's driver with what it was given.
         unsafe { Self::port(port) }.control()
     }
 
     extern "C" fn set_control(port: *mut c_void, value: u32) {
-        // SAFETY: As above.
+        // SAFETY: Called by the PF's driver with what it was given.
         unsafe { Self::port(port) }.set_control(value);
     }
 
     extern "C" fn read(port: *mut c_void, words: *mut u32) {
-        // SAFETY: As above.
+        // SAFETY: Called by the PF's driver with what it was given.
         let request = unsafe { Self::port(port) }.read();
         // SAFETY: The caller has room for all words.
         unsafe { words.cast::<[u32; WORDS]>().write(request) };
@@ -204,22 +204,22 @@ impl<P: Port> Table<P> {
     extern "C" fn write(port: *mut c_void, words: *const u32, count: usize) {
         // SAFETY: The caller has so many.
         let words = unsafe { core::slice::from_raw_parts(words, count) };
-        // SAFETY: As above.
+        // SAFETY: Called by the PF's driver with what it was given.
         unsafe { Self::port(port) }.write(words);
     }
 
     extern "C" fn set_link(port: *mut c_void, status: u32) {
-        // SAFETY: As above.
+        // SAFETY: Called by the PF's driver with what it was given.
         unsafe { Self::port(port) }.set_link(status);
     }
 
     extern "C" fn pf_reset(port: *mut c_void, begin: bool) {
-        // SAFETY: As above.
+        // SAFETY: Called by the PF's driver with what it was given.
         unsafe { Self::port(port) }.pf_reset(begin);
     }
 
     extern "C" fn counters(port: *mut c_void, counters: *mut u64) {
-        // SAFETY: As above.
+        // SAFETY: Called by the PF's driver with what it was given.
         let counted = unsafe { Self::port(port) }.counters();
         // SAFETY: The caller has room for all counters.
         unsafe { counters.cast::<[u64; COUNTERS]>().write(counted) };

@@ -58,11 +58,9 @@ pub struct RemotePort {
     gone: Arc<Gone>,
 }
 
-// SAFETY: The operations may be called from any thread, one at a time: they take `&self`, but see
-// the owner's lock in `Sync` below.
+// SAFETY: The module that gave it lets its operations be called from any thread, see `client::Port`.
 unsafe impl Send for RemotePort {}
-// SAFETY: The module that gave it makes its operations safe to call from several threads, see
-// `client::Port: Sync`.
+// SAFETY: And from several at once: `client::Port` is `Sync`.
 unsafe impl Sync for RemotePort {}
 
 macro_rules! call {
@@ -165,7 +163,7 @@ pub struct Registration {
 
 // SAFETY: The pointer is only compared.
 unsafe impl Send for Registration {}
-// SAFETY: As above.
+// SAFETY: There is no method that takes `&self`.
 unsafe impl Sync for Registration {}
 
 impl Registration {

@@ -5,22 +5,44 @@
 #include "napi.h"
 #include "skb.h"
 
+/**
+ * kapi_napi_add() - netif_napi_add_config()
+ * @dev: network device, not locked
+ * @napi: memory that stays in place until kapi_napi_del()
+ * @poll: poll function
+ * @index: below the larger of the device's numbers of queues
+ */
 void kapi_napi_add(struct net_device *dev, struct napi_struct *napi,
 		   int (*poll)(struct napi_struct *, int), int index)
 {
 	netif_napi_add_config(dev, napi, poll, index);
 }
 
+/**
+ * kapi_napi_del() - netif_napi_del()
+ * @napi: disabled instance
+ *
+ * Waits for RCU readers, and so for polls that have not returned.
+ */
 void kapi_napi_del(struct napi_struct *napi)
 {
 	netif_napi_del(napi);
 }
 
+/**
+ * kapi_napi_schedule() - napi_schedule()
+ * @napi: instance, maybe disabled
+ */
 void kapi_napi_schedule(struct napi_struct *napi)
 {
 	napi_schedule(napi);
 }
 
+/**
+ * kapi_napi_set_irq() - netif_napi_set_irq()
+ * @napi: instance, with its device not locked
+ * @irq: interrupt that schedules it
+ */
 void kapi_napi_set_irq(struct napi_struct *napi, int irq)
 {
 	netif_napi_set_irq(napi, irq);

@@ -6,9 +6,17 @@
 
 #include "page_pool.h"
 
-/*
- * A pool of single pages, mapped for @dev to write at @offset, at most @max_len
- * bytes, that belongs to receive queue @queue. ERR_PTR() on failure.
+/**
+ * kapi_page_pool_create() - page_pool_create(), of single mapped pages
+ * @dev: device that writes to the pages
+ * @netdev: network device
+ * @napi: instance that takes pages, added to @netdev
+ * @queue: number of the receive queue
+ * @entries: pages that the pool keeps
+ * @offset: where in a page the device writes
+ * @max_len: bytes that it writes there at most
+ *
+ * Return: a pool, or an ERR_PTR().
  */
 struct page_pool *kapi_page_pool_create(struct device *dev,
 					struct net_device *netdev,
@@ -35,7 +43,13 @@ struct page_pool *kapi_page_pool_create(struct device *dev,
 	return page_pool_create(&params);
 }
 
-/* A page and its DMA address (of the page, without the pool's offset). */
+/**
+ * kapi_page_pool_alloc() - page_pool_dev_alloc_pages()
+ * @pool: pool whose NAPI instance is polled here, or disabled
+ * @dma: set to the DMA address of the page, without the pool's offset
+ *
+ * Return: a page, or NULL.
+ */
 struct page *kapi_page_pool_alloc(struct page_pool *pool, dma_addr_t *dma)
 {
 	struct page *page = page_pool_dev_alloc_pages(pool);
@@ -45,27 +59,48 @@ struct page *kapi_page_pool_alloc(struct page_pool *pool, dma_addr_t *dma)
 	return page;
 }
 
-/* Gives @page back to the pool that it came from. */
+/**
+ * kapi_page_pool_put() - page_pool_put_full_page(), to the page's own pool
+ * @page: page of a pool
+ * @direct: the pool's NAPI instance is polled here
+ *
+ * Not in a hard interrupt.
+ */
 void kapi_page_pool_put(struct page *page, bool direct)
 {
 	page_pool_put_full_page(pp_page_to_nmdesc(page)->pp, page, direct);
 }
 
-/* Bytes to leave free in front of a frame. */
+/**
+ * kapi_page_pool_headroom() - NET_SKB_PAD + NET_IP_ALIGN
+ *
+ * Return: bytes to leave free in front of a frame.
+ */
 unsigned int kapi_page_pool_headroom(void)
 {
 	return NET_SKB_PAD + NET_IP_ALIGN;
 }
 
-/* Bytes that a device may write at @headroom so that an skb still fits. */
+/**
+ * kapi_page_pool_room() - SKB_WITH_OVERHEAD() of a page
+ * @headroom: bytes left free in front of a frame
+ *
+ * Return: bytes that a device may write there so that an skb still fits.
+ */
 unsigned int kapi_page_pool_room(unsigned int headroom)
 {
 	return SKB_WITH_OVERHEAD(PAGE_SIZE) - headroom;
 }
 
-/*
- * Makes an skb around @page with @len bytes at @headroom and hands the page to
- * it. NULL without memory: the page then stays the caller's.
+/**
+ * kapi_page_build_skb() - napi_build_skb() around a page of a pool
+ * @page: page, with room for @headroom, @len and the skb's own data
+ * @headroom: where the frame begins
+ * @len: its bytes
+ *
+ * With bottom halves off.
+ *
+ * Return: an skb that has the page, or NULL: the page stays the caller's.
  */
 struct sk_buff *kapi_page_build_skb(struct page *page, unsigned int headroom,
 				    unsigned int len)
@@ -84,7 +119,13 @@ struct sk_buff *kapi_page_build_skb(struct page *page, unsigned int headroom,
 	return skb;
 }
 
-/* Hands @page to @skb as one more fragment; @skb has a slot for it. */
+/**
+ * kapi_page_add_to_skb() - skb_add_rx_frag() of a page of a pool
+ * @skb: frame of kapi_page_build_skb() with a free slot, that nobody shares
+ * @page: page, which becomes the frame's
+ * @offset: where in the page the data begins
+ * @len: its bytes
+ */
 void kapi_page_add_to_skb(struct sk_buff *skb, struct page *page,
 			  unsigned int offset, unsigned int len)
 {

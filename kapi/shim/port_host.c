@@ -6,11 +6,17 @@
 
 static DEFINE_MUTEX(kapi_port_mutex);
 
+/**
+ * kapi_port_lock() - mutex_lock() of the list of devices
+ */
 void kapi_port_lock(void)
 {
 	mutex_lock(&kapi_port_mutex);
 }
 
+/**
+ * kapi_port_unlock() - mutex_unlock() of the list of devices
+ */
 void kapi_port_unlock(void)
 {
 	mutex_unlock(&kapi_port_mutex);

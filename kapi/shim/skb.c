@@ -11,7 +11,12 @@
 
 #include "skb.h"
 
-/* Whether the pending checksum of @skb is SCTP's CRC32c. */
+/**
+ * kapi_skb_is_sctp() - skb_csum_is_sctp()
+ * @skb: frame with a pending checksum
+ *
+ * Return: whether that is SCTP's CRC32c.
+ */
 bool kapi_skb_is_sctp(struct sk_buff *skb)
 {
 	return skb_csum_is_sctp(skb);
@@ -82,7 +87,13 @@ int kapi_skb_tso_prepare(struct sk_buff *skb, struct kapi_tso *tso)
 	return 0;
 }
 
-/* Pads @skb to @len bytes; it is freed on failure. */
+/**
+ * kapi_skb_pad() - skb_put_padto()
+ * @skb: frame, freed on failure
+ * @len: bytes that it shall have at least
+ *
+ * Return: 0 or -ENOMEM.
+ */
 int kapi_skb_pad(struct sk_buff *skb, unsigned int len)
 {
 	return skb_put_padto(skb, len);
@@ -99,11 +110,19 @@ int kapi_skb_checksum_help(struct sk_buff *skb)
 	return skb_checksum_help(skb);
 }
 
+/**
+ * kapi_skb_tx_timestamp() - skb_tx_timestamp()
+ * @skb: frame that is about to be sent
+ */
 void kapi_skb_tx_timestamp(struct sk_buff *skb)
 {
 	skb_tx_timestamp(skb);
 }
 
+/**
+ * kapi_skb_free_any() - dev_kfree_skb_any()
+ * @skb: frame that is dropped
+ */
 void kapi_skb_free_any(struct sk_buff *skb)
 {
 	dev_kfree_skb_any(skb);
@@ -121,7 +140,14 @@ dma_addr_t kapi_skb_map_head(struct device *dev, const struct sk_buff *skb)
 	return dma_mapping_error(dev, dma) ? DMA_MAPPING_ERROR : dma;
 }
 
-/* Maps fragment @index, below nr_frags; DMA_MAPPING_ERROR on failure. */
+/**
+ * kapi_skb_map_frag() - skb_frag_dma_map(), of all of a fragment
+ * @dev: device that reads
+ * @skb: frame
+ * @index: below its nr_frags
+ *
+ * Return: where the device finds it, or DMA_MAPPING_ERROR.
+ */
 dma_addr_t kapi_skb_map_frag(struct device *dev, const struct sk_buff *skb,
 			     unsigned int index)
 {

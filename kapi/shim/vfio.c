@@ -25,7 +25,14 @@ const struct vfio_device_ops kapi_vfio_defaults = {
 	.detach_ioas = vfio_iommufd_physical_detach_ioas,
 };
 
-/* @size bytes that begin with a vfio_pci_core_device, or an ERR_PTR. */
+/**
+ * kapi_vfio_alloc() - _vfio_alloc_device()
+ * @size: bytes, of a struct that begins with a vfio_pci_core_device
+ * @dev: PCI device
+ * @ops: operations, which live for ever
+ *
+ * Return: memory that kapi_vfio_put() frees, or an ERR_PTR().
+ */
 void *kapi_vfio_alloc(size_t size, struct device *dev,
 		      const struct vfio_device_ops *ops)
 {
@@ -34,12 +41,23 @@ void *kapi_vfio_alloc(size_t size, struct device *dev,
 	return _vfio_alloc_device(size, dev, ops);
 }
 
+/**
+ * kapi_vfio_put() - vfio_put_device()
+ * @core: device of kapi_vfio_alloc()
+ */
 void kapi_vfio_put(struct vfio_pci_core_device *core)
 {
 	vfio_put_device(&core->vdev);
 }
 
-/* Says that the region can be mapped between @offset and @offset + @size. */
+/**
+ * kapi_vfio_sparse() - says which part of a region can be mapped
+ * @caps: list of capabilities, to which one is added
+ * @offset: where the part begins
+ * @size: its bytes
+ *
+ * Return: 0, or what vfio_info_add_capability() says.
+ */
 int kapi_vfio_sparse(struct vfio_info_cap *caps, u64 offset, u64 size)
 {
 	DEFINE_RAW_FLEX(struct vfio_region_info_cap_sparse_mmap, sparse, areas, 1);
@@ -54,7 +72,15 @@ int kapi_vfio_sparse(struct vfio_info_cap *caps, u64 offset, u64 size)
 					__struct_size(sparse));
 }
 
-/* -EIO while the guest has turned the device's memory off, as vfio-pci. */
+/**
+ * kapi_vfio_read32() - vfio_pci_core_ioread32() of a BAR
+ * @core: open device
+ * @bar: number of the BAR
+ * @offset: in the BAR, within its size
+ * @value: set to what is there
+ *
+ * Return: 0, or -EIO while the guest has turned the device's memory off.
+ */
 int kapi_vfio_read32(struct vfio_pci_core_device *core, unsigned int bar,
 		     u32 offset, u32 *value)
 {
@@ -65,6 +91,15 @@ int kapi_vfio_read32(struct vfio_pci_core_device *core, unsigned int bar,
 	return vfio_pci_core_ioread32(core, true, value, io + offset);
 }
 
+/**
+ * kapi_vfio_write32() - vfio_pci_core_iowrite32() of a BAR
+ * @core: open device
+ * @bar: number of the BAR
+ * @offset: in the BAR, within its size
+ * @value: what to write
+ *
+ * Return: as kapi_vfio_read32().
+ */
 int kapi_vfio_write32(struct vfio_pci_core_device *core, unsigned int bar,
 		      u32 offset, u32 value)
 {
@@ -75,7 +110,15 @@ int kapi_vfio_write32(struct vfio_pci_core_device *core, unsigned int bar,
 	return vfio_pci_core_iowrite32(core, true, value, io + offset);
 }
 
-/* Does not wait: -EAGAIN while the device is being reset. */
+/**
+ * kapi_vfio_try_read32() - kapi_vfio_read32() that does not wait
+ * @core: open device
+ * @bar: number of the BAR
+ * @offset: in the BAR, within its size
+ * @value: set to what is there
+ *
+ * Return: as kapi_vfio_read32(), and -EAGAIN while the device is being reset.
+ */
 int kapi_vfio_try_read32(struct vfio_pci_core_device *core, unsigned int bar,
 			 u32 offset, u32 *value)
 {
@@ -92,6 +135,12 @@ int kapi_vfio_try_read32(struct vfio_pci_core_device *core, unsigned int bar,
 	return ret;
 }
 
+/**
+ * kapi_vfio_enabled() - __vfio_pci_memory_enabled(), with the lock for it
+ * @core: open device
+ *
+ * Return: whether the guest has turned the device's memory on.
+ */
 bool kapi_vfio_enabled(struct vfio_pci_core_device *core)
 {
 	bool enabled;
@@ -102,22 +151,43 @@ bool kapi_vfio_enabled(struct vfio_pci_core_device *core)
 	return enabled;
 }
 
+/**
+ * kapi_vfio_index() - VFIO_PCI_OFFSET_TO_INDEX()
+ * @position: position in the device's file
+ *
+ * Return: the region there.
+ */
 u64 kapi_vfio_index(u64 position)
 {
 	return VFIO_PCI_OFFSET_TO_INDEX(position);
 }
 
+/**
+ * kapi_vfio_offset() - VFIO_PCI_OFFSET_MASK
+ * @position: position in the device's file
+ *
+ * Return: the offset in the region there.
+ */
 u64 kapi_vfio_offset(u64 position)
 {
 	return position & VFIO_PCI_OFFSET_MASK;
 }
 
-/* Where in the file a mapping begins. */
+/**
+ * kapi_vma_offset() - vm_pgoff in bytes
+ * @vma: mapping of the device's file
+ *
+ * Return: where in the file it begins.
+ */
 u64 kapi_vma_offset(struct vm_area_struct *vma)
 {
 	return (u64)vma->vm_pgoff << PAGE_SHIFT;
 }
 
+/**
+ * kapi_eventfd_signal() - eventfd_signal()
+ * @ctx: context that the caller holds
+ */
 void kapi_eventfd_signal(struct eventfd_ctx *ctx)
 {
 	eventfd_signal(ctx);

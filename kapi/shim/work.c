@@ -18,13 +18,25 @@ void kapi_work_init(struct delayed_work *dwork, work_func_t func,
 	lockdep_init_map(&dwork->work.lockdep_map, name, key, 0);
 }
 
-/* Due in @ms milliseconds, unless it is due already; true if it was not. */
+/**
+ * kapi_work_queue() - queue_delayed_work()
+ * @dwork: initialised work
+ * @ms: milliseconds until it is due, unless it is due already
+ *
+ * Return: true if it was not due.
+ */
 bool kapi_work_queue(struct delayed_work *dwork, unsigned int ms)
 {
 	return queue_delayed_work(system_dfl_wq, dwork, msecs_to_jiffies(ms));
 }
 
-/* Due in @ms milliseconds, whatever was said before; true if it was due. */
+/**
+ * kapi_work_mod() - mod_delayed_work()
+ * @dwork: initialised work
+ * @ms: milliseconds until it is due, whatever was said before
+ *
+ * Return: true if it was due.
+ */
 bool kapi_work_mod(struct delayed_work *dwork, unsigned int ms)
 {
 	return mod_delayed_work(system_dfl_wq, dwork, msecs_to_jiffies(ms));

@@ -91,7 +91,7 @@ impl Bar0<'_> {
     fn try_read32(&self, offset: u16) -> Result<u32> {
         let offset = self.check(offset)?;
         let mut value = 0;
-        // SAFETY: As above.
+        // SAFETY: By the type invariant; the offset is within the BAR.
         to_result(unsafe {
             bindings::kapi_vfio_try_read32(self.core.as_ptr(), BAR, offset, &mut value)
         })?;
@@ -105,7 +105,7 @@ impl Bar0<'_> {
     /// Those of [`Self::read32`].
     pub fn write32(&self, offset: u16, value: u32) -> Result {
         let offset = self.check(offset)?;
-        // SAFETY: As above.
+        // SAFETY: By the type invariant; the offset is within the BAR.
         to_result(unsafe { bindings::kapi_vfio_write32(self.core.as_ptr(), BAR, offset, value) })
     }
 }

@@ -187,7 +187,8 @@ impl<T: Driver> Registration<T> {
         let Some(core) = (unsafe { Self::core(pdev) }) else {
             return;
         };
-        // SAFETY: As above. Waits until no VMM has it open: afterwards no callback runs or will.
+        // SAFETY: Bound, so it is registered. This waits until no VMM has it open: afterwards no callback
+        // runs or will.
         unsafe {
             bindings::vfio_pci_core_unregister_device(core.as_ptr());
             let data = (*core.as_ptr().cast::<Container<T>>()).data;

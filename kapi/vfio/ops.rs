@@ -124,7 +124,7 @@ impl<T: Driver> Ops<T> {
     extern "C" fn open(vdev: *mut bindings::vfio_device) -> c_int {
         // SAFETY: Called by VFIO for a registered device.
         let (data, core) = unsafe { (Self::data(vdev), Self::core(vdev)) };
-        // SAFETY: As above, once until it is closed.
+        // SAFETY: A registered device, which VFIO opens once until it is closed.
         let enabled = unsafe { bindings::vfio_pci_core_enable(core.as_ptr()) };
         if enabled != 0 {
             return enabled;
@@ -158,7 +158,7 @@ impl<T: Driver> Ops<T> {
             session.close();
         }
         data.shared.close();
-        // SAFETY: As above.
+        // SAFETY: An open device, which is closed once.
         unsafe { bindings::vfio_pci_core_close_device(vdev) };
     }
 
@@ -179,7 +179,7 @@ impl<T: Driver> Ops<T> {
         match unsafe { Self::split(vdev, count, position, transfer) } {
             Ok(Split { done, rest: false }) => done as isize,
             Ok(Split { done, rest: true }) => {
-                // SAFETY: As above; the user's buffer is checked by what copies into it.
+                // SAFETY: An open device; the user's buffer is checked by what copies into it.
                 let rest = unsafe {
                     let buffer = buffer.wrapping_add(done);
                     bindings::vfio_pci_core_read(vdev, buffer, count - done, position)
@@ -209,7 +209,7 @@ impl<T: Driver> Ops<T> {
         match unsafe { Self::split(vdev, count, position, transfer) } {
             Ok(Split { done, rest: false }) => done as isize,
             Ok(Split { done, rest: true }) => {
-                // SAFETY: As above; the user's buffer is checked by what copies from it.
+                // SAFETY: An open device; the user's buffer is checked by what copies from it.
                 let rest = unsafe {
                     let buffer = buffer.wrapping_add(done);
                     bindings::vfio_pci_core_write(vdev, buffer, count - done, position)
@@ -237,7 +237,7 @@ impl<T: Driver> Ops<T> {
         };
         // SAFETY: By the safety requirements.
         let (data, core) = unsafe { (Self::data(vdev), Self::core(vdev)) };
-        // SAFETY: As above.
+        // SAFETY: By the safety requirements the position is the caller's own.
         let position = unsafe { &mut *position };
         // CAST: VFIO's own view of a position.
         let (index, offset) = locate(*position as u64);
@@ -264,7 +264,7 @@ impl<T: Driver> Ops<T> {
     extern "C" fn ioctl(vdev: *mut bindings::vfio_device, cmd: c_uint, argument: usize) -> c_long {
         // SAFETY: Called by VFIO for an open device.
         let data = unsafe { Self::data(vdev) };
-        // SAFETY: As above.
+        // SAFETY: An open device; the argument is checked by what it is for.
         let pass_on = || unsafe { bindings::vfio_pci_core_ioctl(vdev, cmd, argument) };
         if data.session().is_none() {
             return pass_on();
@@ -301,7 +301,7 @@ impl<T: Driver> Ops<T> {
     ) -> c_int {
         // SAFETY: Called by VFIO for an open device, with both of its own.
         let done = unsafe { bindings::vfio_pci_ioctl_get_region_info(vdev, info, caps) };
-        // SAFETY: As above.
+        // SAFETY: An open device; the information is the caller's own.
         let (data, info) = unsafe { (Self::data(vdev), &mut *info) };
         let can_map = info.flags & bindings::VFIO_REGION_INFO_FLAG_MMAP != 0;
         if done != 0 || info.index != BAR || !can_map || data.session().is_none() {
@@ -312,7 +312,7 @@ impl<T: Driver> Ops<T> {
             info.flags &= !bindings::VFIO_REGION_INFO_FLAG_MMAP;
             return 0;
         }
-        // SAFETY: As above.
+        // SAFETY: The list of capabilities is the caller's own.
         unsafe { bindings::kapi_vfio_sparse(caps, first, info.size - first) }
     }
 
@@ -327,7 +327,7 @@ impl<T: Driver> Ops<T> {
         if emulated && data.session().is_some() {
             return EINVAL.to_errno();
         }
-        // SAFETY: As above.
+        // SAFETY: An open device and a new mapping of it.
         unsafe { bindings::vfio_pci_core_mmap(vdev, vma) }
     }
 }

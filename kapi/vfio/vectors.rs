@@ -29,7 +29,7 @@ pub(super) struct EventFd(NonNull<bindings::eventfd_ctx>);
 
 // SAFETY: Reference counted and locked by itself.
 unsafe impl Send for EventFd {}
-// SAFETY: As above.
+// SAFETY: Its functions lock by themselves.
 unsafe impl Sync for EventFd {}
 
 impl EventFd {

@@ -57,7 +57,7 @@ impl Info<'_> {
     /// [`EMSGSIZE`].
     pub fn fixed(&mut self, name: &str, version: fmt::Arguments<'_>) -> Result {
         let (name, version) = (text(fmt!("{name}")), text(version));
-        // SAFETY: As above.
+        // SAFETY: By the requirements of `from_raw`; both strings are copied.
         to_result(unsafe {
             bindings::devlink_info_version_fixed_put(self.raw, name.as_ptr(), version.as_ptr())
         })
@@ -70,7 +70,7 @@ impl Info<'_> {
     /// [`EMSGSIZE`].
     pub fn running(&mut self, name: &str, version: fmt::Arguments<'_>) -> Result {
         let (name, version) = (text(fmt!("{name}")), text(version));
-        // SAFETY: As above.
+        // SAFETY: By the requirements of `from_raw`; both strings are copied.
         to_result(unsafe {
             bindings::devlink_info_version_running_put(self.raw, name.as_ptr(), version.as_ptr())
         })
@@ -105,14 +105,14 @@ impl Message<'_> {
     /// Adds a truth.
     pub fn truth(&mut self, name: &str, value: bool) {
         let name = text(fmt!("{name}"));
-        // SAFETY: As above.
+        // SAFETY: By the requirements of `from_raw`; the name is copied.
         unsafe { bindings::devlink_fmsg_bool_pair_put(self.raw, name.as_ptr(), value) };
     }
 
     /// Adds words; 159 bytes are kept.
     pub fn words(&mut self, name: &str, value: fmt::Arguments<'_>) {
         let (name, value) = (text(fmt!("{name}")), text(value));
-        // SAFETY: As above; the value is copied as well.
+        // SAFETY: By the requirements of `from_raw`; name and value are copied.
         unsafe {
             bindings::devlink_fmsg_string_pair_put(self.raw, name.as_ptr(), value.as_ptr());
         }
@@ -121,7 +121,7 @@ impl Message<'_> {
     /// Adds an array, to which `fill` adds [objects](Self::object).
     pub fn array(&mut self, name: &str, fill: impl FnOnce(&mut Self)) {
         let name = text(fmt!("{name}"));
-        // SAFETY: As above.
+        // SAFETY: By the requirements of `from_raw`; the name is copied.
         unsafe { bindings::devlink_fmsg_arr_pair_nest_start(self.raw, name.as_ptr()) };
         fill(self);
         // SAFETY: By the requirements of `from_raw`; begun above.
@@ -133,7 +133,7 @@ impl Message<'_> {
         // SAFETY: By the requirements of `from_raw`.
         unsafe { bindings::devlink_fmsg_obj_nest_start(self.raw) };
         fill(self);
-        // SAFETY: As above; begun there.
+        // SAFETY: By the requirements of `from_raw`; the object was begun above.
         unsafe { bindings::devlink_fmsg_obj_nest_end(self.raw) };
     }
 }
