@@ -170,6 +170,7 @@ check-page:
 .PHONY: check-kapi
 check-kapi:
 	@$(IN_TREE) $(MAKE) -C kapi test
+	@kapi/tests/must_fail.sh
 
 .PHONY: check-fuzz
 check-fuzz:
