@@ -204,10 +204,10 @@ fn make_adapter(pdev: &pci::Device<Core<'_>>, bar: Arc<Bar0>) -> Result<(Arc<Ada
         // Nothing but what is shown depends on it.
         image: nvm::image(&bar).unwrap_or_default(),
     };
-    let media = Media::detect(&bar).map_err(|mode| {
+    let media = Media::detect(&bar, nvm::pcs_negotiates(&bar)?).map_err(|mode| {
         dev_err!(
             pdev,
-            "this board's link (CTRL_EXT.LINK_MODE {}: KX or SGMII) is not supported: use igb\n",
+            "this board's link (CTRL_EXT.LINK_MODE {}: SGMII) is not supported: use igb\n",
             mode
         );
         ENODEV

@@ -75,13 +75,18 @@ fn supported(media: Media) -> LinkModes {
             LinkMode::PAUSE,
             LinkMode::ASYM_PAUSE,
         ]),
-        Media::Serdes => LinkModes::of(&[
-            LinkMode::BASE_X_1000_FULL,
-            LinkMode::FIBRE,
-            LinkMode::AUTONEG,
-            LinkMode::PAUSE,
-            LinkMode::ASYM_PAUSE,
-        ]),
+        Media::Serdes { negotiates } => {
+            let mut modes = LinkModes::of(&[
+                LinkMode::BASE_X_1000_FULL,
+                LinkMode::FIBRE,
+                LinkMode::PAUSE,
+                LinkMode::ASYM_PAUSE,
+            ]);
+            if negotiates {
+                modes.add(LinkMode::AUTONEG);
+            }
+            modes
+        }
     }
 }
 
@@ -140,7 +145,8 @@ impl Adapter {
             (link.config, link.status)
         };
         settings.supported = supported(self.media);
-        settings.autoneg = matches!(config.speed, Speed::Negotiated { .. });
+        settings.autoneg =
+            self.media.negotiates() && matches!(config.speed, Speed::Negotiated { .. });
         match self.media {
             Media::Copper => {
                 settings.port = Port::TwistedPair;
@@ -154,7 +160,7 @@ impl Adapter {
                 }
                 settings.advertising.add(LinkMode::TP);
             }
-            Media::Serdes => {
+            Media::Serdes { .. } => {
                 settings.port = Port::Fibre;
                 settings.advertising = settings.supported;
             }
@@ -193,9 +199,10 @@ impl Adapter {
                 }
             }
             // There is one speed, which is in force all the time.
-            Media::Serdes => {
+            Media::Serdes { negotiates } => {
                 let gigabit = wanted.speed == Some(1000) && wanted.duplex == Duplex::Full;
-                if wanted.port != Port::Fibre || !wanted.autoneg && !gigabit {
+                let possible = if wanted.autoneg { negotiates } else { gigabit };
+                if wanted.port != Port::Fibre || !possible {
                     return Err(EINVAL);
                 }
                 Speed::ALL
@@ -208,7 +215,7 @@ impl Adapter {
     pub(super) fn pause(&self) -> PauseParam {
         let config = self.link.lock().config;
         PauseParam {
-            autoneg: config.negotiate_flow,
+            autoneg: config.negotiate_flow && self.media.negotiates(),
             rx: config.flow.rx,
             tx: config.flow.tx,
         }
@@ -218,11 +225,12 @@ impl Adapter {
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if negotiation is asked for where the link is forced, and those of
+    /// [`EINVAL`] if negotiation is asked for where the link is forced or has none, and those of
     /// [`Adapter::configure_link`].
     pub(super) fn set_pause(&self, wanted: PauseParam) -> Result {
         let config = self.link.lock().config;
-        if wanted.autoneg && matches!(config.speed, Speed::Forced(_)) {
+        let forced = matches!(config.speed, Speed::Forced(_)) || !self.media.negotiates();
+        if wanted.autoneg && forced {
             return Err(EINVAL);
         }
         self.configure_link(Config {

@@ -43,23 +43,37 @@ pub(crate) enum Media {
     /// The internal PHY and a copper cable.
     Copper,
     /// A backplane or a fibre module.
-    Serdes,
+    Serdes {
+        /// The PCS negotiates. Where it does not, the link is forced: a partner that negotiates as
+        /// well would never answer.
+        negotiates: bool,
+    },
 }
 
-/// CTRL_EXT.LINK_MODE of the internal PHY, and of SerDes. Others are 1000BASE-KX (1), where the PCS
-/// must not negotiate, and SGMII (2) to a PHY outside.
+/// CTRL_EXT.LINK_MODE of the internal PHY, of 1000BASE-KX, and of SerDes. SGMII (2) is to a PHY
+/// outside.
 const LINK_MODE_PHY: u32 = 0;
+const LINK_MODE_KX: u32 = 1;
 const LINK_MODE_SERDES: u32 = 3;
 
 impl Media {
     /// What the hardware is strapped for; as an error the mode of a board that this driver cannot
-    /// set up.
-    pub(crate) fn detect(bar: &Bar0) -> core::result::Result<Self, u32> {
+    /// set up. `may_negotiate` is what the NVM says of the PCS.
+    pub(crate) fn detect(bar: &Bar0, may_negotiate: bool) -> core::result::Result<Self, u32> {
         match bar.read(CTRL_EXT).link_mode().get() {
             LINK_MODE_PHY => Ok(Self::Copper),
-            LINK_MODE_SERDES => Ok(Self::Serdes),
+            // Its own negotiation (clause 73) is not the PCS's.
+            LINK_MODE_KX => Ok(Self::Serdes { negotiates: false }),
+            LINK_MODE_SERDES => Ok(Self::Serdes {
+                negotiates: may_negotiate,
+            }),
             other => Err(other),
         }
+    }
+
+    /// Whether the link is negotiated, if nobody forces it.
+    pub(crate) fn negotiates(self) -> bool {
+        self != Self::Serdes { negotiates: false }
     }
 }
 
@@ -80,7 +94,7 @@ pub(crate) fn status(bar: &Bar0, media: Media) -> Option<LinkStatus> {
     }
     let up = match media {
         Media::Copper => status.lu(),
-        Media::Serdes => {
+        Media::Serdes { .. } => {
             let pcs = bar.read(PCS_LSTS);
             pcs.link_ok() && pcs.sync_ok()
         }
@@ -91,7 +105,7 @@ pub(crate) fn status(bar: &Bar0, media: Media) -> Option<LinkStatus> {
             (Media::Copper, 1) => 100,
             _ => 1000,
         },
-        full_duplex: media == Media::Serdes || status.fd(),
+        full_duplex: media != Media::Copper || status.fd(),
     })
 }
 
@@ -159,7 +173,7 @@ pub(crate) fn setup_mac(bar: &Bar0, media: Media, config: &Config) {
                 ctrl.with_const_speed::<SPEED_10>()
             }
         }),
-        (Media::Serdes, _) => setup_serdes(bar),
+        (Media::Serdes { .. }, _) => setup_serdes(bar),
     }
 }
 
@@ -179,8 +193,8 @@ pub(crate) fn start(bar: &Bar0, media: Media, config: &Config) -> Result<bool> {
             })
         }
         (Media::Copper, Speed::Forced(link)) => Phy::acquire(bar)?.force(link),
-        (Media::Serdes, _) => {
-            start_serdes(bar, config.flow.offer());
+        (Media::Serdes { negotiates }, _) => {
+            start_serdes(bar, negotiates, config.flow.offer());
             Ok(true)
         }
     }
@@ -208,7 +222,7 @@ fn setup_serdes(bar: &Bar0) {
     });
 }
 
-fn start_serdes(bar: &Bar0, offer: Pause) {
+fn start_serdes(bar: &Bar0, negotiates: bool, offer: Pause) {
     bar.update(PCS_CFG, |cfg| cfg.with_pcs_en(true));
     bar.update(PCS_ANADV, |adv| {
         adv.with_pause(offer.sym).with_asm_dir(offer.asym)
@@ -217,11 +231,11 @@ fn start_serdes(bar: &Bar0, offer: Pause) {
         lctl.with_flv(false)
             .with_const_fsv::<SPEED_1000>()
             .with_fdv(true)
-            .with_fsd(false)
+            .with_fsd(!negotiates)
             .with_force_link(false)
-            .with_force_fc(false)
-            .with_an_enable(true)
-            .with_an_restart(true)
+            .with_force_fc(!negotiates)
+            .with_an_enable(negotiates)
+            .with_an_restart(negotiates)
     });
 }
 
@@ -229,14 +243,15 @@ fn start_serdes(bar: &Bar0, offer: Pause) {
 ///
 /// # Errors
 ///
-/// Those of [`Phy::restart`].
+/// [`EINVAL`] where nothing is negotiated, and those of [`Phy::restart`].
 pub(crate) fn restart(bar: &Bar0, media: Media) -> Result {
     match media {
         Media::Copper => Phy::acquire(bar)?.restart(),
-        Media::Serdes => {
+        Media::Serdes { negotiates: true } => {
             bar.update(PCS_LCTL, |lctl| lctl.with_an_restart(true));
             Ok(())
         }
+        Media::Serdes { negotiates: false } => Err(EINVAL),
     }
 }
 
@@ -321,7 +336,7 @@ impl FlowControl {
     fn negotiated(bar: &Bar0, media: Media, offer: Pause) -> Result<Self> {
         let theirs = match media {
             Media::Copper => Phy::acquire(bar)?.partner()?.map(|partner| partner.pause),
-            Media::Serdes => bar.read(PCS_LSTS).an_complete().then(|| {
+            Media::Serdes { .. } => bar.read(PCS_LSTS).an_complete().then(|| {
                 let partner = bar.read(PCS_LPAB);
                 Pause {
                     sym: partner.pause(),

@@ -49,6 +49,10 @@ const BOARD: u16 = 0x08;
 const BOARD_IS_STRING: u16 = 0xfafa;
 /// First of two words with the number of the image.
 const TRACK: u16 = 0x42;
+/// Compatibility.
+const COMPATIBILITY: u16 = 0x03;
+/// In it: the PCS of a SerDes board does not negotiate.
+const PCS_FORCED: u16 = 1 << 14;
 /// Word with the place of the alternate MAC addresses.
 const ALT_MAC_POINTER: u16 = 0x37;
 /// Words of an alternate MAC address.
@@ -179,6 +183,16 @@ pub(crate) fn image(bar: &Bar0) -> Result<Image> {
             board[1] as u8,
         )),
     })
+}
+
+/// Whether the PCS of a SerDes board may negotiate.
+///
+/// # Errors
+///
+/// [`ETIMEDOUT`].
+pub(crate) fn pcs_negotiates(bar: &Bar0) -> Result<bool> {
+    let _nvm = Owned::acquire(bar, Resource::Nvm)?;
+    Ok(read_word(bar, COMPATIBILITY)? & PCS_FORCED == 0)
 }
 
 /// Checks the NVM.
