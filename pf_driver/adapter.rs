@@ -83,6 +83,7 @@ use crate::{
     },
     recovery,
     regs::{
+        general::WUC,
         irq::ICR,
         Bar0, //
     },
@@ -172,6 +173,8 @@ pub(crate) struct Adapter {
     pub(crate) perm_mac: MacAddress,
     /// What it is.
     pub(crate) identity: Identity,
+    /// How it wakes the host while this driver does not have it.
+    pub(crate) wake_up: WUC,
     /// Rings and statistics of its queue pairs.
     pub(crate) datapath: Datapath<QueueRegs>,
     /// Its queue pairs.
@@ -217,6 +220,7 @@ pub(crate) struct Parts {
     pub(crate) media: Media,
     pub(crate) mac: MacAddress,
     pub(crate) identity: Identity,
+    pub(crate) wake_up: WUC,
     /// See [`State::emulated`](crate::switch::state::State::emulated).
     pub(crate) emulated: bool,
     pub(crate) max_pairs: u32,
@@ -239,6 +243,7 @@ impl Adapter {
             media,
             mac,
             identity,
+            wake_up,
             emulated,
             max_pairs,
         } = parts;
@@ -257,6 +262,7 @@ impl Adapter {
                 media,
                 perm_mac: mac,
                 identity,
+                wake_up,
                 datapath,
                 queues <- new_mutex!(queues),
                 rss <- new_mutex!(Rss::new()),

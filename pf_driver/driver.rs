@@ -29,7 +29,6 @@ use crate::{
             MAX_PAIRS,
             OTHER_VECTOR, //
         },
-        is_gone,
         link::Media,
         nvm::{
             self,
@@ -74,7 +73,10 @@ use crate::{
         self,
         MAX_QUEUES, //
     },
-    regs::Bar0,
+    regs::{
+        general::WUC,
+        Bar0, //
+    },
     switch::state::MAX_VFS, //
 };
 
@@ -106,9 +108,7 @@ impl Drop for Quiet {
         self.0.control.lock().resetting = true;
         // The work first: it could wake the hardware again.
         self.0.end_works();
-        if !is_gone(&self.0.bar) {
-            reset::release(&self.0.bar);
-        }
+        self.0.leave();
     }
 }
 
@@ -212,6 +212,8 @@ fn make_adapter(pdev: &pci::Device<Core<'_>>, bar: Arc<Bar0>) -> Result<(Arc<Ada
         );
         ENODEV
     })?;
+    // Nothing but waking the host depends on it.
+    let wake_up = nvm::wake_up(&bar).unwrap_or(WUC::zeroed());
     let ndev = net::Device::alloc_ether(pdev.as_ref(), MAX_QUEUES, MAX_QUEUES)?;
     netdev::setup(&ndev, &mac)?;
     let adapter = Adapter::new(Parts {
@@ -221,6 +223,7 @@ fn make_adapter(pdev: &pci::Device<Core<'_>>, bar: Arc<Bar0>) -> Result<(Arc<Ada
         vectors,
         mac,
         identity,
+        wake_up,
         // QEMU gives its devices a subsystem of its own.
         emulated: pdev.subsystem_vendor_id() == pci::Vendor::REDHAT_QUMRANET.as_raw(),
         max_pairs,
@@ -332,9 +335,7 @@ impl PfData {
     /// that there is no driver.
     fn leave(&self) {
         self.detach();
-        if !is_gone(&self.adapter.bar) {
-            reset::release(&self.adapter.bar);
-        }
+        self.adapter.leave();
     }
 
     /// Whether the interface is there: nobody has detached it.

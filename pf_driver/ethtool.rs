@@ -213,7 +213,7 @@ impl Ethtool for Adapter {
 
     fn self_test(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, test: &mut SelfTest<'_>) {
         // Before the reset: afterwards the link takes its time.
-        test.set_result(2, u64::from(!this.link_up()));
+        test.set_result(2, u64::from(!this.link_up() && !this.link_rests()));
         if test.offline() {
             let nvm = nvm::check(&this.bar);
             test.set_result(0, u64::from(nvm.is_err()));

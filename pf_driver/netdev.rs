@@ -126,12 +126,14 @@ impl net::Driver for Adapter {
         })?;
         this.works_again();
         this.show_link(true);
+        this.power_link();
         Ok(())
     }
 
     fn stop(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) {
         this.show_link(false);
         this.close(dev);
+        this.power_link();
     }
 
     #[inline]

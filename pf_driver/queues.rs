@@ -365,6 +365,7 @@ impl Adapter {
             // Fewer pools always fit into the tables.
             let _ = control.commit(&self.bar);
         }
+        self.power_link();
         // VFs in quarantine may be gone.
         self.works.health.queue();
         // With pools, the VLAN filter cannot be off.

@@ -61,7 +61,11 @@ impl Adapter {
         }
         queue::start_transmit(&self.bar);
         self.start_link();
-        reset::announce_done(&self.bar);
+        {
+            // In the same register is what starts and ends the link of a fibre.
+            let _link = self.link.lock();
+            reset::announce_done(&self.bar);
+        }
         self.control.lock().tell_ports_of_reset(false);
         irq::enable_other(&self.bar);
         Ok(())

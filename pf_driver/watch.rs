@@ -19,7 +19,10 @@ use crate::{
             FlowControl,
             LinkStatus,
             Speed, //
-        }, //
+        },
+        manage,
+        phy::Abilities,
+        reset, //
     },
     iov::vf::{
         Control,
@@ -67,6 +70,8 @@ pub(crate) struct Link {
     open: bool,
     /// The PHY did not do what it was told: it is told again.
     unstarted: Option<Error>,
+    /// Nobody needs the link: the PHY has no power, so that the partner sees none either.
+    resting: bool,
 }
 
 impl Link {
@@ -78,7 +83,7 @@ impl Link {
 }
 
 impl Adapter {
-    /// The interface was opened or is being closed.
+    /// The interface was opened or is being closed. [`Adapter::power_link`] is to follow.
     pub(crate) fn show_link(&self, open: bool) {
         let mut link = self.link.lock();
         link.open = open;
@@ -89,15 +94,52 @@ impl Adapter {
         }
     }
 
-    /// Starts the link after a reset. What the PHY does not do now it is told again by the watchdog:
-    /// firmware may have it for a while, and the port's other functions need no link.
+    /// Whether somebody needs the link: the interface, VFs, or the board's management.
+    fn needs_link(&self, link: &Link) -> bool {
+        link.open || !self.control.lock().vfs.is_empty() || manage::needs_link(&self.bar)
+    }
+
+    /// Starts the link after a reset, if it is needed. What the PHY does not do now it is told again
+    /// by the watchdog: firmware may have it for a while, and the port's other functions need no link.
     pub(crate) fn start_link(&self) {
         let mut link = self.link.lock();
         {
             let _control = self.control.lock();
             link::setup_mac(&self.bar, self.media, &link.config);
         }
+        link.resting = !self.needs_link(&link);
         self.try_link(&mut link);
+    }
+
+    /// Has the link up or down as it is needed, after somebody who needs it has come or gone. The
+    /// caller has the RTNL.
+    pub(crate) fn power_link(&self) {
+        let mut link = self.link.lock();
+        // A reset ends with that.
+        if self.in_reset() || link.resting != self.needs_link(&link) {
+            return;
+        }
+        link.resting = !link.resting;
+        self.try_link(&mut link);
+        drop(link);
+        self.check_link();
+    }
+
+    /// This driver leaves the port, which is stopped: the host sleeps, is switched off, or has another
+    /// driver. Its link stays for the board's management, and for packets that wake the host.
+    pub(crate) fn leave(&self) {
+        if is_gone(&self.bar) {
+            return;
+        }
+        let link = self.link.lock();
+        let told = if self.wake_up.apme() || manage::needs_link(&self.bar) {
+            link::start(&self.bar, self.media, &link.config).map(|_| ())
+        } else {
+            link::rest(&self.bar, self.media)
+        };
+        // There will be nobody to try it again.
+        let _ = told;
+        reset::release(&self.bar, self.wake_up);
     }
 
     /// [`Adapter::start_link`] again, if that failed.
@@ -110,7 +152,12 @@ impl Adapter {
 
     fn try_link(&self, link: &mut Link) {
         let before = link.unstarted;
-        link.unstarted = link::start(&self.bar, self.media, &link.config).err();
+        let told = if link.resting {
+            link::rest(&self.bar, self.media)
+        } else {
+            link::start(&self.bar, self.media, &link.config).map(|_| ())
+        };
+        link.unstarted = told.err();
         match (before, link.unstarted) {
             (None, Some(err)) => netdev_warn!(
                 self.ndev,
@@ -120,6 +167,18 @@ impl Adapter {
             (Some(_), None) => netdev_info!(self.ndev, "the PHY answers again\n"),
             _ => {}
         }
+    }
+
+    /// What is offered to a partner while the link rests, or none.
+    pub(crate) fn resting_offer(&self) -> Option<Abilities> {
+        let link = self.link.lock();
+        let offer = link.config.speed.abilities(link.config.flow);
+        offer.filter(|_| link.resting)
+    }
+
+    /// Whether nobody needs the link.
+    pub(crate) fn link_rests(&self) -> bool {
+        self.link.lock().resting
     }
 
     /// Why the link could not be started yet, if it could not.
@@ -133,11 +192,24 @@ impl Adapter {
         self.control.lock().resetting || is_gone(&self.bar)
     }
 
+    /// Refuses what would take down the link under management's session.
+    fn ensure_own_link(&self) -> Result {
+        if manage::holds_link(&self.bar) {
+            netdev_warn!(
+                self.ndev,
+                "the board's management has a session over this link (serial or IDE redirection): end it first\n"
+            );
+            return Err(EBUSY);
+        }
+        Ok(())
+    }
+
     /// Has the link be as `config` says, now and after each reset. The caller has the RTNL.
     ///
     /// # Errors
     ///
-    /// [`ENODEV`], [`EIO`] and [`ETIMEDOUT`] if the PHY does not answer.
+    /// [`EBUSY`] if management holds the link, [`ENODEV`], [`EIO`] and [`ETIMEDOUT`] if the PHY does
+    /// not answer.
     pub(crate) fn configure_link(&self, config: Config) -> Result {
         let mut link = self.link.lock();
         if config == link.config {
@@ -148,9 +220,14 @@ impl Adapter {
         }
         // A port whose reset failed gets it with the next one.
         if !self.in_reset() {
+            self.ensure_own_link()?;
             {
                 let _control = self.control.lock();
                 link::setup_mac(&self.bar, self.media, &config);
+            }
+            if link.resting {
+                link.config = config;
+                return Ok(());
             }
             let started = link::start(&self.bar, self.media, &config).inspect_err(|_| {
                 let _control = self.control.lock();
@@ -175,12 +252,14 @@ impl Adapter {
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if it is not negotiated, and those of [`link::restart`].
+    /// [`EINVAL`] if it is not negotiated, [`EBUSY`] if management holds the link, and those of
+    /// [`link::restart`].
     pub(crate) fn renegotiate(&self) -> Result {
         let mut link = self.link.lock();
         if matches!(link.config.speed, Speed::Forced(_)) {
             return Err(EINVAL);
         }
+        self.ensure_own_link()?;
         link::restart(&self.bar, self.media)?;
         link.lose();
         drop(link);
@@ -194,7 +273,11 @@ impl Adapter {
         if self.in_reset() {
             return;
         }
-        let now = link::status(&self.bar, self.media);
+        let now = if link.resting {
+            None
+        } else {
+            link::status(&self.bar, self.media)
+        };
         // After a reset the VFs may have to hear that there is no link any more.
         if now == link.status && link.told {
             return;
@@ -217,7 +300,7 @@ impl Adapter {
                     }
                 );
             }
-        } else if self.wants_message(msg::LINK) {
+        } else if self.wants_message(msg::LINK) && !link.resting {
             netdev_info!(self.ndev, "link is down\n");
         }
         if link.open && now.is_some() {

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable
 
-from rigbtest import traffic
+from rigbtest import traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, CommandError
 from rigbtest.kmsg import KernelLog
@@ -25,6 +25,13 @@ BENCH = Bench.find()
 
 CTRL = 0x0000
 CTRL_RFCE = 1 << 27
+MDIC = 0x0020
+MDIC_READ = 1 << 21 | 2 << 26
+MDIC_READY = 1 << 28
+BMCR, BMCR_PDOWN = 0, 1 << 11
+# A controller on the board's SMBus receives frames; IDE redirection has a session.
+MANC = 0x5820
+MANC_SMBUS_EN, MANC_RCV_TCO_EN, MANC_BLK_PHY_RST = 1 << 0, 1 << 17, 1 << 18
 CTRL_TFCE = 1 << 28
 
 # The bits that ethtool(8) has for what a port may offer.
@@ -313,9 +320,93 @@ def vfs_hear(driver: str) -> None:
         traffic.reach(vf, port, peer)
 
 
+def powered(port: Port) -> bool:
+    """Whether the PHY has power, by its control register."""
+    registers = Registers(port.function)
+    registers.write(MDIC, MDIC_READ | BMCR << 16)
+    wait.register(lambda: registers.read(MDIC) & MDIC_READY, "an answer of the PHY")
+    return not registers.read(MDIC) & BMCR_PDOWN
+
+
+def power(driver: str) -> None:
+    """The partner sees the link go when the interface goes down, and come when it goes up."""
+    port, peer = setup(driver)
+    ksft_true(powered(port), "at first")
+    port.ip("link set {dev} down")
+    ksft_true(not powered(port), "power of a PHY that nobody needs")
+    port.ip("link set {dev} up")
+    port.wait_running()
+    ksft_true(powered(port), "up again")
+    traffic.reach(port, peer)
+
+
+def power_at_rest(driver: str) -> None:
+    """What is set while the PHY has no power is offered when it has; a reset does not wake it."""
+    port, peer = setup(driver)
+    port.ip("link set {dev} down")
+    port.ethtool("-s", "autoneg", "on", "advertise", "0x020")
+    ksft_eq(offered(port), names(0x020))
+    port.ethtool("-t", "offline")
+    port.function.reset()
+    ksft_true(not powered(port), "after resets")
+    port.ip("link set {dev} up")
+    port.wait_running()
+    ksft_eq(offered(port), names(0x020))
+    set_link(port, "autoneg", "on", "advertise", f"{ALL_MODES:#05x}")
+    traffic.reach(port, peer)
+    port.function.unbind()
+    ksft_true(not powered(port), "without a driver")
+    BENCH.dirty = True
+
+
+def power_for_vfs(driver: str) -> None:
+    """VFs need the link, whatever the PF's interface is."""
+    port, peer = setup(driver, "rigbvf")
+    port.ip("link set {dev} down")
+    BENCH.start_vfs(1)
+    vf = BENCH.vfs[0]
+    vf.wait_running()
+    traffic.reach(vf, peer)
+    port.up_and_down()
+    port.function.reset()
+    vf.wait_running()
+    traffic.reach(vf, peer)
+    ksft_true(powered(port), "with a VF")
+    BENCH.stop_vfs()
+    ksft_true(not powered(port), "the VF is gone")
+    port.ip("link set {dev} up")
+    port.wait_running()
+    traffic.reach(port, peer)
+
+
+def power_for_management(driver: str) -> None:
+    """The board's management has the link for itself as well."""
+    port, peer = setup(driver)
+    registers = Registers(port.function)
+    before = registers.read(MANC)
+    registers.write(MANC, MANC_SMBUS_EN | MANC_RCV_TCO_EN)
+    port.ip("link set {dev} down")
+    ksft_true(powered(port), "management has its frames by this port")
+    port.ip("link set {dev} up")
+    port.wait_running()
+    registers.write(MANC, MANC_BLK_PHY_RST)
+    with ksft_raises(CommandError) as said:
+        port.ethtool("-s", "autoneg", "on", "advertise", "0x020")
+    ksft_in("busy", str(said.exception).lower())
+    port.ip("link set {dev} down")
+    ksft_true(powered(port), "management has a session")
+    registers.write(MANC, before)
+    port.up_and_down()
+    ksft_true(not powered(port), "management is gone")
+    port.ip("link set {dev} up")
+    port.wait_running()
+    traffic.reach(port, peer)
+
+
 OURS = [offers, the_same, forced, refusals, pause_negotiated, pause_forced, pause_on_forced_link,
-        pause_with_vfs, pause_counters, vfs_hear]
-CASES = {"rigb": OURS, "igb": [offers, pause_forced]}
+        pause_with_vfs, pause_counters, vfs_hear, power, power_at_rest, power_for_vfs,
+        power_for_management]
+CASES = {"rigb": OURS, "igb": [offers, pause_forced, power]}
 
 
 def main() -> None:

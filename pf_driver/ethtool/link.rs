@@ -151,7 +151,9 @@ impl Adapter {
             Media::Copper => {
                 settings.port = Port::TwistedPair;
                 settings.phy_address = PHY_ADDRESS;
-                if settings.autoneg {
+                if let Some(offer) = self.resting_offer() {
+                    settings.advertising = modes(&offer);
+                } else if settings.autoneg {
                     let phy = Phy::acquire(&self.bar)?;
                     settings.advertising = modes(&phy.advertised()?);
                     if let Some(partner) = phy.partner()? {

@@ -4,14 +4,21 @@
 
 use kernel::{
     io::Io,
-    prelude::*, //
+    prelude::*,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 
-use super::phy::{
-    Abilities,
-    Forced,
-    Pause,
-    Phy, //
+use super::{
+    flush,
+    phy::{
+        Abilities,
+        Forced,
+        Pause,
+        Phy, //
+    }, //
 };
 use crate::regs::{
     general::{
@@ -129,6 +136,18 @@ impl Speed {
         slow: 0b1111,
         gigabit: true,
     };
+
+    /// What is offered with these pause frames, if the link is negotiated.
+    pub(crate) fn abilities(self, flow: FlowControl) -> Option<Abilities> {
+        match self {
+            Self::Negotiated { slow, gigabit } => Some(Abilities {
+                slow,
+                gigabit,
+                pause: flow.offer(),
+            }),
+            Self::Forced(_) => None,
+        }
+    }
 }
 
 /// How the link is to be, as the administrator has it.
@@ -200,6 +219,23 @@ pub(crate) fn start(bar: &Bar0, media: Media, config: &Config) -> Result<bool> {
     }
 }
 
+/// Takes the link down, until [`start`].
+///
+/// # Errors
+///
+/// Those of [`Phy::power_down`].
+pub(crate) fn rest(bar: &Bar0, media: Media) -> Result {
+    match media {
+        Media::Copper => Phy::acquire(bar)?.power_down(),
+        Media::Serdes { .. } => {
+            bar.update(PCS_CFG, |cfg| cfg.with_pcs_en(false));
+            // The laser of a module.
+            bar.update(CTRL_EXT, |ext| ext.with_sdp3_data(true));
+            Ok(())
+        }
+    }
+}
+
 /// CTRL.SPEED.
 const SPEED_10: u32 = 0;
 const SPEED_100: u32 = 1;
@@ -210,7 +246,6 @@ fn setup_serdes(bar: &Bar0) {
     const SERDESCTL_NO_LOOPBACK: u32 = 0x0400;
 
     bar.write_reg(SERDESCTL::from(SERDESCTL_NO_LOOPBACK));
-    bar.update(CTRL_EXT, |ext| ext.with_sdp3_data(false).with_i2c_ena(true));
     bar.update(CONNSW, |connsw| connsw.with_enrgsrc(true));
     bar.update(CTRL, |ctrl| {
         ctrl.with_slu(true)
@@ -222,8 +257,18 @@ fn setup_serdes(bar: &Bar0) {
     });
 }
 
+/// How long the PCS and the laser take to come up, as C igb waits.
+const PCS_START: Delta = Delta::from_millis(1);
+
+/// Sleeps.
 fn start_serdes(bar: &Bar0, negotiates: bool, offer: Pause) {
+    let was_off = !bar.read(PCS_CFG).pcs_en();
+    bar.update(CTRL_EXT, |ext| ext.with_sdp3_data(false).with_i2c_ena(true));
     bar.update(PCS_CFG, |cfg| cfg.with_pcs_en(true));
+    if was_off {
+        flush(bar);
+        fsleep(PCS_START);
+    }
     bar.update(PCS_ANADV, |adv| {
         adv.with_pause(offer.sym).with_asm_dir(offer.asym)
     });

@@ -20,6 +20,7 @@ use crate::regs::{
 
 pub(crate) mod irq;
 pub(crate) mod link;
+pub(crate) mod manage;
 pub(crate) mod nvm;
 pub(crate) mod phy;
 pub(crate) mod pool;

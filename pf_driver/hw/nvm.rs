@@ -31,7 +31,8 @@ use crate::{
         },
         general::{
             EECD,
-            EERD, //
+            EERD,
+            WUC, //
         },
         Bar0, //
     }, //
@@ -53,6 +54,14 @@ const TRACK: u16 = 0x42;
 const COMPATIBILITY: u16 = 0x03;
 /// In it: the PCS of a SerDes board does not negotiate.
 const PCS_FORCED: u16 = 1 << 14;
+/// Initialization control 2.
+const INIT_CONTROL_2: u16 = 0x0f;
+/// In it: [`WUC::apmpme`].
+const APM_PME: u16 = 1 << 15;
+/// Initialization control 3 of each port.
+const INIT_CONTROL_3: [u16; 2] = [0x24, 0x14];
+/// In it: [`WUC::apme`].
+const APM_ENABLE: u16 = 1 << 10;
 /// Word with the place of the alternate MAC addresses.
 const ALT_MAC_POINTER: u16 = 0x37;
 /// Words of an alternate MAC address.
@@ -193,6 +202,21 @@ pub(crate) fn image(bar: &Bar0) -> Result<Image> {
 pub(crate) fn pcs_negotiates(bar: &Bar0) -> Result<bool> {
     let _nvm = Owned::acquire(bar, Resource::Nvm)?;
     Ok(read_word(bar, COMPATIBILITY)? & PCS_FORCED == 0)
+}
+
+/// How this port wakes the host before there is a driver, as WUC has it.
+///
+/// # Errors
+///
+/// [`ETIMEDOUT`].
+pub(crate) fn wake_up(bar: &Bar0) -> Result<WUC> {
+    let _nvm = Owned::acquire(bar, Resource::Nvm)?;
+    let [first, second] = INIT_CONTROL_3;
+    let port = read_word(bar, if lan_id(bar) == 0 { first } else { second })?;
+    let both = read_word(bar, INIT_CONTROL_2)?;
+    Ok(WUC::zeroed()
+        .with_apme(port & APM_ENABLE != 0)
+        .with_apmpme(both & APM_PME != 0))
 }
 
 /// Checks the NVM.

@@ -247,6 +247,20 @@ impl<'a> Phy<'a> {
         Ok(true)
     }
 
+    /// Powers the PHY down: there is no link then. It keeps what it was told.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Phy::negotiate`].
+    pub(crate) fn power_down(&self) -> Result {
+        self.prepare()?;
+        let control = self.read(BMCR)?;
+        if control & BMCR_PDOWN == 0 {
+            self.write(BMCR, control | BMCR_PDOWN)?;
+        }
+        Ok(())
+    }
+
     /// Negotiates again.
     ///
     /// # Errors
@@ -255,7 +269,7 @@ impl<'a> Phy<'a> {
     pub(crate) fn restart(&self) -> Result {
         let mut control = self.read(BMCR)?;
         if control & BMCR_PDOWN != 0 {
-            // Another driver may have left it without power. It takes no order while it comes up.
+            // It takes no order while it comes up.
             control &= !BMCR_PDOWN;
             self.write(BMCR, control)?;
             fsleep(POWER_UP_TIME);

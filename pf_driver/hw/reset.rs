@@ -135,6 +135,7 @@ pub(crate) fn setup(bar: &Bar0) -> Result {
         // A request whose answer comes too late must not be made twice.
         gcr.with_timeout_resend(false)
     });
+    // A host that is awake is not woken.
     bar.write_reg(WUC::from(0));
     bar.write_reg(WUFC::from(0));
     // Tags are where the stack put them, in the frame or in the descriptor.
@@ -155,10 +156,11 @@ pub(crate) fn has_config_timeout(bar: &Bar0) -> bool {
     gcr.timeout().get() == 0 && gcr.cap_ver2()
 }
 
-/// Leaves the device without a driver.
-pub(crate) fn release(bar: &Bar0) {
+/// Leaves the device without a driver, which wakes the host as `wake_up` says.
+pub(crate) fn release(bar: &Bar0, wake_up: WUC) {
     irq::mask_all(bar);
     stop_engines(bar);
+    bar.write_reg(wake_up);
     bar.update(CTRL_EXT, |ext| ext.with_drv_load(false).with_pfrstd(false));
     flush(bar);
 }

@@ -187,9 +187,28 @@ register! {
     }
 
     /// Wake up control.
-    pub(crate) WUC(u32) @ 0x0_5800 { 31:0 value; }
+    pub(crate) WUC(u32) @ 0x0_5800 {
+        /// Advanced power management: a magic packet wakes the host.
+        0:0 apme => bool;
+        /// Power management events, as the operating system has it.
+        1:1 pme_en => bool;
+        /// A magic packet is also a power management event.
+        3:3 apmpme => bool;
+    }
     /// Wake up filters.
     pub(crate) WUFC(u32) @ 0x0_5808 { 31:0 value; }
+
+    /// Management control. Of the board's firmware; read only here.
+    pub(crate) MANC(u32) @ 0x0_5820 {
+        /// A controller is on the SMBus.
+        0:0 smbus_en => bool;
+        /// Alert standard format.
+        1:1 asf_en => bool;
+        /// Management receives frames.
+        17:17 rcv_tco_en => bool;
+        /// The PHY must not be reset: serial or IDE redirection uses it.
+        18:18 blk_phy_rst_on_ide => bool;
+    }
 
     /// PCIe control.
     pub(crate) GCR(u32) @ 0x0_5b00 {
@@ -200,12 +219,22 @@ register! {
         /// The time is in the configuration space (Device Control 2).
         18:18 cap_ver2 => bool;
     }
+    /// Function active and power state, to management.
+    pub(crate) FACTPS(u32) @ 0x0_5b30 {
+        /// The clock of management is off.
+        29:29 mngcg => bool;
+    }
     /// Software semaphore.
     pub(crate) SWSM(u32) @ 0x0_5b50 {
         /// Set by reading: whoever reads zero owns it among drivers.
         0:0 smbi => bool;
         /// Sticks only while firmware does not own SW_FW_SYNC.
         1:1 swesmbi => bool;
+    }
+    /// Firmware semaphore.
+    pub(crate) FWSM(u32) @ 0x0_5b54 {
+        /// What firmware does, 0 without any.
+        3:1 mode;
     }
     /// Which of software (bits 15:0) and firmware (31:16) owns what.
     pub(crate) SW_FW_SYNC(u32) @ 0x0_5b5c { 31:0 value; }

@@ -114,6 +114,18 @@ class Port:
     def _batch(self, lines: tuple[str, ...]) -> str:
         return "".join(line.format(dev=self.name) + "\n" for line in lines)
 
+    def up_and_down(self) -> None:
+        """Sets the interface up, and down again.
+
+        Between the two its address gets its local route. The work that adds it (addrconf_dad_work()
+        of the kernel) may still wait for the RTNL when the interface goes down, and then leaves the
+        address in a state in which no later start adds it.
+        """
+        self.ip("link set {dev} up")
+        wait.until(lambda: "local" in self.run("ip", "-6", "route", "get", self.v6).split(),
+                   f"local route of {self.label}", self.ns)
+        self.ip("link set {dev} down")
+
     def ip_ready(self, *lines: str) -> Callable[[], None]:
         """The same by a process that runs already, for what must be done in a short time."""
         text = self._batch(lines)

@@ -12,6 +12,7 @@ from .bench import Bench
 from .calls import Calls
 from .kselftest import KsftSkipEx, ksft_eq, ksft_in, ksft_pr, ksft_true
 from .mmio import WriteTrace
+from .text import found
 
 RATE = 250
 POOL_QUEUES = 8
@@ -22,7 +23,10 @@ RCTL = 0x0100
 RCTL_RXEN = 1 << 1
 EIAC, EIAM = 0x152C, 0x1530
 MRQC = 0x5818
+WUC = 0x5800
 IOVCTL = 0x5BBC
+# Words of the NVM that say how the host is woken: of each port, and of both.
+WAKE_UP, WAKE_UP_BOTH = (0x24, 0x14), 0x0F
 # Device Control 2 of the PCIe capability: 16 to 55 ms for an answer.
 DEVCTL2, TIMEOUT_FIELD, TIMEOUT = 0x28, 0xF, 0x5
 SLOWEST = 1000 << 14
@@ -93,10 +97,25 @@ def silicon_rules(bench: Bench) -> None:
         ksft_in(IOVCTL, order, "the queues of VFs are taken back")
         used = [i for i, register in enumerate(order) if register in range(0xC000, 0x10000)]
         ksft_true(order.index(IOVCTL) < used[-1], "before they are used")
+        wake_up = nvm_wake_up(bench)
         trace.clear()
         bench.pf.function.unbind()
-        values = [value for register, value in trace.writes() if register == CTRL_EXT]
+        writes = trace.writes()
+        values = [value for register, value in writes if register == CTRL_EXT]
         ksft_true(values and not values[-1] & DRV_LOAD, "firmware hears that the driver leaves")
+        values = [value for register, value in writes if register == WUC]
+        ksft_eq(values[-1:], [wake_up], "the host is woken as the NVM says")
+
+
+def nvm_wake_up(bench: Bench) -> int:
+    """WUC as the NVM of a card has it."""
+    port = int(bench.pf.function.address[-1]) & 1
+
+    def word(place: int) -> int:
+        text = bench.pf.ethtool("-e", "offset", str(2 * place), "length", "2")
+        return int.from_bytes(bytes.fromhex(found(r":\s+([0-9a-f]{2} [0-9a-f]{2})", text)[1]), "little")
+
+    return (word(WAKE_UP[port]) >> 10 & 1) | (word(WAKE_UP_BOTH) >> 15) << 3
 
 
 def answer_time(bench: Bench) -> None:
