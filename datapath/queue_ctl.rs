@@ -16,7 +16,7 @@ pub const RX_BUFFER_BYTES: u32 = RX_BUFFER_KB << 10;
 /// SRRCTL of a receive queue (datasheet 8.10.2): advanced descriptors, one buffer each.
 ///
 /// With `drop` a frame that finds no descriptor is dropped at once instead of holding up the frames
-/// of all other queues. It must be set as soon as there is another queue and no flow control.
+/// of all other queues. It must be set as soon as there is another queue and no pause frame is sent.
 pub const fn srrctl(drop: bool) -> u32 {
     const ONE_BUFFER: u32 = 0b001 << 25;
     const DROP_EN: u32 = 1 << 31;

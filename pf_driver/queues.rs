@@ -199,13 +199,17 @@ impl Adapter {
         let pairs = running.queues();
         dev.set_real_num_queues(pairs.into(), pairs.into())?;
         let irqs = self.request_irqs(&running)?;
-        let drop_frames = regs.layout() == Layout::Pools;
         self.write_rss_table(dev, regs.layout(), pairs.into());
-        for pair in 0..pairs {
-            let tx = running.tx_ring(pair).ok_or(EINVAL)?;
-            let rx = running.rx_ring(pair).ok_or(EINVAL)?;
-            regs.enable(pair, tx, rx, drop_frames);
-            irq::set_interval(&self.bar, irq::pair_vector(pair.into()), queues.usecs);
+        {
+            // Flow control may change meanwhile.
+            let control = self.control.lock();
+            let drop_frames = control.switch.state.pf_drops();
+            for pair in 0..pairs {
+                let tx = running.tx_ring(pair).ok_or(EINVAL)?;
+                let rx = running.rx_ring(pair).ok_or(EINVAL)?;
+                regs.enable(pair, tx, rx, drop_frames);
+                irq::set_interval(&self.bar, irq::pair_vector(pair.into()), queues.usecs);
+            }
         }
         if let Err(err) = Self::start_rings(dev, &mut running, &irqs) {
             let _ = regs.disable(pairs);

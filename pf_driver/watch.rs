@@ -22,6 +22,7 @@ use crate::{
         },
         manage,
         phy::Abilities,
+        queue,
         reset, //
     },
     iov::vf::{
@@ -342,10 +343,13 @@ impl Adapter {
         link.flow =
             FlowControl::of_link(&self.bar, self.media, &link.config, full).unwrap_or_default();
         // The register is shared with the switch.
-        let _control = self.control.lock();
+        let mut control = self.control.lock();
         self.bar.update(CTRL, |ctrl| {
             ctrl.with_rfce(link.flow.rx).with_tfce(link.flow.tx)
         });
+        let state = &mut control.switch.state;
+        state.pf.sends_pause = link.flow.tx;
+        queue::set_drop(&self.bar, state.layout, state.pf.pairs, state.pf_drops());
     }
 
     /// Names the VFs that sent what they must not.

@@ -33,6 +33,7 @@ BMCR, BMCR_PDOWN = 0, 1 << 11
 MANC = 0x5820
 MANC_SMBUS_EN, MANC_RCV_TCO_EN, MANC_BLK_PHY_RST = 1 << 0, 1 << 17, 1 << 18
 CTRL_TFCE = 1 << 28
+DROP_EN = 1 << 31
 
 # The bits that ethtool(8) has for what a port may offer.
 MODES = {
@@ -102,6 +103,14 @@ def in_force(port: Port) -> tuple[str, str]:
     control = Registers(port.function).read(CTRL)
     rx, tx = ("on" if control & bit else "off" for bit in (CTRL_RFCE, CTRL_TFCE))
     return rx, tx
+
+
+def dropping(port: Port) -> set[bool]:
+    """Whether the receive queues drop a frame for which they have no descriptor."""
+    registers = Registers(port.function)
+    queues = int(re.findall(r"Combined:\s+(\d+)", port.ethtool("-l"))[-1])
+    ksft_true(queues > 1, "several queues")
+    return {bool(registers.read(0xC00C + 0x40 * queue) & DROP_EN) for queue in range(queues)}
 
 
 def close_and_open(port: Port) -> None:
@@ -250,9 +259,10 @@ def pause_forced(driver: str) -> None:
         port.wait_running()
         ksft_eq(pause(port), ("off", rx, tx))
         ksft_eq(in_force(port), (rx, tx))
-        # C igb forgets it with the next link.
+        # C igb forgets it with the next link, and goes by what it obeys.
         if PF_DRIVERS[driver].ours:
-            outlives(port, peer, lambda port: (pause(port), in_force(port)))
+            ksft_eq(dropping(port), {tx == "off"}, "no queue blocks others while no partner waits")
+            outlives(port, peer, lambda port: (pause(port), in_force(port), dropping(port)))
     port.ethtool("-A", "autoneg", "on")
     port.wait_running()
     ksft_eq(pause(port), ("on", "on", "on"))

@@ -216,6 +216,14 @@ impl QueueRegs {
     }
 }
 
+/// Has the PF's first `pairs` receive queues drop frames for which they have no descriptor, or keep
+/// them. They may run.
+pub(crate) fn set_drop(bar: &Bar0, layout: Layout, pairs: u32, drop: bool) {
+    for pair in (0..).take_while(|pair| u32::from(*pair) < pairs) {
+        put::<SRRCTL>(bar, layout.queue(pair), datapath::srrctl(drop));
+    }
+}
+
 /// Disables all queues of all pools.
 pub(crate) fn disable_all(bar: &Bar0) {
     for queue in 0..2 * POOLS {

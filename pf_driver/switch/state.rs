@@ -77,6 +77,8 @@ pub(crate) struct PfPool {
     pub(crate) max_frame: u32,
     /// Queue pairs in use.
     pub(crate) pairs: u32,
+    /// Whether the partner is sent pause frames when the receive FIFO is full.
+    pub(crate) sends_pause: bool,
 }
 
 /// Bytes of header, two tags (802.1ad) and FCS around a payload.
@@ -108,6 +110,7 @@ impl PfPool {
             keep_bad: false,
             max_frame: max_frame(mtu),
             pairs: 1,
+            sends_pause: false,
         }
     }
 
@@ -348,6 +351,13 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Whether the PF's queues drop a frame for which they have no descriptor. Else it stays at the
+    /// head of the FIFO, before those of all other queues: with VFs that must not be, and without
+    /// pause frames it saves no frame.
+    pub(crate) fn pf_drops(&self) -> bool {
+        self.layout == Layout::Pools || self.pf.pairs > 1 && !self.pf.sends_pause
+    }
+
     /// Whether addresses behind the PF are of use: with VFs, while it is promiscuous as the port of a
     /// bridge is.
     pub(crate) fn learns(&self) -> bool {
