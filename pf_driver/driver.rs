@@ -182,6 +182,7 @@ fn inherit_vfs(pdev: &pci::Device<Core<'_>>, adapter: &Arc<Adapter>) -> Result {
     dev_warn!(pdev, "{} VFs of a driver before are removed\n", count);
     pdev.disable_sriov();
     queue::reuse_vf_queues(&adapter.bar);
+    queue::await_reuse();
     Ok(())
 }
 

@@ -279,7 +279,10 @@ impl Ethtool for Adapter {
                 this.bar.write_reg(LEDCTL::from(LEDS_BLINK));
             }
             IdState::Inactive => {
-                this.bar.write_reg(LEDCTL::from(this.leds.load(Relaxed)));
+                // The RTNL was free meanwhile. A reset has them as the NVM says.
+                if !this.in_reset() {
+                    this.bar.write_reg(LEDCTL::from(this.leds.load(Relaxed)));
+                }
             }
             IdState::On | IdState::Off => return Err(EINVAL),
         }

@@ -196,6 +196,10 @@ impl Adapter {
         queues: &mut Queues,
         (mut running, regs): Pairs,
     ) -> Result {
+        if self.in_reset() {
+            // A reset on the way here has failed: what is written now would not last.
+            return Err(EIO);
+        }
         let pairs = running.queues();
         dev.set_real_num_queues(pairs.into(), pairs.into())?;
         let irqs = self.request_irqs(&running)?;
@@ -356,9 +360,11 @@ impl Adapter {
             ..self.queues.lock().plan
         };
         let changed = self.replan(dev, plan, || {
-            // What VFs of before had set would stay.
-            irq::clear_queue_vectors(&self.bar);
-            queue::disable_all(&self.bar);
+            // What VFs of before had set would stay, unless there is a reset to come.
+            if !self.in_reset() {
+                irq::clear_queue_vectors(&self.bar);
+                queue::disable_all(&self.bar);
+            }
             self.control
                 .lock()
                 .set_vfs(&self.ndev, &self.bar, &self.perm_mac, count)
@@ -381,6 +387,9 @@ impl Adapter {
     pub(crate) fn set_usecs(&self, usecs: u32) {
         let mut queues = self.queues.lock();
         queues.usecs = usecs;
+        if self.in_reset() {
+            return;
+        }
         for pair in 0..queues.plan.pairs() {
             irq::set_interval(&self.bar, irq::pair_vector(pair), usecs);
         }

@@ -23,7 +23,6 @@ use crate::{
         reset,
         rss, //
     },
-    iov::mailbox::mask_mailboxes,
     kapi::net::{
         netdev_err,
         netdev_info,
@@ -56,8 +55,8 @@ impl Adapter {
             let mut control = self.control.lock();
             control.device_reset();
             control.switch.restore(&self.bar)?;
-            mask_mailboxes(&self.bar, &control.vfs);
             control.resetting = false;
+            control.mask_mailboxes(&self.bar);
         }
         queue::start_transmit(&self.bar);
         self.start_link();

@@ -253,12 +253,15 @@ impl Adapter {
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if it is not negotiated, [`EBUSY`] if management holds the link, and those of
-    /// [`link::restart`].
+    /// [`EINVAL`] if it is not negotiated, [`EIO`] if the last reset failed, [`EBUSY`] if
+    /// management holds the link, and those of [`link::restart`].
     pub(crate) fn renegotiate(&self) -> Result {
         let mut link = self.link.lock();
         if matches!(link.config.speed, Speed::Forced(_)) {
             return Err(EINVAL);
+        }
+        if self.in_reset() {
+            return Err(EIO);
         }
         self.ensure_own_link()?;
         link::restart(&self.bar, self.media)?;

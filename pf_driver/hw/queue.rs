@@ -233,11 +233,15 @@ pub(crate) fn disable_all(bar: &Bar0) {
     super::flush(bar);
 }
 
-/// Takes the queues of VFs back, which were removed: the card needs to be told, and 100 ms before
-/// another function uses them.
+/// Takes the queues of VFs back, which were removed: the card needs to be told. [`await_reuse`]
+/// follows.
 pub(crate) fn reuse_vf_queues(bar: &Bar0) {
     bar.write_reg(IOVCTL::zeroed().with_reuse_vfq(true));
     super::flush(bar);
+}
+
+/// Waits until another function may use the queues of VFs that were removed.
+pub(crate) fn await_reuse() {
     fsleep(REUSE_INTERVAL);
 }
 

@@ -103,9 +103,14 @@ pub(crate) fn prepare(adapter: &Arc<Adapter>, count: u16) -> Result {
 
 /// Gives the whole card back to the PF, once the VFs are gone.
 fn release(adapter: &Arc<Adapter>) {
-    if !adapter.in_reset() {
-        queue::reuse_vf_queues(&adapter.bar);
+    {
+        // While this is held no reset begins.
+        let _rtnl = rtnl_lock();
+        if !adapter.in_reset() {
+            queue::reuse_vf_queues(&adapter.bar);
+        }
     }
+    queue::await_reuse();
     let rtnl = rtnl_lock();
     let dev = rtnl.device(&adapter.ndev);
     if let Err(err) = adapter.relayout(dev, Layout::Single, 0) {

@@ -92,7 +92,7 @@ fn serve_one(
     vf.server = server;
     if quarantine::enforce(&this.ndev, &this.bar, &mut control.switch, vf, index, now) {
         stop_serving(&this.bar, vf, index);
-        mask_mailboxes(&this.bar, &control.vfs);
+        control.mask_mailboxes(&this.bar);
         this.works.health.queue();
         return None;
     }
@@ -105,21 +105,6 @@ fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     }
-}
-
-/// Lets the mailboxes interrupt, but for those of VFs in quarantine and of those that have another
-/// one. Needed after a reset.
-///
-/// A reset of a VF interrupts whatever is masked. While one is in quarantine the vector is slower, so
-/// that it cannot go on to cost with its resets what it cost before.
-pub(crate) fn mask_mailboxes(bar: &Bar0, vfs: &[Vf]) {
-    let free = |vf: &Vf| vf.conduct.quarantine().is_none() && vf.port.is_none();
-    let mask = (0..POOLS)
-        .filter(|index| vfs.get(*index).is_none_or(free))
-        .fold(0, |mask, index| mask | 1 << index);
-    bar.write_reg(MBVFIMR::from(mask));
-    let shut_out = |vf: &Vf| vf.conduct.quarantine().is_some();
-    irq::slow_other(bar, vfs.iter().any(shut_out));
 }
 
 /// Drops what a VF in quarantine sends. Whether it is let out, since it went through a function
@@ -151,12 +136,30 @@ fn hold(
     quarantine::release(&this.ndev, bar, &mut control.switch, vf, index);
     // The reset, whose event is cleared.
     vf.server.forget_driver();
-    mask_mailboxes(bar, &control.vfs);
+    control.mask_mailboxes(bar);
     this.works.health.queue();
     Ok(())
 }
 
 impl Control {
+    /// Lets the mailboxes interrupt, but for those of VFs in quarantine and of those that have another
+    /// one. In a reset it does nothing: that ends with it.
+    ///
+    /// A reset of a VF interrupts whatever is masked. While one is in quarantine the vector is slower, so
+    /// that it cannot go on to cost with its resets what it cost before.
+    pub(crate) fn mask_mailboxes(&self, bar: &Bar0) {
+        if self.resetting {
+            return;
+        }
+        let free = |vf: &Vf| vf.conduct.quarantine().is_none() && vf.port.is_none();
+        let mask = (0..POOLS)
+            .filter(|index| self.vfs.get(*index).is_none_or(free))
+            .fold(0, |mask, index| mask | 1 << index);
+        bar.write_reg(MBVFIMR::from(mask));
+        let shut_out = |vf: &Vf| vf.conduct.quarantine().is_some();
+        irq::slow_other(bar, self.vfs.iter().any(shut_out));
+    }
+
     /// The device is about to be reset: keeps what it would forget of the mailboxes, above all
     /// that a VF went through a function level reset.
     pub(crate) fn collect_events(&mut self, bar: &Bar0) {

@@ -14,7 +14,6 @@ use kernel::{
 };
 
 use super::{
-    mailbox::mask_mailboxes,
     quarantine,
     vf::{
         Control,
@@ -251,7 +250,7 @@ impl Host for Adapter {
         entry.server.forget_driver();
         // A VMM opens and closes the device as often as it likes.
         let told = entry.port_log.admit(self.now());
-        mask_mailboxes(&self.bar, &control.vfs);
+        control.mask_mailboxes(&self.bar);
         drop(guard);
         self.works.mailbox.queue();
         self.works.health.queue();
@@ -290,7 +289,7 @@ impl Host for Adapter {
             };
             entry.server.forget_driver();
             let told = entry.port_log.admit(self.now());
-            mask_mailboxes(&self.bar, &control.vfs);
+            control.mask_mailboxes(&self.bar);
             (port, told)
         };
         drop(port);

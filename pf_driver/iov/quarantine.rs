@@ -7,10 +7,7 @@
 
 use kernel::prelude::*;
 
-use super::{
-    mailbox::mask_mailboxes,
-    vf::Vf, //
-};
+use super::vf::Vf;
 use crate::{
     adapter::Adapter,
     kapi::net::{
@@ -151,7 +148,7 @@ impl Adapter {
         release(&self.ndev, &self.bar, &mut control.switch, entry, index);
         // Its driver is told.
         entry.server.reconfigure();
-        mask_mailboxes(&self.bar, &control.vfs);
+        control.mask_mailboxes(&self.bar);
         drop(guard);
         self.works.mailbox.queue();
         self.works.health.queue();

@@ -5,7 +5,6 @@
 use kernel::prelude::*;
 
 use super::{
-    mailbox::mask_mailboxes,
     policy::mac_in_use,
     quarantine::Conduct,
     traffic::Traffic, //
@@ -200,7 +199,7 @@ impl Control {
             self.bring_back(index);
         }
         self.switch.state.num_vfs = count;
-        mask_mailboxes(bar, &self.vfs);
+        self.mask_mailboxes(bar);
         Ok(())
     }
 

@@ -4,23 +4,30 @@
 What can be seen of them is what is written to the card, in its order.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from . import regs
+from .attack import until_quarantined
 from .bench import Bench
 from .calls import Calls
-from .kselftest import KsftSkipEx, ksft_eq, ksft_in, ksft_pr, ksft_true
+from .kselftest import KsftSkipEx, ksft_eq, ksft_in, ksft_not_in, ksft_pr, ksft_true
+from .mailbox import Mailbox
 from .mmio import WriteTrace
 from .text import found
 
 RATE = 250
 POOL_QUEUES = 8
 RATE_ENABLE = 1 << 31
+CTRL = 0x0000
+CTRL_RST = 1 << 26
 CTRL_EXT = 0x0018
 DRV_LOAD = 1 << 28
 RCTL = 0x0100
 RCTL_RXEN = 1 << 1
+TCTL = 0x0400
+MBVFIMR = 0x0C84
 EIAC, EIAM = 0x152C, 0x1530
 MRQC = 0x5818
 WUC = 0x5800
@@ -30,6 +37,8 @@ WAKE_UP, WAKE_UP_BOTH = (0x24, 0x14), 0x0F
 # Device Control 2 of the PCIe capability: 16 to 55 ms for an answer.
 DEVCTL2, TIMEOUT_FIELD, TIMEOUT = 0x28, 0xF, 0x5
 SLOWEST = 1000 << 14
+# How often a command may miss the time of a reset.
+TRIES = 30
 
 
 @contextmanager
@@ -129,4 +138,36 @@ def answer_time(bench: Bench) -> None:
     ksft_in((DEVCTL2, TIMEOUT_FIELD, TIMEOUT), ours)
 
 
-CASES = [rate_registers, silicon_rules, answer_time]
+def quiet_in_reset(bench: Bench) -> None:
+    """What the administrator says of a VF while the PF is reset is written when that is over."""
+    with traced(bench) as trace:
+        bench.use("rigb", "", 1)
+        pf, hit = bench.pf, False
+        for _ in range(TRIES):
+            with Mailbox(bench.vfs[0].function) as vf:
+                vf.reset()
+                until_quarantined(vf, 0x77)
+            # Lets the VF out.
+            act = pf.ip_ready("link set {dev} vf 0 state auto")
+            trace.clear()
+            thread = threading.Thread(target=pf.function.reset)
+            thread.start()
+            while thread.is_alive() and not pf.absent():
+                pass
+            act()
+            hit = pf.absent()
+            thread.join()
+            pf.wait_running()
+            if hit:
+                break
+        ksft_true(hit, "a command while the PF is reset")
+        writes = trace.writes()
+        order = [register for register, _ in writes]
+        begin = order.index(TCTL)
+        end = writes.index(next(w for w in writes[begin:] if w[0] == CTRL and w[1] & CTRL_RST), begin)
+        ksft_not_in(MBVFIMR, order[begin:end], "the mailboxes' mask, while the PF is reset")
+        masks = [value for register, value in writes[end:] if register == MBVFIMR]
+        ksft_true(masks and masks[-1] & 1, "the VF is heard when it is over")
+
+
+CASES = [rate_registers, silicon_rules, quiet_in_reset, answer_time]
