@@ -21,6 +21,7 @@ use crate::{
     hw::{
         irq,
         is_gone,
+        pool,
         queue::{
             self,
             Layout,
@@ -42,7 +43,8 @@ use crate::{
             Device,
             Rtnl, //
         }, //
-    }, //
+    },
+    switch::state::MAX_VFS, //
 };
 
 /// The interrupt of a queue pair.
@@ -349,6 +351,21 @@ impl Adapter {
         Err(err)
     }
 
+    /// Stops all queues, and empties those that are VFs' or are to be: a former tenant leaves nothing in
+    /// them for the PF or the next one, and the PF none of its addresses for a VF to read.
+    fn empty_vf_queues(&self) {
+        queue::disable_all(&self.bar);
+        self.control.lock().close_vfs(&self.bar);
+        let emptied = (0..MAX_VFS).try_for_each(|vf| pool::empty_queues(&self.bar, vf));
+        if emptied.is_err() && !is_gone(&self.bar) {
+            netdev_warn!(
+                self.ndev,
+                "queues of VFs do not come to rest: resetting the port\n"
+            );
+            self.reset_stopped();
+        }
+    }
+
     /// Divides the queues anew, for `count` VFs.
     ///
     /// # Errors
@@ -363,7 +380,7 @@ impl Adapter {
             // What VFs of before had set would stay, unless there is a reset to come.
             if !self.in_reset() {
                 irq::clear_queue_vectors(&self.bar);
-                queue::disable_all(&self.bar);
+                self.empty_vf_queues();
             }
             self.control
                 .lock()

@@ -299,6 +299,27 @@ def queues_of_the_former_tenant(driver: str) -> None:
         verdict(driver, bool(left(registers, 0)), f"leave its queues to the next tenant by {what}")
 
 
+def queues_of_the_removed(driver: str) -> None:
+    """VFs that are removed leave nothing for whom the queues are next, and the PF nothing for VFs.
+
+    QEMU's card resets a VF that is removed, and rigb hears of it; what rigb does without that is seen by
+    control_plane.py.
+    """
+    one, _, registers = setup(driver)
+    one.reset()
+    leave(one)
+    ksft_ge(len(left(registers, 0)), 2 * 9, "registers that the VF has set")
+    BENCH.pf.function.set_numvfs(0)
+    BENCH.pf.wait_running()
+    # The first queue of the pool has a ring of the PF's now.
+    found = left(registers, 0, (1,))
+    verdict(driver, bool(found), f"leave its queues to the next owner: {found}")
+    BENCH.pf.function.set_numvfs(2)
+    found = left(registers, 0)
+    verdict(driver, bool(found), f"see in its queues where the PF had its rings: {found}")
+    BENCH.dirty = True
+
+
 # --- rigb alone: quarantine
 
 
@@ -477,7 +498,7 @@ ATTACKS = [
     request_before_reset, replay, answer_as_request, bell_without_message, vlan_out_of_range,
     multicast_lengths, strange_addresses, promiscuous, others_filters, port_vlan_escape,
     administrators_address, race_for_an_address, buffer_held_from_the_administrator,
-    words_of_the_former_tenant, queues_of_the_former_tenant,
+    words_of_the_former_tenant, queues_of_the_former_tenant, queues_of_the_removed,
 ]
 OURS = [
     quarantine, quarantine_and_reset, forbidden_requests, idle_doorbells, reset_storms,

@@ -203,6 +203,15 @@ impl Control {
         Ok(())
     }
 
+    /// Closes the pools of all VFs: these are gone.
+    pub(crate) fn close_vfs(&mut self, bar: &Bar0) {
+        for pool in &mut self.switch.state.vfs {
+            pool.open = false;
+        }
+        // Closed pools need no more of the tables than open ones.
+        let _ = self.commit(bar);
+    }
+
     /// Remembers what the administrator has set of the VFs that there are.
     fn keep(&mut self) {
         let vfs = self.vfs.iter().zip(self.switch.state.vfs.iter());

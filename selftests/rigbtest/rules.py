@@ -32,6 +32,8 @@ EIAC, EIAM = 0x152C, 0x1530
 MRQC = 0x5818
 WUC = 0x5800
 IOVCTL = 0x5BBC
+# Direct cache access of the second queue of VF 0, ring address of the PF's first queue beside VFs.
+DCA_TXCTRL_8, TDBAL_7 = 0xE014 + 0x40 * 8, 0xE000 + 0x40 * 7
 # Words of the NVM that say how the host is woken: of each port, and of both.
 WAKE_UP, WAKE_UP_BOTH = (0x24, 0x14), 0x0F
 # Device Control 2 of the PCIe capability: 16 to 55 ms for an answer.
@@ -96,6 +98,9 @@ def silicon_rules(bench: Bench) -> None:
             elif register == MRQC:
                 ksft_true(not running, f"MRQC {value:#x} while the receive engine runs")
         ksft_true(running, "the receive engine runs again")
+        order = [register for register, _ in writes]
+        ksft_true(order.index(DCA_TXCTRL_8) < order.index(TDBAL_7),
+                  "a VF's queue is emptied before the PF's begins anew")
         # A vector of the PF masks itself; its bits end below those of VFs.
         masks = [value for register, value in writes if register in (EIAC, EIAM)]
         ksft_eq(set(masks), {0b11}, "one queue pair, and the other vector")
@@ -106,6 +111,8 @@ def silicon_rules(bench: Bench) -> None:
         ksft_in(IOVCTL, order, "the queues of VFs are taken back")
         used = [i for i, register in enumerate(order) if register in range(0xC000, 0x10000)]
         ksft_true(order.index(IOVCTL) < used[-1], "before they are used")
+        # QEMU's VFs are reset as they go, upon which their queues are emptied as well.
+        ksft_in(DCA_TXCTRL_8, order[order.index(IOVCTL):], "a VF's queue is emptied when it is gone")
         wake_up = nvm_wake_up(bench)
         trace.clear()
         bench.pf.function.unbind()
