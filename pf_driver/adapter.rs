@@ -36,7 +36,6 @@ use kernel::{
 
 use crate::{
     datapath::Datapath,
-    ethtool::rss::Rss,
     hw::{
         irq,
         link::Media,
@@ -72,30 +71,27 @@ use crate::{
             Work, //
         }, //
     },
+    link::Link,
     mbox::time::Time,
     neighbours::{
         self,
         Neighbours, //
     },
-    queues::{
-        self,
-        Queues, //
-    },
+    pairs,
+    queues::Queues,
     recovery,
     regs::{
         general::WUC,
         irq::ICR,
         Bar0, //
     },
+    rss::Rss,
     stats::PortStats,
     switch::{
         state::PfPool,
         Switch, //
     },
-    watch::{
-        self,
-        Link, //
-    }, //
+    watchdog, //
 };
 
 /// Work that interrupts and timers ask for.
@@ -129,11 +125,11 @@ impl Works {
         Ok(Self {
             mailbox: new_work!(mailbox::serve)?,
             mailbox_timer: new_work!(mailbox::timer)?,
-            link: new_work!(watch::link_changed)?,
-            watchdog: new_work!(watch::watchdog)?,
+            link: new_work!(watchdog::link_changed)?,
+            watchdog: new_work!(watchdog::watchdog)?,
             reset: new_work!(recovery::reset_work)?,
             retry: new_work!(recovery::retry_work)?,
-            flush: new_work!(queues::flush)?,
+            flush: new_work!(pairs::flush)?,
             news: new_work!(news::tell)?,
             health: new_work!(health::report)?,
             neighbours: new_work!(neighbours::update)?,

@@ -6,7 +6,7 @@
 //! - [`rss`]: how received flows are spread over queues.
 
 mod dump;
-pub(crate) mod rss;
+mod rss;
 
 use kernel::{
     io::Io,
@@ -170,7 +170,7 @@ impl Ethtool for Adapter {
     }
 
     fn stat_names(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, names: &mut Strings<'_>) {
-        for (name, _) in this.port_counters() {
+        for (name, _) in this.stats.counters() {
             names.push(fmt!("{}", name));
         }
         for queue in 0..dev.num_tx_queues() {
@@ -190,7 +190,7 @@ impl Ethtool for Adapter {
 
     fn stat_values(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, values: &mut StatValues<'_>) {
         this.update_stats();
-        for (_, value) in this.port_counters() {
+        for (_, value) in this.stats.counters() {
             values.push(value);
         }
         for queue in 0..dev.num_tx_queues() {

@@ -214,7 +214,8 @@ impl net::Driver for Adapter {
     }
 
     fn stats64(this: ArcBorrow<'_, Self>, _dev: &Device, stats: &mut Stats64) {
-        this.add_stats64(stats);
+        this.datapath.stats64(stats);
+        this.stats.add_to(stats);
     }
 
     fn vlan_rx_add_vid(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vid: u16) -> Result {

@@ -50,7 +50,7 @@ impl Adapter {
         reset::setup(&self.bar)?;
         irq::setup(&self.bar);
         irq::clear_queue_vectors(&self.bar);
-        rss::setup(&self.bar, self.rss.lock().key());
+        rss::setup(&self.bar, &self.rss.lock().key);
         {
             let mut control = self.control.lock();
             control.device_reset();

@@ -6,12 +6,12 @@
 //! | part | what it is |
 //! |---|---|
 //! | [`driver`] | binding to a device, SR-IOV, error recovery, power management |
-//! | [`adapter`] | the state of a port, and its locks |
+//! | [`adapter`] | the state of a port, and its locks. Its parts: [`queues`], [`rss`], [`link`], [`stats`] |
 //! | [`netdev`], [`ethtool`] | the network interface |
-//! | [`queues`] | the PF's queue pairs, from open to stop |
+//! | [`pairs`] | the PF's queue pairs, from open to stop |
 //! | [`neighbours`] | addresses behind the PF: a bridge's |
 //! | [`recovery`] | reset of the port, and what follows it |
-//! | [`watch`] | link and statistics |
+//! | [`watchdog`] | link and statistics |
 //! | [`switch`] | filters, VLANs, pools: what is wanted, and what the registers hold |
 //! | [`iov`] | VFs |
 //! | [`hw`], [`regs`] | the hardware |
@@ -32,14 +32,17 @@ mod driver;
 mod ethtool;
 mod hw;
 mod iov;
+mod link;
 mod neighbours;
 mod netdev;
+mod pairs;
 mod queues;
 mod recovery;
 mod regs;
+mod rss;
 mod stats;
 mod switch;
-mod watch;
+mod watchdog;
 
 kapi::pci::module_pci_driver! {
     type: driver::PfDriver,

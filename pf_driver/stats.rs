@@ -12,7 +12,6 @@ use kernel::{
 };
 
 use crate::{
-    adapter::Adapter,
     kapi::net::Stats64,
     regs::{
         stats::*,
@@ -46,7 +45,8 @@ macro_rules! port_stats {
                 }
             }
 
-            fn add_registers(&self, bar: &Bar0) {
+            /// Adds what the hardware has counted since the last time.
+            pub(crate) fn add_registers(&self, bar: &Bar0) {
                 $(self.$field.add(bar.read($register).into_raw().into());)*
                 self.gorc.add(octets(bar.read(GORCL).into_raw(), bar.read(GORCH).into_raw()));
                 self.gotc.add(octets(bar.read(GOTCL).into_raw(), bar.read(GOTCH).into_raw()));
@@ -59,7 +59,7 @@ fn octets(low: u32, high: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// A sum. Added to under [`Adapter::link`], read anywhere.
+/// A sum. Added to under [`Adapter::link`](crate::adapter::Adapter::link), read anywhere.
 pub(crate) struct Total(Atomic<u64>);
 
 impl Total {
@@ -108,79 +108,65 @@ port_stats! {
     tsctfc <- TSCTFC;
 }
 
-impl Adapter {
-    /// Adds up what the hardware has counted since the last time.
-    pub(crate) fn update_stats(&self) {
-        let queues = self.queues.lock();
-        let _one_at_a_time = self.link.lock();
-        // Who resets the port waits for the link's lock first.
-        if !self.in_reset() {
-            self.stats.rqdpc.add(queues.take_drops());
-            self.stats.add_registers(&self.bar);
-        }
+impl PortStats {
+    /// What of these is in the statistics of the interface. Any context.
+    pub(crate) fn add_to(&self, total: &mut Stats64) {
+        total.multicast = self.mprc.get();
+        total.collisions = self.colc.get();
+        total.rx_crc_errors = self.crcerrs.get();
+        total.rx_frame_errors = self.algnerrc.get();
+        total.rx_missed_errors = self.mpc.get();
+        total.rx_fifo_errors = self.mpc.get() + self.rqdpc.get();
+        total.rx_length_errors += self.ruc.get() + self.roc.get();
+        total.rx_errors += self.crcerrs.get()
+            + self.algnerrc.get()
+            + self.rxerrc.get()
+            + self.ruc.get()
+            + self.roc.get();
+        total.tx_aborted_errors = self.ecol.get();
+        total.tx_window_errors = self.latecol.get();
+        total.tx_carrier_errors = self.tncrs.get();
+        total.tx_errors += self.ecol.get() + self.latecol.get();
     }
 
-    /// The statistics of the interface. Any context.
-    pub(crate) fn add_stats64(&self, total: &mut Stats64) {
-        self.datapath.stats64(total);
-        let port = &self.stats;
-        total.multicast = port.mprc.get();
-        total.collisions = port.colc.get();
-        total.rx_crc_errors = port.crcerrs.get();
-        total.rx_frame_errors = port.algnerrc.get();
-        total.rx_missed_errors = port.mpc.get();
-        total.rx_fifo_errors = port.mpc.get() + port.rqdpc.get();
-        total.rx_length_errors += port.ruc.get() + port.roc.get();
-        total.rx_errors += port.crcerrs.get()
-            + port.algnerrc.get()
-            + port.rxerrc.get()
-            + port.ruc.get()
-            + port.roc.get();
-        total.tx_aborted_errors = port.ecol.get();
-        total.tx_window_errors = port.latecol.get();
-        total.tx_carrier_errors = port.tncrs.get();
-        total.tx_errors += port.ecol.get() + port.latecol.get();
-    }
-
-    /// The counters that `ethtool -S` shows for the port, with the names that C igb gives them.
-    pub(crate) fn port_counters(&self) -> [(&'static str, u64); 35] {
-        let port = &self.stats;
+    /// What `ethtool -S` shows for the port, with the names that C igb gives it.
+    pub(crate) fn counters(&self) -> [(&'static str, u64); 35] {
         [
-            ("rx_packets", port.gprc.get()),
-            ("tx_packets", port.gptc.get()),
-            ("rx_bytes", port.gorc.get()),
-            ("tx_bytes", port.gotc.get()),
-            ("rx_broadcast", port.bprc.get()),
-            ("tx_broadcast", port.bptc.get()),
-            ("rx_multicast", port.mprc.get()),
-            ("tx_multicast", port.mptc.get()),
-            ("multicast", port.mprc.get()),
-            ("collisions", port.colc.get()),
-            ("rx_crc_errors", port.crcerrs.get()),
-            ("rx_no_buffer_count", port.rnbc.get()),
-            ("rx_missed_errors", port.mpc.get()),
-            ("tx_aborted_errors", port.ecol.get()),
-            ("tx_carrier_errors", port.tncrs.get()),
-            ("tx_window_errors", port.latecol.get()),
-            ("tx_abort_late_coll", port.latecol.get()),
-            ("tx_deferred_ok", port.dc.get()),
-            ("tx_single_coll_ok", port.scc.get()),
-            ("tx_multi_coll_ok", port.mcc.get()),
-            ("tx_timeout_count", port.tx_timeouts.get()),
-            ("rx_long_length_errors", port.roc.get()),
-            ("rx_short_length_errors", port.ruc.get()),
-            ("rx_align_errors", port.algnerrc.get()),
-            ("tx_tcp_seg_good", port.tsctc.get()),
-            ("tx_tcp_seg_failed", port.tsctfc.get()),
-            ("rx_flow_control_xon", port.xonrxc.get()),
-            ("rx_flow_control_xoff", port.xoffrxc.get()),
-            ("tx_flow_control_xon", port.xontxc.get()),
-            ("tx_flow_control_xoff", port.xofftxc.get()),
-            ("rx_long_byte_count", port.gorc.get()),
-            ("tx_smbus", port.mgtptc.get()),
-            ("rx_smbus", port.mgtprc.get()),
-            ("dropped_smbus", port.mgtpdc.get()),
-            ("rx_queue_drops", port.rqdpc.get()),
+            ("rx_packets", self.gprc.get()),
+            ("tx_packets", self.gptc.get()),
+            ("rx_bytes", self.gorc.get()),
+            ("tx_bytes", self.gotc.get()),
+            ("rx_broadcast", self.bprc.get()),
+            ("tx_broadcast", self.bptc.get()),
+            ("rx_multicast", self.mprc.get()),
+            ("tx_multicast", self.mptc.get()),
+            ("multicast", self.mprc.get()),
+            ("collisions", self.colc.get()),
+            ("rx_crc_errors", self.crcerrs.get()),
+            ("rx_no_buffer_count", self.rnbc.get()),
+            ("rx_missed_errors", self.mpc.get()),
+            ("tx_aborted_errors", self.ecol.get()),
+            ("tx_carrier_errors", self.tncrs.get()),
+            ("tx_window_errors", self.latecol.get()),
+            ("tx_abort_late_coll", self.latecol.get()),
+            ("tx_deferred_ok", self.dc.get()),
+            ("tx_single_coll_ok", self.scc.get()),
+            ("tx_multi_coll_ok", self.mcc.get()),
+            ("tx_timeout_count", self.tx_timeouts.get()),
+            ("rx_long_length_errors", self.roc.get()),
+            ("rx_short_length_errors", self.ruc.get()),
+            ("rx_align_errors", self.algnerrc.get()),
+            ("tx_tcp_seg_good", self.tsctc.get()),
+            ("tx_tcp_seg_failed", self.tsctfc.get()),
+            ("rx_flow_control_xon", self.xonrxc.get()),
+            ("rx_flow_control_xoff", self.xoffrxc.get()),
+            ("tx_flow_control_xon", self.xontxc.get()),
+            ("tx_flow_control_xoff", self.xofftxc.get()),
+            ("rx_long_byte_count", self.gorc.get()),
+            ("tx_smbus", self.mgtptc.get()),
+            ("rx_smbus", self.mgtprc.get()),
+            ("dropped_smbus", self.mgtpdc.get()),
+            ("rx_queue_drops", self.rqdpc.get()),
         ]
     }
 }

@@ -11,13 +11,10 @@ use crate::{
         rss::{
             self,
             Key,
-            Table,
-            KEY_LEN,
             TABLE_LEN, //
         }, //
     },
     kapi::net::{
-        self,
         ethtool::{
             FlowType,
             HashFields,
@@ -31,45 +28,6 @@ use crate::{
         Rtnl, //
     },
 };
-
-/// How flows are spread. Outlives resets, and the time in which the interface is down.
-pub(crate) struct Rss {
-    key: Key,
-    /// The user's table while [`Device::rss_configured`], else the default that was chosen last:
-    /// the core does not call the driver for a table that is just what it has shown before, so that
-    /// one may become the user's by itself.
-    ///
-    /// It may name queues that there are not, see [`rss::queue_of`].
-    table: Table,
-}
-
-impl Rss {
-    /// The host's key. Process context.
-    pub(crate) fn new() -> Self {
-        let mut key = [0; KEY_LEN];
-        net::rss_key_fill(&mut key);
-        Self {
-            key,
-            table: [0; TABLE_LEN],
-        }
-    }
-
-    /// The key.
-    pub(crate) fn key(&self) -> &Key {
-        &self.key
-    }
-
-    /// The table for `queues` queues: the user's, or one that is even, like that of the core.
-    fn choose(&mut self, dev: &Device<Rtnl>, queues: u32) -> &Table {
-        if !dev.rss_configured() {
-            for (index, queue) in (0..).zip(&mut self.table) {
-                // CAST: Below the 16 queues of the card.
-                *queue = (index % queues.max(1)) as u8;
-            }
-        }
-        &self.table
-    }
-}
 
 /// Whether the PF's queues are those of a pool.
 fn in_pool(layout: Layout) -> bool {

@@ -17,7 +17,6 @@ use crate::{
             self,
             Config,
             FlowControl,
-            LinkStatus,
             Speed, //
         },
         manage,
@@ -35,7 +34,10 @@ use crate::{
         netdev_info,
         netdev_warn, //
     },
-    mbox::event,
+    link::{
+        told,
+        Link, //
+    },
     regs::{
         general::CTRL,
         iov::WVBR, //
@@ -44,44 +46,6 @@ use crate::{
 
 /// How often the watchdog looks.
 const INTERVAL: Delta = Delta::from_secs(2);
-
-/// The link, as VFs are told.
-fn told(status: Option<LinkStatus>) -> event::Link {
-    let base = event::Link::default();
-    status.map_or(base, |status| event::Link {
-        up: true,
-        full_duplex: status.full_duplex,
-        speed: u16::try_from(status.speed).unwrap_or(u16::MAX),
-        ..base
-    })
-}
-
-/// What is known of the link.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Link {
-    /// How it is to be. Changes under the RTNL only.
-    pub(crate) config: Config,
-    /// The link, or none.
-    pub(crate) status: Option<LinkStatus>,
-    /// Flow control, as it is in force.
-    flow: FlowControl,
-    /// Whether VFs and users have been told of `status`.
-    told: bool,
-    /// Whether the interface is open, and so shows its carrier.
-    open: bool,
-    /// The PHY did not do what it was told: it is told again.
-    unstarted: Option<Error>,
-    /// Nobody needs the link: the PHY has no power, so that the partner sees none either.
-    resting: bool,
-}
-
-impl Link {
-    /// The hardware is about to be reset: the link is seen anew afterwards.
-    pub(crate) fn lose(&mut self) {
-        self.status = None;
-        self.told = false;
-    }
-}
 
 impl Adapter {
     /// The interface was opened or is being closed. [`Adapter::power_link`] is to follow.
@@ -123,7 +87,7 @@ impl Adapter {
         link.resting = !link.resting;
         self.try_link(&mut link);
         drop(link);
-        self.check_link();
+        self.update_link();
     }
 
     /// This driver leaves the port, which is stopped: the host sleeps, is switched off, or has another
@@ -245,7 +209,7 @@ impl Adapter {
         link.config = config;
         link.lose();
         drop(link);
-        self.check_link();
+        self.update_link();
         Ok(())
     }
 
@@ -267,12 +231,12 @@ impl Adapter {
         link::restart(&self.bar, self.media)?;
         link.lose();
         drop(link);
-        self.check_link();
+        self.update_link();
         Ok(())
     }
 
     /// Looks at the link, and tells the stack and the VFs if it changed.
-    pub(crate) fn check_link(&self) {
+    pub(crate) fn update_link(&self) {
         let mut link = self.link.lock();
         if self.in_reset() {
             return;
@@ -355,6 +319,17 @@ impl Adapter {
         queue::set_drop(&self.bar, state.layout, state.pf.pairs, state.pf_drops());
     }
 
+    /// Adds up what the hardware has counted since the last time.
+    pub(crate) fn update_stats(&self) {
+        let queues = self.queues.lock();
+        let _one_at_a_time = self.link.lock();
+        // Who resets the port waits for the link's lock first.
+        if !self.in_reset() {
+            self.stats.rqdpc.add(queues.take_drops());
+            self.stats.add_registers(&self.bar);
+        }
+    }
+
     /// Names the VFs that sent what they must not.
     fn report_spoofing(&self, control: &mut Control) {
         if control.vfs.is_empty() {
@@ -380,13 +355,13 @@ impl Adapter {
 
 /// The link interrupted. The work item's function.
 pub(crate) fn link_changed(this: ArcBorrow<'_, Adapter>) {
-    this.check_link();
+    this.update_link();
 }
 
 /// Time has passed. The work item's function.
 pub(crate) fn watchdog(this: ArcBorrow<'_, Adapter>) {
     this.start_link_again();
-    this.check_link();
+    this.update_link();
     // Whoever resets the port queues this again. Meanwhile nothing may be read.
     if this.control.lock().resetting {
         return;
