@@ -138,12 +138,12 @@ check: vm-modules ## Every test; prints its totals
 
 # The stages of `make check`, in this order. Each is a target check-STAGE here, which prints
 # TAP or what cargo test prints; scripts/check.sh adds up. Those in VMs run from one queue.
-CHECK_STAGES := tools lint mbox datapath page kapi fuzz vm kvm xen
+CHECK_STAGES := tools lint mbox control datapath page kapi fuzz vm kvm xen
 
 .PHONY: check-fast
 check-fast: vm-modules ## What a change breaks first, in 5 minutes: lint, crates, a pair of drivers, a life cycle
 	@RIGB_PAIRS=rigb+rigbvf RIGB_ROUNDS=3 TESTS='interop_matrix.py life_cycle.py' \
-		scripts/check.sh tools lint mbox datapath page kapi vm
+		scripts/check.sh tools lint mbox control datapath page kapi vm
 
 .PHONY: check-tools
 check-tools:
@@ -158,6 +158,10 @@ check-lint:
 .PHONY: check-mbox
 check-mbox:
 	@$(IN_TREE) $(MAKE) -C mbox test
+
+.PHONY: check-control
+check-control:
+	@$(IN_TREE) $(MAKE) -C control test
 
 .PHONY: check-datapath
 check-datapath:

@@ -8,15 +8,14 @@
 //!    resets the port. Never by the mailbox: a VF of this host asks while it holds the RTNL.
 //! 2. [`Adapter::queues`]: the queue pairs and their settings.
 //! 3. [`Adapter::link`]: what is known of the link.
-//! 4. [`Adapter::control`]: the switch, the VFs, and all registers that both depend on.
+//! 4. [`VfManager::control`]: the switch, the VFs, and all registers that both depend on.
 //! 5. [`Adapter::rss`]: how flows are spread. A leaf.
 //!
-//! All are mutexes: hard interrupts only queue work or schedule NAPI. [`Adapter::rings`] is a
+//! All are mutexes: hard interrupts only queue work or schedule NAPI. `VfManager::rings` is a
 //! spinlock of its own, under which nothing is called.
 
 use kernel::{
     new_mutex,
-    new_spinlock,
     prelude::*,
     sync::{
         atomic::{
@@ -25,34 +24,25 @@ use kernel::{
             Relaxed, //
         },
         Arc,
-        Mutex,
-        SpinLock, //
-    },
-    time::{
-        Instant,
-        Monotonic, //
+        Mutex, //
     }, //
 };
 
 use crate::{
+    control::{
+        state::PfPool,
+        switch::Switch, //
+    },
     datapath::Datapath,
     hw::{
         irq,
         link::Media,
+        nvm::Image,
         queue::QueueRegs, //
     },
     iov::{
-        health::{
-            self,
-            Identity, //
-        },
-        mailbox,
-        news,
-        port::{
-            self,
-            Rings, //
-        },
-        vf::Control, //
+        self,
+        manager::VfManager, //
     },
     kapi::{
         irq::{
@@ -62,44 +52,25 @@ use crate::{
         },
         net::{
             self,
-            devlink::Reporter,
             msg,
             MacAddress, //
         },
-        work::{
-            new_work,
-            Work, //
-        }, //
+        work::Work, //
     },
     link::Link,
-    mbox::time::Time,
-    neighbours::{
-        self,
-        Neighbours, //
-    },
-    pairs,
+    neighbours::Neighbours,
     queues::Queues,
-    recovery,
     regs::{
         general::WUC,
         irq::ICR,
         Bar0, //
     },
     rss::Rss,
-    stats::PortStats,
-    switch::{
-        state::PfPool,
-        Switch, //
-    },
-    watchdog, //
+    stats::PortStats, //
 };
 
 /// Work that interrupts and timers ask for.
 pub(crate) struct Works {
-    /// Serves the mailboxes.
-    pub(crate) mailbox: Arc<Work<Adapter>>,
-    /// Queues the former at a time that it chose.
-    pub(crate) mailbox_timer: Arc<Work<Adapter>>,
     /// Looks at the link.
     pub(crate) link: Arc<Work<Adapter>>,
     /// Does that and collects statistics, every two seconds.
@@ -110,48 +81,31 @@ pub(crate) struct Works {
     pub(crate) retry: Arc<Work<Adapter>>,
     /// Gives back what waits on the rings for a link.
     pub(crate) flush: Arc<Work<Adapter>>,
-    /// Tells managers that a VF has changed.
-    pub(crate) news: Arc<Work<Adapter>>,
-    /// Reports VFs that misbehave.
-    pub(crate) health: Arc<Work<Adapter>>,
-    /// Brings addresses behind the PF into the switch.
-    pub(crate) neighbours: Arc<Work<Adapter>>,
-    /// Queues the mailboxes for a VF that rings more often than it may.
-    pub(crate) late_ring: Arc<Work<Adapter>>,
 }
 
 impl Works {
-    fn new() -> Result<Self> {
-        Ok(Self {
-            mailbox: new_work!(mailbox::serve)?,
-            mailbox_timer: new_work!(mailbox::timer)?,
-            link: new_work!(watchdog::link_changed)?,
-            watchdog: new_work!(watchdog::watchdog)?,
-            reset: new_work!(recovery::reset_work)?,
-            retry: new_work!(recovery::retry_work)?,
-            flush: new_work!(pairs::flush)?,
-            news: new_work!(news::tell)?,
-            health: new_work!(health::report)?,
-            neighbours: new_work!(neighbours::update)?,
-            late_ring: new_work!(port::late_ring)?,
-        })
-    }
-
-    fn all(&self) -> [&Arc<Work<Adapter>>; 11] {
+    fn all(&self) -> [&Arc<Work<Adapter>>; 5] {
         [
             &self.watchdog,
             &self.reset,
             &self.retry,
             &self.link,
             &self.flush,
-            &self.mailbox_timer,
-            &self.late_ring,
-            &self.mailbox,
-            &self.news,
-            &self.health,
-            &self.neighbours,
         ]
     }
+}
+
+/// What a device is. Does not change.
+#[derive(Clone, Copy)]
+pub(crate) struct Identity {
+    /// PCI device id.
+    pub(crate) device: u16,
+    /// PCI revision.
+    pub(crate) revision: u8,
+    /// Serial number, if it has one.
+    pub(crate) serial: Option<u64>,
+    /// What its NVM says of itself.
+    pub(crate) image: Image,
 }
 
 /// A port.
@@ -182,9 +136,8 @@ pub(crate) struct Adapter {
     /// Its link.
     #[pin]
     pub(crate) link: Mutex<Link>,
-    /// The switch and the VFs.
-    #[pin]
-    pub(crate) control: Mutex<Control>,
+    /// The VFs and the switch.
+    pub(crate) vfs: Arc<VfManager>,
     /// What the data path sees of addresses behind the PF.
     pub(crate) neighbours: Arc<Neighbours>,
     /// Counters of the hardware.
@@ -195,17 +148,8 @@ pub(crate) struct Adapter {
     pub(crate) failed: AtomicFlag,
     /// LEDCTL as it is while nobody looks for the port.
     pub(crate) leds: Atomic<u32>,
-    /// A message about VFs is on its way.
-    pub(crate) news_pending: Atomic<bool>,
-    /// Where VFs that misbehave are reported.
-    #[pin]
-    pub(crate) health: Mutex<Option<Reporter>>,
-    /// How often VFs ring that have another mailbox than the card's.
-    #[pin]
-    pub(crate) rings: SpinLock<Rings>,
     /// Work items. They hold this adapter until [`Adapter::end_works`].
     pub(crate) works: Works,
-    epoch: Instant<Monotonic>,
 }
 
 /// What [`Adapter::new`] is made of.
@@ -217,9 +161,10 @@ pub(crate) struct Parts {
     pub(crate) mac: MacAddress,
     pub(crate) identity: Identity,
     pub(crate) wake_up: WUC,
-    /// See [`State::emulated`](crate::switch::state::State::emulated).
+    /// See [`State::emulated`](crate::control::state::State::emulated).
     pub(crate) emulated: bool,
     pub(crate) max_pairs: u32,
+    pub(crate) works: Works,
 }
 
 /// What is printed unless the user wants otherwise.
@@ -242,13 +187,12 @@ impl Adapter {
             wake_up,
             emulated,
             max_pairs,
+            works,
         } = parts;
         let datapath = Datapath::new(ndev.clone(), u16::try_from(max_pairs)?)?;
         let switch = Switch::new(PfPool::new(mac, ndev.mtu()), emulated)?;
-        let works = Works::new()?;
-        let neighbours = Neighbours::new(switch.learned.clone(), works.neighbours.clone());
-        let neighbours = Arc::new(neighbours, GFP_KERNEL)?;
-        let control = Control::new(switch);
+        let vfs = iov::new_manager(ndev.clone(), bar.clone(), switch)?;
+        let neighbours = Neighbours::new(vfs.clone())?;
         let queues = Queues::new(max_pairs);
         let adapter = Arc::pin_init(
             pin_init!(Self {
@@ -263,23 +207,21 @@ impl Adapter {
                 queues <- new_mutex!(queues),
                 rss <- new_mutex!(Rss::new()),
                 link <- new_mutex!(Link::default()),
-                control <- new_mutex!(control),
+                vfs,
                 neighbours,
                 stats: PortStats::new(),
                 msglevel: Atomic::new(DEFAULT_MSGLEVEL),
                 failed: AtomicFlag::new(false),
                 leds: Atomic::new(0),
-                news_pending: Atomic::new(false),
-                health <- new_mutex!(None),
-                rings <- new_spinlock!(Rings::new()),
                 works,
-                epoch: Instant::now(),
             }),
             GFP_KERNEL,
         )?;
         for work in adapter.works.all() {
             work.attach(adapter.clone());
         }
+        VfManager::begin_works(&adapter.vfs);
+        Neighbours::begin_work(&adapter.neighbours);
         Ok(adapter)
     }
 
@@ -289,12 +231,8 @@ impl Adapter {
         for work in self.works.all() {
             work.disable_sync();
         }
-    }
-
-    /// The time for the mailboxes.
-    pub(crate) fn now(&self) -> Time {
-        let nanos = self.epoch.elapsed().as_nanos();
-        Time::from_micros(u64::try_from(nanos).unwrap_or(0) / 1000)
+        self.vfs.end_works();
+        self.neighbours.end_work();
     }
 
     /// Whether messages of class `bit` (`NETIF_MSG_*`) are wanted.
@@ -317,7 +255,7 @@ impl Handler for OtherIrq {
             return IrqReturn::Handled;
         }
         if cause.vmmb() {
-            this.works.mailbox.queue();
+            this.vfs.works.mailbox.queue();
         }
         if cause.lsc() {
             this.works.link.queue();

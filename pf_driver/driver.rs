@@ -20,13 +20,18 @@ use kernel::{
 use crate::{
     adapter::{
         Adapter,
+        Identity,
         OtherIrq,
-        Parts, //
+        Parts,
+        Works, //
+    },
+    control::{
+        card::MAX_PAIRS,
+        vf_id::MAX_VFS, //
     },
     hw::{
         irq::{
             self,
-            MAX_PAIRS,
             OTHER_VECTOR, //
         },
         link::Media,
@@ -37,10 +42,7 @@ use crate::{
         queue,
         reset, //
     },
-    iov::{
-        self,
-        health::Identity, //
-    },
+    iov,
     kapi::{
         irq::{
             Registration as IrqRegistration,
@@ -67,17 +69,20 @@ use crate::{
             Enabled,
             Recovery, //
         },
-        port::host, //
+        port::host,
+        work::new_work, //
     },
     netdev::{
         self,
         MAX_QUEUES, //
     },
+    pairs,
+    recovery,
     regs::{
         general::WUC,
         Bar0, //
     },
-    switch::state::MAX_VFS, //
+    watchdog, //
 };
 
 pub(crate) struct PfDriver;
@@ -105,7 +110,7 @@ struct Quiet(Arc<Adapter>);
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        self.0.control.lock().resetting = true;
+        self.0.vfs.control.lock().resetting = true;
         // The work first: it could wake the hardware again.
         self.0.end_works();
         self.0.leave();
@@ -116,7 +121,7 @@ impl Drop for Quiet {
 pub(crate) struct PfData {
     _devlink: devlink::Registration<Adapter>,
     _ports: host::Registration,
-    _files: iov::report::Files,
+    _files: iov::debugfs::Files,
     _registration: net::Registration<Adapter>,
     _other_irq: IrqRegistration<OtherIrq>,
     _quiet: Quiet,
@@ -228,6 +233,13 @@ fn make_adapter(pdev: &pci::Device<Core<'_>>, bar: Arc<Bar0>) -> Result<(Arc<Ada
         // QEMU gives its devices a subsystem of its own.
         emulated: pdev.subsystem_vendor_id() == pci::Vendor::REDHAT_QUMRANET.as_raw(),
         max_pairs,
+        works: Works {
+            link: new_work!(watchdog::link_changed)?,
+            watchdog: new_work!(watchdog::watchdog)?,
+            reset: new_work!(recovery::reset_work)?,
+            retry: new_work!(recovery::retry_work)?,
+            flush: new_work!(pairs::flush)?,
+        },
     })?;
     Ok((adapter, max_pairs))
 }
@@ -281,9 +293,9 @@ fn probe(pdev: &pci::Device<Core<'_>>) -> Result<PfData> {
         MAX_VFS
     );
     let devlink = devlink::Registration::new(pdev.as_ref(), adapter.clone())?;
-    *adapter.health.lock() = Some(devlink.reporter());
-    let files = iov::report::Files::new(&adapter, kpci::name(pdev))?;
-    let ports = host::Registration::new(pdev, adapter.clone())?;
+    *adapter.vfs.reporter.lock() = Some(devlink.reporter());
+    let files = iov::debugfs::Files::new(&adapter.vfs, kpci::name(pdev))?;
+    let ports = host::Registration::new(pdev, adapter.vfs.clone())?;
     Ok(PfData {
         _devlink: devlink,
         _ports: ports,

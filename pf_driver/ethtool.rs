@@ -22,6 +22,10 @@ mod link;
 
 use crate::{
     adapter::Adapter,
+    control::{
+        card::Layout,
+        vf_id::VfId, //
+    },
     datapath::{
         QueueStats,
         RingSize,
@@ -31,13 +35,12 @@ use crate::{
     },
     hw::{
         nvm,
-        queue::Layout,
         rss::{
             KEY_LEN,
             TABLE_LEN, //
         }, //
     },
-    iov::report,
+    iov::debugfs,
     kapi::net::{
         ethtool::{
             Channels,
@@ -65,7 +68,6 @@ use crate::{
     },
     queues::Plan,
     regs::general::LEDCTL,
-    switch::state::MAX_VFS, //
 };
 
 /// Longest interval between interrupts, in microseconds: EITR has 13 bits for it. C igb takes more
@@ -181,8 +183,8 @@ impl Ethtool for Adapter {
                 names.push(fmt!("rx_queue_{}_{}", queue, name));
             }
         }
-        for vf in 0..MAX_VFS {
-            for name in report::COUNTERS {
+        for vf in VfId::all() {
+            for name in debugfs::COUNTERS {
                 names.push(fmt!("vf{}_{}", vf, name));
             }
         }
@@ -199,8 +201,8 @@ impl Ethtool for Adapter {
             xmit.values().for_each(|value| values.push(value));
             rx.values().for_each(|value| values.push(value));
         }
-        let vfs = this.control.lock().vf_counters();
-        for value in vfs.into_iter().flatten() {
+        let control = this.vfs.control.lock();
+        for value in control.vf_counters().flatten() {
             values.push(value);
         }
     }
@@ -280,7 +282,7 @@ impl Ethtool for Adapter {
             }
             IdState::Inactive => {
                 // The RTNL was free meanwhile. A reset has them as the NVM says.
-                if !this.in_reset() {
+                if !this.vfs.in_reset() {
                     this.bar.write_reg(LEDCTL::from(this.leds.load(Relaxed)));
                 }
             }

@@ -3,6 +3,7 @@
 //! Bringing the addresses behind the PF from the data path, where they are seen, into the switch.
 
 use kernel::{
+    prelude::*,
     sync::{
         atomic::{
             Atomic,
@@ -15,19 +16,22 @@ use kernel::{
 };
 
 use crate::{
-    adapter::Adapter,
+    iov::manager::VfManager,
     kapi::{
         net::MacAddress,
-        work::Work, //
+        work::{
+            new_work,
+            Work, //
+        }, //
+    },
+    learn::{
+        Learned,
+        Seen, //
     },
     mbox::time::{
         Span,
         Time, //
     },
-    switch::learn::{
-        Learned,
-        Seen, //
-    }, //
 };
 
 /// How long changes are collected: hosts behind the PF can cause them at any rate.
@@ -39,18 +43,36 @@ const AGE_CHECK: Delta = Delta::from_secs(150);
 /// What the data path sees of source addresses.
 pub(crate) struct Neighbours {
     learned: Arc<Learned>,
-    work: Arc<Work<Adapter>>,
+    /// Who has the switch.
+    vfs: Arc<VfManager>,
+    work: Arc<Work<Self>>,
     /// A change is on its way into the switch.
     pending: Atomic<bool>,
 }
 
 impl Neighbours {
-    pub(crate) fn new(learned: Arc<Learned>, work: Arc<Work<Adapter>>) -> Self {
-        Self {
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(crate) fn new(vfs: Arc<VfManager>) -> Result<Arc<Self>> {
+        let learned = vfs.learned.clone();
+        let neighbours = Self {
             learned,
-            work,
+            vfs,
+            work: new_work!(update)?,
             pending: Atomic::new(false),
-        }
+        };
+        Ok(Arc::new(neighbours, GFP_KERNEL)?)
+    }
+
+    /// Lets the work run from now on. It holds this until [`Neighbours::end_work`].
+    pub(crate) fn begin_work(this: &Arc<Self>) {
+        this.work.attach(this.clone());
+    }
+
+    /// Ends the work, and with it its hold on this.
+    pub(crate) fn end_work(&self) {
+        self.work.disable_sync();
     }
 
     /// Whether [`Self::sent`] and [`Self::received`] are to be called.
@@ -88,13 +110,13 @@ impl Neighbours {
 }
 
 /// The work item's function.
-pub(crate) fn update(this: ArcBorrow<'_, Adapter>) {
-    let now = this.now();
+fn update(this: ArcBorrow<'_, Neighbours>) {
+    let now = this.vfs.now();
     // Before the table is read: what changes from now on needs another run.
-    this.neighbours.pending.store(false, Relaxed);
-    let mut guard = this.control.lock();
+    this.pending.store(false, Relaxed);
+    let mut guard = this.vfs.control.lock();
     let control = &mut *guard;
-    let learned = &this.neighbours.learned;
+    let learned = &this.learned;
     if !learned.active() {
         return;
     }
@@ -105,8 +127,8 @@ pub(crate) fn update(this: ArcBorrow<'_, Adapter>) {
     }
     if control.switch.state.pf.set_neighbours(learned.addresses()) {
         // They take what places are left, so this does not fail for them.
-        let _ = control.commit(&this.bar);
+        let _ = this.vfs.commit(control);
     }
     drop(guard);
-    this.works.neighbours.queue_again_after(AGE_CHECK);
+    this.work.queue_again_after(AGE_CHECK);
 }

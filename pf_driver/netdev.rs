@@ -12,12 +12,12 @@ use kernel::{
 
 use crate::{
     adapter::Adapter,
-    datapath,
-    hw::queue::Layout,
-    iov::{
-        policy::mac_reserved,
-        vf::Control, //
+    control::{
+        admin::MacRefusal,
+        card::Layout, //
     },
+    datapath,
+    iov::card::Control,
     kapi::net::{
         self,
         netdev_err,
@@ -40,8 +40,11 @@ use crate::{
         VfStats,
         XmitQueue, //
     },
-    mbox::types::MacAddr,
-    switch::state::MAX_VFS, //
+    mbox::types::{
+        HashSet,
+        MacAddr,
+        McHash, //
+    }, //
 };
 
 /// The least and the largest MTU: what IPv4 needs, and what fits into the hardware's 9.5 KiB with
@@ -84,23 +87,23 @@ impl Adapter {
         change: impl FnOnce(&mut Control),
         undo: impl FnOnce(&mut Control),
     ) -> Result {
-        let mut control = self.control.lock();
+        let mut control = self.vfs.control.lock();
         change(&mut control);
-        let committed = control.commit(&self.bar);
+        let committed = self.vfs.commit(&mut control);
         if committed.is_err() {
             undo(&mut control);
         }
-        committed
+        Ok(committed?)
     }
 
     /// Takes in what the stack has changed while the interface was absent, when the core calls no
     /// operation: it refuses most changes, but not those of the receive mode nor the end of a VLAN.
     pub(crate) fn catch_up(&self, dev: &Device<Rtnl>) {
         {
-            let mut control = self.control.lock();
+            let mut control = self.vfs.control.lock();
             control.switch.state.pf.keep_vlans(&dev.vlans());
             // Fewer VLANs always fit.
-            let _ = control.commit(&self.bar);
+            let _ = self.vfs.commit(&mut control);
         }
         dev.update_rx_mode();
     }
@@ -162,44 +165,41 @@ impl net::Driver for Adapter {
     }
 
     fn set_rx_mode(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, mode: RxMode<'_>) -> Result {
-        let mut guard = this.control.lock();
-        let control = &mut *guard;
-        // A guest may have chosen what is the host's now.
+        let mut unicast = KVec::with_capacity(mode.uc.len(), GFP_KERNEL)?;
         for addr in mode.uc {
-            if let Some(mac) = MacAddr::new(addr) {
-                this.reclaim_mac(control, MAX_VFS, mac, fmt!("the PF"))?;
-            }
+            unicast.push(addr, GFP_KERNEL)?;
         }
-        control.switch.state.pf.set_rx_mode(&mode)?;
-        control.commit(&this.bar)
+        let mut groups = HashSet::EMPTY;
+        for addr in mode.mc {
+            groups.insert(McHash::of(&addr));
+        }
+        let mut control = this.vfs.control.lock();
+        let (all, promiscuous) = (mode.allmulti, mode.promisc);
+        control.set_rx_mode(&*this.bar, &*this.vfs, unicast, groups, all, promiscuous)?;
+        this.vfs.follow(&control);
+        Ok(())
     }
 
     fn set_mac_address(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, addr: MacAddress) -> Result {
         let mac = MacAddr::new(addr).ok_or(EINVAL)?;
-        let mut guard = this.control.lock();
-        let control = &mut *guard;
-        let own = control.switch.state.pf.uses_mac(&addr);
-        if !own && mac_reserved(&control.switch, &control.vfs, MAX_VFS, mac) {
+        let mut control = this.vfs.control.lock();
+        let set = control.set_pf_mac(&*this.bar, &*this.vfs, mac);
+        if set == Err(MacRefusal::Reserved) {
             netdev_warn!(this.ndev, "{} is the address of a VF: choose another, or give the VF another with 'ip link set {} vf N mac ADDRESS'\n", mac, *this.ndev);
-            return Err(EEXIST);
         }
-        this.reclaim_mac(control, MAX_VFS, mac, fmt!("the PF"))?;
-        let old = core::mem::replace(&mut control.switch.state.pf.mac, addr);
-        control.commit(&this.bar).inspect_err(|_| {
-            control.switch.state.pf.mac = old;
-        })
+        Ok(set?)
     }
 
     fn change_mtu(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, mtu: u32) -> Result {
         // Frames longer than a buffer take several, so the rings stay as they are.
         let old = dev.mtu();
         this.change_pf(
-            |control| control.switch.state.pf.set_mtu(mtu),
-            |control| control.switch.state.pf.set_mtu(old),
+            |control| control.switch.state.pf.mtu = mtu,
+            |control| control.switch.state.pf.mtu = old,
         )?;
         dev.set_mtu(mtu);
         // Has the VFs told.
-        this.works.mailbox.queue();
+        this.vfs.works.mailbox.queue();
         Ok(())
     }
 
@@ -241,7 +241,7 @@ impl net::Driver for Adapter {
             features = features.difference(Features::HW_VLAN_CTAG_TX);
         }
         // The table of VLANs is what brings tagged frames to the PF's pool.
-        if !this.control.lock().vfs.is_empty() {
+        if this.vfs.control.lock().has_vfs() {
             features |= Features::HW_VLAN_CTAG_FILTER;
         }
         features
@@ -267,8 +267,8 @@ impl net::Driver for Adapter {
         vf: u32,
         mac: MacAddress,
     ) -> Result {
-        Self::set_vf_mac(&this, vf, mac)?;
-        this.vf_set(dev);
+        this.vfs.set_vf_mac(vf, mac)?;
+        this.vfs.notify_set(dev);
         Ok(())
     }
 
@@ -280,20 +280,20 @@ impl net::Driver for Adapter {
         qos: u8,
         proto: u16,
     ) -> Result {
-        Self::set_vf_vlan(&this, vf, vlan, qos, proto)?;
-        this.vf_set(dev);
+        this.vfs.set_vf_vlan(vf, vlan, qos, proto)?;
+        this.vfs.notify_set(dev);
         Ok(())
     }
 
     fn set_vf_spoofchk(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
-        Self::set_vf_spoofchk(&this, vf, on)?;
-        this.vf_set(dev);
+        this.vfs.set_vf_spoofchk(vf, on)?;
+        this.vfs.notify_set(dev);
         Ok(())
     }
 
     fn set_vf_trust(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
-        Self::set_vf_trust(&this, vf, on)?;
-        this.vf_set(dev);
+        this.vfs.set_vf_trust(vf, on)?;
+        this.vfs.notify_set(dev);
         Ok(())
     }
 
@@ -304,8 +304,8 @@ impl net::Driver for Adapter {
         min: u32,
         max: u32,
     ) -> Result {
-        Self::set_vf_rate(&this, vf, min, max)?;
-        this.vf_set(dev);
+        this.vfs.set_vf_rate(vf, min, max)?;
+        this.vfs.notify_set(dev);
         Ok(())
     }
 
@@ -315,8 +315,8 @@ impl net::Driver for Adapter {
         vf: u32,
         state: LinkState,
     ) -> Result {
-        Self::set_vf_link_state(&this, vf, state)?;
-        this.vf_set(dev);
+        this.vfs.set_vf_link_state(vf, state)?;
+        this.vfs.notify_set(dev);
         Ok(())
     }
 
@@ -326,15 +326,15 @@ impl net::Driver for Adapter {
         vf: u32,
         on: bool,
     ) -> Result {
-        Self::set_vf_rss_query(&this, vf, on)
+        this.vfs.set_vf_rss_query(vf, on)
     }
 
     fn get_vf_config(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vf: u32) -> Result<VfInfo> {
-        this.vf_config(vf)
+        this.vfs.vf_config(vf)
     }
 
     fn get_vf_stats(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vf: u32) -> Result<VfStats> {
-        this.vf_stats(vf)
+        this.vfs.vf_stats(vf)
     }
 }
 

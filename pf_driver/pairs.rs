@@ -13,6 +13,10 @@ use kernel::{
 
 use crate::{
     adapter::Adapter,
+    control::{
+        card::Layout,
+        vf_id::VfId, //
+    },
     datapath::{
         Config,
         Running, //
@@ -23,7 +27,6 @@ use crate::{
         pool,
         queue::{
             self,
-            Layout,
             QueueRegs, //
         }, //
     },
@@ -44,8 +47,7 @@ use crate::{
         Pairs,
         Plan,
         Queues, //
-    },
-    switch::state::MAX_VFS, //
+    }, //
 };
 
 impl Adapter {
@@ -95,7 +97,7 @@ impl Adapter {
         queues: &mut Queues,
         (mut running, regs): Pairs,
     ) -> Result {
-        if self.in_reset() {
+        if self.vfs.in_reset() {
             // A reset on the way here has failed: what is written now would not last.
             return Err(EIO);
         }
@@ -105,7 +107,7 @@ impl Adapter {
         self.write_rss_table(dev, regs.layout(), pairs.into());
         {
             // Flow control may change meanwhile.
-            let control = self.control.lock();
+            let control = self.vfs.control.lock();
             let drop_frames = control.switch.state.pf_drops();
             for pair in 0..pairs {
                 let tx = running.tx_ring(pair).ok_or(EINVAL)?;
@@ -152,15 +154,15 @@ impl Adapter {
 
     /// Tells the switch of the plan's layout and number of pairs.
     fn commit_plan(&self, plan: &Plan) -> Result {
-        let mut control = self.control.lock();
+        let mut control = self.vfs.control.lock();
         let old = (control.switch.state.layout, control.switch.state.pf.pairs);
         control.switch.state.layout = plan.layout;
         control.switch.state.pf.pairs = plan.pairs();
-        let committed = control.commit(&self.bar);
+        let committed = self.vfs.commit(&mut control);
         if committed.is_err() {
             (control.switch.state.layout, control.switch.state.pf.pairs) = old;
         }
-        committed
+        Ok(committed?)
     }
 
     /// Makes rings for the time after a reset. Without memory for both, those that run are to go
@@ -252,8 +254,8 @@ impl Adapter {
     /// them for the PF or the next one, and the PF none of its addresses for a VF to read.
     fn empty_vf_queues(&self) {
         queue::disable_all(&self.bar);
-        self.control.lock().close_vfs(&self.bar);
-        let emptied = (0..MAX_VFS).try_for_each(|vf| pool::empty_queues(&self.bar, vf));
+        self.vfs.control.lock().close_vfs(&*self.bar);
+        let emptied = VfId::all().try_for_each(|vf| pool::empty_queues(&self.bar, vf));
         if emptied.is_err() && !is_gone(&self.bar) {
             netdev_warn!(
                 self.ndev,
@@ -275,23 +277,21 @@ impl Adapter {
         };
         let changed = self.replan(dev, plan, || {
             // What VFs of before had set would stay, unless there is a reset to come.
-            if !self.in_reset() {
+            if !self.vfs.in_reset() {
                 irq::clear_queue_vectors(&self.bar);
                 self.empty_vf_queues();
             }
-            self.control
-                .lock()
-                .set_vfs(&self.ndev, &self.bar, &self.perm_mac, count)
+            self.vfs.set_vfs(&self.perm_mac, count);
+            Ok(())
         });
         if changed.is_err() {
-            let mut control = self.control.lock();
-            let _ = control.set_vfs(&self.ndev, &self.bar, &self.perm_mac, 0);
+            self.vfs.set_vfs(&self.perm_mac, 0);
             // Fewer pools always fit into the tables.
-            let _ = control.commit(&self.bar);
+            let _ = self.vfs.commit(&mut self.vfs.control.lock());
         }
         self.power_link();
         // VFs in quarantine may be gone.
-        self.works.health.queue();
+        self.vfs.works.health.queue();
         // With pools, the VLAN filter cannot be off.
         dev.update_features();
         changed
@@ -301,7 +301,7 @@ impl Adapter {
     pub(crate) fn set_usecs(&self, usecs: u32) {
         let mut queues = self.queues.lock();
         queues.usecs = usecs;
-        if self.in_reset() {
+        if self.vfs.in_reset() {
             return;
         }
         for pair in 0..queues.plan.pairs() {
@@ -317,7 +317,7 @@ impl Adapter {
 pub(crate) fn flush(this: ArcBorrow<'_, Adapter>) {
     let rtnl = rtnl_lock();
     let dev = rtnl.device(&this.ndev);
-    if !dev.present() || !dev.running() || dev.carrier_ok() || this.in_reset() {
+    if !dev.present() || !dev.running() || dev.carrier_ok() || this.vfs.in_reset() {
         return;
     }
     if !this.queues.lock().has_unsent() {

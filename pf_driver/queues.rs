@@ -8,14 +8,12 @@ use kernel::{
 };
 
 use crate::{
+    control::card::Layout,
     datapath::{
         RingSize,
         Running, //
     },
-    hw::queue::{
-        Layout,
-        QueueRegs, //
-    },
+    hw::queue::QueueRegs,
     kapi::{
         irq::{
             Handler,

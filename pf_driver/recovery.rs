@@ -52,9 +52,10 @@ impl Adapter {
         irq::clear_queue_vectors(&self.bar);
         rss::setup(&self.bar, &self.rss.lock().key);
         {
-            let mut control = self.control.lock();
+            let mut control = self.vfs.control.lock();
+            control.restart_traffic();
             control.device_reset();
-            control.switch.restore(&self.bar)?;
+            control.switch.restore(&*self.bar)?;
             control.resetting = false;
             control.mask_mailboxes(&self.bar);
         }
@@ -65,17 +66,17 @@ impl Adapter {
             let _link = self.link.lock();
             reset::announce_done(&self.bar);
         }
-        self.control.lock().tell_ports_of_reset(false);
+        self.vfs.control.lock().tell_ports_of_reset(false);
         irq::enable_other(&self.bar);
         Ok(())
     }
 
     /// Closes all pools and stops serving mailboxes until [`Adapter::setup_hardware`].
     fn suspend_control(&self) {
-        let mut control = self.control.lock();
+        let mut control = self.vfs.control.lock();
         if !is_gone(&self.bar) {
             control.collect_traffic(&self.bar);
-            control.collect_events(&self.bar);
+            control.collect_events(&*self.bar);
         }
         control.resetting = true;
         control.switch.suspend();
@@ -86,7 +87,7 @@ impl Adapter {
     /// after it are made before, while there is memory.
     pub(crate) fn quiesce(&self, dev: &Device<Rtnl>) {
         self.reserve_pairs(dev);
-        self.warn_vfs();
+        self.vfs.warn_vfs();
         dev.carrier_off();
         self.down(dev);
         self.lose_hardware();
@@ -105,7 +106,7 @@ impl Adapter {
     /// Resets the port while no queue pair is to run, and brings up all but these. The only way to
     /// end a transfer that a queue goes on to wait for.
     pub(crate) fn reset_stopped(&self) {
-        self.warn_vfs();
+        self.vfs.warn_vfs();
         self.ndev.carrier_off();
         self.lose_hardware();
         let _ = self.renew();
@@ -122,7 +123,7 @@ impl Adapter {
         let renewed = reset::reset(&self.bar).and_then(|()| self.setup_hardware());
         match renewed {
             Ok(()) => {
-                self.works.mailbox.queue();
+                self.vfs.works.mailbox.queue();
                 self.works.watchdog.queue();
             }
             Err(err) => self.try_again(err),
@@ -187,7 +188,7 @@ impl Adapter {
     ///
     /// [`EIO`] if that fails again.
     pub(crate) fn ensure_alive(&self) -> Result {
-        if self.control.lock().resetting {
+        if self.vfs.control.lock().resetting {
             self.renew().map_err(|_| EIO)?;
         }
         Ok(())

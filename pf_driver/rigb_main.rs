@@ -5,19 +5,21 @@
 //!
 //! | part | what it is |
 //! |---|---|
-//! | [`driver`] | binding to a device, SR-IOV, error recovery, power management |
+//! | [`driver`] | binding to a device, SR-IOV, error recovery, power management. The only one that knows all others |
 //! | [`adapter`] | the state of a port, and its locks. Its parts: [`queues`], [`rss`], [`link`], [`stats`] |
-//! | [`netdev`], [`ethtool`] | the network interface |
+//! | [`netdev`], [`ethtool`], [`devlink`] | the network interface, and what the device is |
 //! | [`pairs`] | the PF's queue pairs, from open to stop |
-//! | [`neighbours`] | addresses behind the PF: a bridge's |
+//! | [`neighbours`], [`learn`] | addresses behind the PF: a bridge's |
 //! | [`recovery`] | reset of the port, and what follows it |
 //! | [`watchdog`] | link and statistics |
-//! | [`switch`] | filters, VLANs, pools: what is wanted, and what the registers hold |
+//! | [`control`] | what is wanted of the switch and of VFs, and what the registers hold; no kernel types |
 //! | [`iov`] | VFs |
 //! | [`hw`], [`regs`] | the hardware |
 
 #![deny(unsafe_code)]
 
+#[path = "../control/mod.rs"]
+pub mod control;
 #[path = "../datapath/mod.rs"]
 pub mod datapath;
 #[allow(unsafe_code)]
@@ -28,10 +30,13 @@ pub mod kapi;
 pub mod mbox;
 
 mod adapter;
+mod devlink;
 mod driver;
 mod ethtool;
+pub mod heap;
 mod hw;
 mod iov;
+mod learn;
 mod link;
 mod neighbours;
 mod netdev;
@@ -41,7 +46,6 @@ mod recovery;
 mod regs;
 mod rss;
 mod stats;
-mod switch;
 mod watchdog;
 
 kapi::pci::module_pci_driver! {

@@ -24,13 +24,8 @@ use crate::{
         queue,
         reset, //
     },
-    iov::vf::{
-        Control,
-        Vf, //
-    },
     kapi::net::{
         msg,
-        net_ratelimit,
         netdev_info,
         netdev_warn, //
     },
@@ -38,10 +33,7 @@ use crate::{
         told,
         Link, //
     },
-    regs::{
-        general::CTRL,
-        iov::WVBR, //
-    }, //
+    regs::general::CTRL, //
 };
 
 /// How often the watchdog looks.
@@ -61,7 +53,7 @@ impl Adapter {
 
     /// Whether somebody needs the link: the interface, VFs, or the board's management.
     fn needs_link(&self, link: &Link) -> bool {
-        link.open || !self.control.lock().vfs.is_empty() || manage::needs_link(&self.bar)
+        link.open || self.vfs.control.lock().has_vfs() || manage::needs_link(&self.bar)
     }
 
     /// Starts the link after a reset, if it is needed. What the PHY does not do now it is told again
@@ -69,7 +61,7 @@ impl Adapter {
     pub(crate) fn start_link(&self) {
         let mut link = self.link.lock();
         {
-            let _control = self.control.lock();
+            let _control = self.vfs.control.lock();
             link::setup_mac(&self.bar, self.media, &link.config);
         }
         link.resting = !self.needs_link(&link);
@@ -81,7 +73,7 @@ impl Adapter {
     pub(crate) fn power_link(&self) {
         let mut link = self.link.lock();
         // A reset ends with that.
-        if self.in_reset() || link.resting != self.needs_link(&link) {
+        if self.vfs.in_reset() || link.resting != self.needs_link(&link) {
             return;
         }
         link.resting = !link.resting;
@@ -110,7 +102,7 @@ impl Adapter {
     /// [`Adapter::start_link`] again, if that failed.
     fn start_link_again(&self) {
         let mut link = self.link.lock();
-        if link.unstarted.is_some() && !self.in_reset() {
+        if link.unstarted.is_some() && !self.vfs.in_reset() {
             self.try_link(&mut link);
         }
     }
@@ -151,12 +143,6 @@ impl Adapter {
         self.link.lock().unstarted
     }
 
-    /// Whether the hardware is not to be touched: it is being reset, a reset of it failed, or it is
-    /// gone.
-    pub(crate) fn in_reset(&self) -> bool {
-        self.control.lock().resetting || is_gone(&self.bar)
-    }
-
     /// Refuses what would take down the link under management's session.
     fn ensure_own_link(&self) -> Result {
         if manage::holds_link(&self.bar) {
@@ -184,10 +170,10 @@ impl Adapter {
             return Err(ENODEV);
         }
         // A port whose reset failed gets it with the next one.
-        if !self.in_reset() {
+        if !self.vfs.in_reset() {
             self.ensure_own_link()?;
             {
-                let _control = self.control.lock();
+                let _control = self.vfs.control.lock();
                 link::setup_mac(&self.bar, self.media, &config);
             }
             if link.resting {
@@ -195,7 +181,7 @@ impl Adapter {
                 return Ok(());
             }
             let started = link::start(&self.bar, self.media, &config).inspect_err(|_| {
-                let _control = self.control.lock();
+                let _control = self.vfs.control.lock();
                 link::setup_mac(&self.bar, self.media, &link.config);
             })?;
             if !started {
@@ -224,7 +210,7 @@ impl Adapter {
         if matches!(link.config.speed, Speed::Forced(_)) {
             return Err(EINVAL);
         }
-        if self.in_reset() {
+        if self.vfs.in_reset() {
             return Err(EIO);
         }
         self.ensure_own_link()?;
@@ -238,7 +224,7 @@ impl Adapter {
     /// Looks at the link, and tells the stack and the VFs if it changed.
     pub(crate) fn update_link(&self) {
         let mut link = self.link.lock();
-        if self.in_reset() {
+        if self.vfs.in_reset() {
             return;
         }
         let now = if link.resting {
@@ -278,21 +264,21 @@ impl Adapter {
             self.works.flush.queue();
         }
         drop(link);
-        let mut control = self.control.lock();
+        let mut control = self.vfs.control.lock();
         if let Some(status) = now {
             // Rate limits are fractions of the link's speed. Tables do not grow by that.
             control.switch.state.speed = status.speed;
-            let _ = control.commit(&self.bar);
+            let _ = self.vfs.commit(&mut control);
         }
-        control.link = told(now);
+        control.switch.state.link = told(now);
         control.notify_all();
         drop(control);
-        self.works.mailbox.queue();
+        self.vfs.works.mailbox.queue();
     }
 
     /// Tells the operator what pause frames mean while there are VFs.
     pub(crate) fn warn_of_pause(&self) {
-        if self.link.lock().config.flow.any() && !self.control.lock().vfs.is_empty() {
+        if self.link.lock().config.flow.any() && self.vfs.control.lock().has_vfs() {
             netdev_warn!(
                 self.ndev,
                 "pause frames are on: with those that it sends itself a VF can stop all that this port receives; to turn them off: ethtool -A {} rx off tx off\n",
@@ -310,7 +296,7 @@ impl Adapter {
         link.flow =
             FlowControl::of_link(&self.bar, self.media, &link.config, full).unwrap_or_default();
         // The register is shared with the switch.
-        let mut control = self.control.lock();
+        let mut control = self.vfs.control.lock();
         self.bar.update(CTRL, |ctrl| {
             ctrl.with_rfce(link.flow.rx).with_tfce(link.flow.tx)
         });
@@ -324,31 +310,9 @@ impl Adapter {
         let queues = self.queues.lock();
         let _one_at_a_time = self.link.lock();
         // Who resets the port waits for the link's lock first.
-        if !self.in_reset() {
+        if !self.vfs.in_reset() {
             self.stats.rqdpc.add(queues.take_drops());
             self.stats.add_registers(&self.bar);
-        }
-    }
-
-    /// Names the VFs that sent what they must not.
-    fn report_spoofing(&self, control: &mut Control) {
-        if control.vfs.is_empty() {
-            return;
-        }
-        let queues = self.bar.read(WVBR).into_raw();
-        let named = |(vf, _): &(usize, &mut Vf)| queues & 0x0101 << vf != 0;
-        for (vf, entry) in control.vfs.iter_mut().enumerate().filter(named) {
-            entry.spoof_events = entry.spoof_events.wrapping_add(1);
-            if !net_ratelimit() {
-                continue;
-            }
-            netdev_warn!(
-                self.ndev,
-                "VF {} sent frames with a foreign address or VLAN; they were dropped. To allow it: ip link set {} vf {} spoofchk off\n",
-                vf,
-                *self.ndev,
-                vf
-            );
         }
     }
 }
@@ -363,7 +327,7 @@ pub(crate) fn watchdog(this: ArcBorrow<'_, Adapter>) {
     this.start_link_again();
     this.update_link();
     // Whoever resets the port queues this again. Meanwhile nothing may be read.
-    if this.control.lock().resetting {
+    if this.vfs.control.lock().resetting {
         return;
     }
     if !this.ndev.carrier_ok() {
@@ -371,12 +335,12 @@ pub(crate) fn watchdog(this: ArcBorrow<'_, Adapter>) {
     }
     this.update_stats();
     {
-        let mut control = this.control.lock();
+        let mut control = this.vfs.control.lock();
         if control.resetting || is_gone(&this.bar) {
             return;
         }
         control.collect_traffic(&this.bar);
-        this.report_spoofing(&mut control);
+        this.vfs.report_spoofing(&mut control);
     }
     this.works.watchdog.queue_after(INTERVAL);
 }

@@ -10,7 +10,7 @@ cd "$ROOT"
 
 # Products are what git ignores in the folders that are built; a checkout without git
 # names them itself.
-for dir in kapi datapath pf_driver vf_driver vfio_driver mbox selftests; do
+for dir in kapi control datapath pf_driver vf_driver vfio_driver mbox selftests; do
 	[ -d "$dir" ] || continue
 	find "$dir" \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '*.mod.c' -o \
 		-name '.*.cmd' -o -name '*.rmeta' -o -name '*.symvers' -o \

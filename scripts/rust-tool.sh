@@ -29,7 +29,7 @@ unchanged() {
 	for file in "$@"; do
 		[ "$stamp" -nt "$file" ] || return 1
 	done
-	[ -z "$(find kapi datapath mbox ./*_driver -name '*.rs' -newer "$stamp" -print -quit)" ]
+	[ -z "$(find kapi control datapath mbox ./*_driver -name '*.rs' -newer "$stamp" -print -quit)" ]
 }
 
 mkdir -p build/clippy build/doc

@@ -5,7 +5,10 @@
 
 #![no_std]
 
-use mbox::pf_state::VfConfig;
+use mbox::pf_state::{
+    VfConfig,
+    VfState, //
+};
 use mbox::port::{
     PfPort,
     VfPort, //
@@ -41,8 +44,8 @@ pub fn poll(client: &mut Client, port: &mut dyn VfPort, now: Time) -> Progress {
 }
 
 /// What the PF says before its reset.
-pub fn warn(server: &mut Server, port: &mut dyn PfPort, now: Time) {
-    server.warn_of_reset(port, now);
+pub fn warn(server: &mut Server, port: &mut dyn PfPort, granted: &VfState, now: Time) {
+    server.warn_of_reset(port, granted, now);
 }
 
 /// How the VF asks.

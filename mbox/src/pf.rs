@@ -3,9 +3,9 @@
 //! The PF's decision about a request: a pure function.
 //!
 //! It takes two steps, for the reply has to tell what the device did. [`service`] looks at the
-//! request and returns a [`Plan`]: an [`Effect`] for the driver to carry out, or none. Then
-//! [`Plan::finish`] is given the driver's result, updates the [`VfState`] and says what to reply.
-//! A request that is refused, or that the driver fails to carry out, leaves the state as it was.
+//! request and returns a [`Plan`]: what the VF would have been granted then ([`Plan::next`]), and an
+//! [`Effect`] for the driver to carry out, or none. Then [`Plan::finish`] is given the driver's result
+//! and says what to reply.
 
 use super::caps::{
     Caps,
@@ -13,7 +13,6 @@ use super::caps::{
 };
 use super::event::State;
 use super::pf_state::{
-    Multicast,
     VfConfig,
     VfState,
     MAX_FILTERS,
@@ -26,6 +25,8 @@ use super::reason::{
 };
 use super::refusal::Refusal;
 use super::types::{
+    HashList,
+    HashSet,
     MacAddr,
     MaxFrame,
     Promisc,
@@ -53,6 +54,9 @@ pub trait Policy {
         let _ = vid;
         true
     }
+
+    /// The multicast hashes that this VF has: what [`Effect::change_groups`] made of them.
+    fn groups(&self) -> &HashSet;
 }
 
 /// What the driver is to do to the VF's pool. All values are in range.
@@ -76,21 +80,41 @@ pub enum Effect {
     AddFilter(MacAddr),
     /// Receive none of the addresses of [`VfState::filters`] any more.
     ClearFilters,
-    /// Receive exactly these multicast frames.
+    /// Receive these multicast frames and no others.
     SetMulticast(Multicast),
-    /// Receive exactly these multicast frames, and all unicast frames or those for its addresses.
-    SetPromisc {
-        /// All unicast frames. Only for a VF that is trusted.
-        unicast: bool,
-        /// The multicast frames.
-        multicast: Multicast,
-    },
+    /// Receive all unicast and multicast frames, or those for its addresses. All only for a VF that is
+    /// trusted.
+    SetPromisc(Promisc),
     /// Join a VLAN, which is not 0.
     JoinVlan(VlanId),
     /// Leave a VLAN, which is not 0.
     LeaveVlan(VlanId),
     /// Receive frames up to this length.
     SetMaxFrame(MaxFrame),
+}
+
+/// Multicast frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Multicast {
+    /// Whether the VF receives all of them now (VMOLR.MPME).
+    pub all: bool,
+    /// The hashes to change (VMOLR.ROMPE and the MTA).
+    pub hashes: HashList,
+}
+
+impl Effect {
+    /// What becomes of the VF's multicast hashes.
+    pub fn change_groups(&self, groups: &mut HashSet) {
+        let new = match self {
+            Self::Reset { .. } | Self::FunctionReset { .. } => return groups.clear(),
+            Self::SetMulticast(new) => new,
+            _ => return,
+        };
+        groups.clear();
+        for &hash in new.hashes.as_slice() {
+            groups.insert(hash);
+        }
+    }
 }
 
 /// What to write into the mailbox.
@@ -194,13 +218,22 @@ fn without_tag(words: &Words, agreed: Caps) -> Words {
 }
 
 impl Plan {
-    /// What the driver has to do before [`Self::finish`].
+    /// What the driver has to do before [`Self::finish`]. Only with [`Self::next`].
     pub const fn effect(&self) -> Option<&Effect> {
         self.effect.as_ref()
     }
 
+    /// What the VF has been granted once the driver has done that; [`None`] for a request that is
+    /// refused.
+    pub const fn next(&self) -> Option<&VfState> {
+        match self.verdict {
+            Verdict::Grant | Verdict::GrantWith(_) => Some(&self.next),
+            Verdict::Refuse(_) | Verdict::Ignore(_) => None,
+        }
+    }
+
     /// Completes the request with the driver's result, `Ok` if there was nothing to do.
-    pub fn finish(&self, state: &mut VfState, result: Result<(), Failure>) -> Outcome {
+    pub fn finish(&self, result: Result<(), Failure>) -> Outcome {
         if let (Some(effect), Err(failure)) = (self.effect, result) {
             let answer = match effect {
                 // NACK would mean "no MAC address assigned". The bare one means "not now".
@@ -225,9 +258,6 @@ impl Plan {
                 }
             }
         };
-        if granted {
-            *state = self.next;
-        }
         let reply = match self.effect {
             Some(Effect::Reset { mac }) => pf_to_vf::reset_reply(mac),
             _ => self.reply(granted, reason),
@@ -272,15 +302,7 @@ impl Plan {
             Request::SetMac(mac) => self.set_mac(mac, config, policy),
             Request::ClearFilters { .. } => Ok(self.clear_filters()),
             Request::AddFilter(mac) => self.add_filter(mac, config, policy),
-            Request::SetMulticast(list) => {
-                self.next.hashes = list;
-                self.effect = Some(Effect::SetMulticast(self.next.multicast(config)));
-                Ok(if list.overflow() && !config.trusted {
-                    Verdict::GrantWith(Reason::MulticastOverflow)
-                } else {
-                    Verdict::Grant
-                })
-            }
+            Request::SetMulticast(list) => Ok(self.set_multicast(list, config)),
             Request::SetVlan { vid, join } => self.set_vlan(vid, join, config, policy),
             Request::SetMaxFrame(size) => {
                 self.next.max_frame = size;
@@ -290,6 +312,19 @@ impl Plan {
             Request::SetPromisc(modes) => self.set_promisc(modes, config),
             Request::Negotiate { version, caps } => self.negotiate(version, caps),
             Request::GetState => self.get_state(),
+        }
+    }
+
+    fn set_multicast(&mut self, list: HashList, config: &VfConfig) -> Verdict {
+        self.next.more_groups = list.overflow();
+        self.effect = Some(Effect::SetMulticast(Multicast {
+            all: self.next.all_multicast(config.trusted),
+            hashes: list,
+        }));
+        if list.overflow() && !config.trusted {
+            Verdict::GrantWith(Reason::MulticastOverflow)
+        } else {
+            Verdict::Grant
         }
     }
 
@@ -408,10 +443,10 @@ impl Plan {
         }
         self.next.all_unicast = modes.unicast;
         self.next.all_multicast = modes.multicast;
-        self.effect = Some(Effect::SetPromisc {
-            unicast: self.next.promiscuous(config),
-            multicast: self.next.multicast(config),
-        });
+        self.effect = Some(Effect::SetPromisc(Promisc {
+            unicast: self.next.promiscuous(config.trusted),
+            multicast: self.next.all_multicast(config.trusted),
+        }));
         Ok(Verdict::Grant)
     }
 }

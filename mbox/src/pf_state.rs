@@ -6,7 +6,6 @@
 use super::caps::Caps;
 use super::event::Link;
 use super::types::{
-    HashList,
     MacAddr,
     MaxFrame,
     VlanId, //
@@ -116,24 +115,16 @@ impl<T: Copy + PartialEq, const N: usize> PartialEq for Set<T, N> {
     }
 }
 
-/// The multicast frames a VF receives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Multicast {
-    /// All of them (VMOLR.MPME). The hashes are then of no effect.
-    pub all: bool,
-    /// Those with a hash in the list (VMOLR.ROMPE and the MTA).
-    pub hashes: HashList,
-}
-
-/// What a VF has been granted. It is all that is needed to set up the VF's pool again after a
-/// reset of the device.
+/// What a VF has been granted, but for its multicast hashes, which the driver has
+/// ([`Policy::groups`](super::pf::Policy::groups)): they are too large to be handed about. It is all
+/// that is needed to set up the VF's pool again after a reset of the device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VfState {
     pub(super) clear_to_send: bool,
     pub(super) mac: Option<MacAddr>,
     pub(super) filters: Set<MacAddr, MAX_FILTERS>,
     pub(super) vlans: Set<VlanId, MAX_VLANS>,
-    pub(super) hashes: HashList,
+    pub(super) more_groups: bool,
     pub(super) all_unicast: bool,
     pub(super) all_multicast: bool,
     pub(super) max_frame: MaxFrame,
@@ -141,14 +132,14 @@ pub struct VfState {
 }
 
 impl VfState {
-    /// A VF that no driver has reset yet.
-    pub const fn new(config: &VfConfig) -> Self {
+    /// A VF that no driver has reset yet, with this address.
+    pub const fn new(mac: Option<MacAddr>) -> Self {
         Self {
             clear_to_send: false,
-            mac: config.mac,
+            mac,
             filters: Set::EMPTY,
             vlans: Set::EMPTY,
-            hashes: HashList::EMPTY,
+            more_groups: false,
             all_unicast: false,
             all_multicast: false,
             max_frame: MaxFrame::STANDARD,
@@ -191,24 +182,46 @@ impl VfState {
         self.max_frame
     }
 
-    /// The multicast frames the VF is to receive, by what it asked for and whether it is trusted
-    /// now. To be applied again when the trust changes.
-    pub fn multicast(&self, config: &VfConfig) -> Multicast {
-        Multicast {
-            all: config.trusted && (self.all_multicast || self.hashes.overflow()),
-            hashes: self.hashes,
-        }
+    /// Whether the VF is to receive all multicast frames, by what it asked for and whether it is
+    /// trusted now.
+    pub const fn all_multicast(&self, trusted: bool) -> bool {
+        trusted && (self.all_multicast || self.more_groups)
     }
 
-    /// Whether the VF is to receive all unicast frames, as [`Self::multicast`].
-    pub const fn promiscuous(&self, config: &VfConfig) -> bool {
-        config.trusted && self.all_unicast
+    /// Whether the VF is to receive all unicast frames, as [`Self::all_multicast`].
+    pub const fn promiscuous(&self, trusted: bool) -> bool {
+        trusted && self.all_unicast
+    }
+
+    /// Whether the VF is told of each change of its configuration.
+    pub const fn tells_events(&self) -> bool {
+        self.clear_to_send && self.agreed.has(Caps::EVENTS)
+    }
+
+    /// Whether the VF goes on when the administrator gives it the address in `config`: it has
+    /// agreed on events, and holds no other address that it may not have any more. Else it has to
+    /// start again, see [`Server::reconfigure`](super::server::Server::reconfigure).
+    pub fn takes_mac(&self, config: &VfConfig) -> bool {
+        let alone = config.may_set_mac() || self.filters().next().is_none();
+        self.tells_events() && config.mac.is_some() && alone
+    }
+
+    /// The administrator has given the VF an address, if [`Self::takes_mac`]. The next
+    /// [`Server::service`](super::server::Server::service) tells the VF.
+    pub const fn assign_mac(&mut self, mac: Option<MacAddr>) {
+        self.mac = mac;
+    }
+
+    /// The VF is not served until it makes a handshake.
+    pub const fn revoke(&mut self) {
+        self.clear_to_send = false;
+        self.agreed = Caps::NONE;
     }
 
     /// The VF's own reset: only the MAC address stays, as long as it may. (C igb keeps it as
     /// well, and DPDK's VF driver relies on that: it sets the address before its last reset.)
     pub(super) fn after_reset(&self, config: &VfConfig) -> Self {
-        let mut state = Self::new(config);
+        let mut state = Self::new(config.mac);
         if config.may_set_mac() && self.mac.is_some() {
             state.mac = self.mac;
         }

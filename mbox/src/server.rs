@@ -13,7 +13,6 @@
 
 mod notice;
 
-use super::caps::Caps;
 use super::event::{
     Changes,
     State, //
@@ -83,12 +82,18 @@ pub const RESET_INTERVAL: Span = Span::from_millis(50);
 
 /// What the driver does for the server of one VF.
 pub trait Backend: Policy {
-    /// Carries out an effect. `state` is the VF's state before it.
+    /// What the VF has been granted.
+    fn granted(&self) -> &VfState;
+
+    /// The same, to change what the device knows nothing of.
+    fn granted_mut(&mut self) -> &mut VfState;
+
+    /// Carries out an effect: has the device, and [`Self::granted`], be as `next` says.
     ///
     /// # Errors
     ///
-    /// The VF's request is refused and its state stays as it was.
-    fn apply(&mut self, state: &VfState, effect: &Effect) -> Result<(), Failure>;
+    /// The VF's request is refused. What it has been granted is as it was.
+    fn apply(&mut self, next: &VfState, effect: &Effect) -> Result<(), Failure>;
 
     /// Tells the operator. Called at a bounded rate; `suppressed` messages were left out before.
     fn report(&mut self, reason: Reason, suppressed: u32);
@@ -152,10 +157,10 @@ impl Counters {
     };
 }
 
-/// The PF's end of one VF's mailbox.
+/// The PF's end of one VF's mailbox. What the VF has been granted is the driver's, see
+/// [`Backend::granted`].
 #[derive(Clone, Copy, Debug)]
 pub struct Server {
-    state: VfState,
     events: PfEvents,
     notice: Option<Notice>,
     tell_after_reset: bool,
@@ -179,7 +184,6 @@ impl Server {
     /// The server of a VF that no driver has reset yet.
     pub const fn new(config: &VfConfig) -> Self {
         Self {
-            state: VfState::new(config),
             events: PfEvents {
                 request: false,
                 ack: false,
@@ -203,11 +207,6 @@ impl Server {
         }
     }
 
-    /// What the VF has been granted.
-    pub const fn state(&self) -> &VfState {
-        &self.state
-    }
-
     /// What has happened so far.
     pub const fn counters(&self) -> &Counters {
         &self.counters
@@ -225,20 +224,6 @@ impl Server {
             self.notice = Some(Notice::Control);
         }
         self.event_retry = EVENT_RETRY_FIRST;
-    }
-
-    /// Whether the VF goes on when the administrator gives it the address in `config`: it has
-    /// agreed on events, and holds no other address that it may not have any more. Otherwise
-    /// [`Self::reconfigure`] is due.
-    pub fn takes_mac(&self, config: &VfConfig) -> bool {
-        let alone = config.may_set_mac() || self.state.filters().next().is_none();
-        self.tells_events() && config.mac.is_some() && alone
-    }
-
-    /// The administrator has given the VF the address in `config`, which the device has now. Only
-    /// if [`Self::takes_mac`]. The next [`Self::service`] tells the VF.
-    pub fn assign_mac(&mut self, config: &VfConfig) {
-        self.state.mac = config.mac;
     }
 
     /// The administrator has changed what the VF was told at its reset (MAC address, port VLAN):
@@ -266,13 +251,14 @@ impl Server {
     }
 
     /// The device was reset: mailbox and pools have lost what they held, the VF has to start
-    /// again, and is told so. The address it chose is kept, unless that was to be taken back, or
-    /// the VF went through a function level reset, before; [`Self::state`] says what to program.
-    pub fn device_reset(&mut self, config: &VfConfig) {
-        self.state = if self.events.function_reset {
-            VfState::new(config)
+    /// again, and is told so. Returns what it has been granted now, of what it was `granted` before. The
+    /// address it chose is kept, unless that was to be taken back, or the VF went through a function
+    /// level reset, before.
+    pub fn device_reset(&mut self, granted: &VfState, config: &VfConfig) -> VfState {
+        let next = if self.events.function_reset {
+            VfState::new(config.mac)
         } else {
-            self.state.after_reset(config)
+            granted.after_reset(config)
         };
         self.events = PfEvents::default();
         self.tell_after_reset = false;
@@ -283,6 +269,7 @@ impl Server {
         self.held_since = None;
         self.lock_retry = LOCK_RETRY_FIRST;
         self.notice = Some(Notice::Control);
+        next
     }
 
     /// Does all that can be done now, at most one request. To be called on each event of this
@@ -301,7 +288,7 @@ impl Server {
         P: PfPort + ?Sized,
         B: Backend + ?Sized,
     {
-        self.compare(config);
+        self.compare(config, backend.granted());
         self.collect(port, config, backend, now);
         if self.events.function_reset {
             let retry = now.after(FUNCTION_RESET_RETRY);
@@ -384,14 +371,13 @@ impl Server {
             self.event_retry = EVENT_RETRY_FIRST;
             // igbvf reads the mailbox to learn whether it is still served, and resets itself
             // when it finds NACK: that is how it recovers from a reset of the PF.
-            if !self.state.clear_to_send && self.nack_due(now) {
+            if !backend.granted().clear_to_send && self.nack_due(now) {
                 self.notice = Some(Notice::Lost);
             }
         }
     }
 
-    /// Takes back what the VF had. Whether the device could follow; if not, the VF is not
-    /// served and its state is kept, for the next attempt to know what to take back.
+    /// Takes back what the VF had. Whether the device could follow; if not, the VF is not served.
     fn function_reset<B: Backend + ?Sized>(
         &mut self,
         config: &VfConfig,
@@ -406,15 +392,13 @@ impl Server {
         self.held_since = None;
         self.lock_retry = LOCK_RETRY_FIRST;
         self.stale = true;
-        let next = VfState::new(config);
-        let result = backend.apply(&self.state, &Effect::FunctionReset { mac: next.mac });
+        let next = VfState::new(config.mac);
+        let result = backend.apply(&next, &Effect::FunctionReset { mac: next.mac });
         if let Err(failure) = result {
-            self.state.clear_to_send = false;
-            self.state.agreed = Caps::NONE;
+            backend.granted_mut().revoke();
             self.report(backend, Reason::Failed(failure), now);
             return false;
         }
-        self.state = next;
         if core::mem::take(&mut self.tell_after_reset) {
             self.notice = Some(Notice::Control);
         }
@@ -444,7 +428,8 @@ impl Server {
         let words = port.read();
         let nack_due = self.nack_due(now);
         let told = self.told;
-        let plan = service(&self.state, config, backend, &told, &words, nack_due);
+        let granted = backend.granted();
+        let plan = service(granted, config, backend, &told, &words, nack_due);
         let address = matches!(
             plan.effect(),
             Some(Effect::SetMac(_) | Effect::AddFilter(_))
@@ -458,18 +443,22 @@ impl Server {
         port.set_control(P2vMailbox::ACK.with(P2vMailbox::PFU));
         self.counters.requests = self.counters.requests.wrapping_add(1);
 
-        let result = match plan.effect() {
-            Some(effect) => backend.apply(&self.state, effect),
-            None => Ok(()),
+        let result = match (plan.next(), plan.effect()) {
+            (Some(next), Some(effect)) => backend.apply(next, effect),
+            (Some(next), None) => {
+                *backend.granted_mut() = *next;
+                Ok(())
+            }
+            (None, _) => Ok(()),
         };
-        let outcome = plan.finish(&mut self.state, result);
+        let outcome = plan.finish(result);
         if matches!(plan.effect(), Some(Effect::Reset { .. })) {
             self.counters.resets = self.counters.resets.wrapping_add(1);
         }
 
         match outcome.answer {
             Answer::Reply(reply) => {
-                self.requeue_unread();
+                self.requeue_unread(backend.granted());
                 self.send(port, &reply, None, now);
                 let refused = u64::from(!outcome.granted);
                 self.counters.refused = self.counters.refused.wrapping_add(refused);

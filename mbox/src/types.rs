@@ -175,7 +175,7 @@ impl McHash {
     }
 }
 
-/// The multicast hashes of a VF, at most [`MAX_HASHES`].
+/// The multicast hashes of a message, at most [`MAX_HASHES`].
 #[derive(Clone, Copy)]
 pub struct HashList {
     hashes: [McHash; MAX_HASHES],
@@ -233,6 +233,71 @@ impl fmt::Debug for HashList {
             .field("hashes", &self.as_slice())
             .field("overflow", &self.overflow)
             .finish()
+    }
+}
+
+/// Registers of the multicast table.
+pub const MTA_WORDS: usize = 128;
+
+/// A set of multicast hashes, as the multicast table has it: one bit each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HashSet {
+    bits: [u32; MTA_WORDS],
+}
+
+impl HashSet {
+    /// No hash.
+    pub const EMPTY: Self = Self {
+        bits: [0; MTA_WORDS],
+    };
+
+    /// The registers.
+    pub const fn words(&self) -> &[u32; MTA_WORDS] {
+        &self.bits
+    }
+
+    /// How many hashes there are.
+    pub fn len(&self) -> u32 {
+        self.bits
+            .iter()
+            .fold(0, |sum: u32, word| sum.saturating_add(word.count_ones()))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.bits.iter().all(|&word| word == 0)
+    }
+
+    /// Whether `hash` is one of them.
+    pub fn contains(&self, hash: McHash) -> bool {
+        self.bits
+            .get(hash.register())
+            .is_some_and(|word| word >> hash.bit() & 1 != 0)
+    }
+
+    /// The hashes, in order.
+    pub fn iter(&self) -> impl Iterator<Item = McHash> + '_ {
+        let all = (0..=u16::MAX).map_while(McHash::new);
+        all.filter(|&hash| self.contains(hash))
+    }
+
+    /// Adds a hash.
+    pub fn insert(&mut self, hash: McHash) {
+        if let Some(word) = self.bits.get_mut(hash.register()) {
+            *word |= 1 << hash.bit();
+        }
+    }
+
+    /// Takes a hash out.
+    pub fn remove(&mut self, hash: McHash) {
+        if let Some(word) = self.bits.get_mut(hash.register()) {
+            *word &= !(1 << hash.bit());
+        }
+    }
+
+    /// Takes all hashes out.
+    pub fn clear(&mut self) {
+        self.bits = [0; MTA_WORDS];
     }
 }
 

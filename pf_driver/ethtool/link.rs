@@ -131,7 +131,7 @@ fn forced(speed: Option<u32>, duplex: Duplex) -> Result<Speed> {
 impl Adapter {
     /// Whether there is a link now.
     pub(super) fn link_up(&self) -> bool {
-        !self.in_reset() && link::status(&self.bar, self.media).is_some()
+        !self.vfs.in_reset() && link::status(&self.bar, self.media).is_some()
     }
 
     /// What `ethtool DEV` shows.
@@ -153,7 +153,7 @@ impl Adapter {
                 settings.phy_address = PHY_ADDRESS;
                 if let Some(offer) = self.resting_offer() {
                     settings.advertising = modes(&offer);
-                } else if settings.autoneg && !self.in_reset() {
+                } else if settings.autoneg && !self.vfs.in_reset() {
                     let phy = Phy::acquire(&self.bar)?;
                     settings.advertising = modes(&phy.advertised()?);
                     if let Some(partner) = phy.partner()? {

@@ -6,13 +6,11 @@ use kernel::prelude::*;
 
 use crate::{
     adapter::Adapter,
-    hw::{
-        queue::Layout,
-        rss::{
-            self,
-            Key,
-            TABLE_LEN, //
-        }, //
+    control::card::Layout,
+    hw::rss::{
+        self,
+        Key,
+        TABLE_LEN, //
     },
     kapi::net::{
         ethtool::{

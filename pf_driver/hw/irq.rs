@@ -18,28 +18,29 @@ use super::{
     flush,
     put, //
 };
-use crate::regs::{
-    irq::{
-        EIAC,
-        EIAM,
-        EIMC,
-        EIMS,
-        EITR,
-        GPIE,
-        IAM,
-        ICR,
-        IMC,
-        IMS,
-        IVAR,
-        IVAR_MISC, //
-    },
-    Bar0, //
+use crate::{
+    control::card::MAX_PAIRS,
+    regs::{
+        irq::{
+            EIAC,
+            EIAM,
+            EIMC,
+            EIMS,
+            EITR,
+            GPIE,
+            IAM,
+            ICR,
+            IMC,
+            IMS,
+            IVAR,
+            IVAR_MISC, //
+        },
+        Bar0, //
+    }, //
 };
 
 /// Vector of the link, the mailboxes and errors.
 pub(crate) const OTHER_VECTOR: u32 = 0;
-/// Most queue pairs, thus vectors for traffic.
-pub(crate) const MAX_PAIRS: u32 = 8;
 
 /// Least time between interrupts of the mailboxes and the link, in microseconds: what a VF that
 /// rings without pause can cost.

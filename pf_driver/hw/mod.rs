@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What the hardware is made to do, one file for each block. Nothing here keeps state of its own:
-//! the state is in [`crate::switch`] and [`crate::adapter`].
+//! the state is in [`crate::control`] and [`crate::adapter`].
 //!
 //! Everything that waits does so sleeping, with a bound, in process context.
 
@@ -28,6 +28,7 @@ pub(crate) mod queue;
 pub(crate) mod rate;
 pub(crate) mod reset;
 pub(crate) mod rss;
+pub(crate) mod switch;
 pub(crate) mod sync;
 
 /// Makes earlier writes reach the device before this returns.

@@ -16,45 +16,48 @@ use super::{
     get,
     put, //
 };
-use crate::regs::{
-    iov::{
-        POOLS,
-        PSRTYPE, //
-    },
-    queue::{
-        DCA_RXCTRL,
-        DCA_TXCTRL,
-        RDBAH,
-        RDBAL,
-        RDH,
-        RDLEN,
-        RDT,
-        RXDCTL,
-        SRRCTL,
-        TDBAH,
-        TDBAL,
-        TDH,
-        TDLEN,
-        TDT,
-        TDWBAH,
-        TDWBAL,
-        TXDCTL, //
-    },
-    Bar0, //
+use crate::{
+    control::vf_id::VfId,
+    regs::{
+        iov::{
+            POOLS,
+            PSRTYPE, //
+        },
+        queue::{
+            DCA_RXCTRL,
+            DCA_TXCTRL,
+            RDBAH,
+            RDBAL,
+            RDH,
+            RDLEN,
+            RDT,
+            RXDCTL,
+            SRRCTL,
+            TDBAH,
+            TDBAL,
+            TDH,
+            TDLEN,
+            TDT,
+            TDWBAH,
+            TDWBAL,
+            TXDCTL, //
+        },
+        Bar0, //
+    }, //
 };
 
 /// How long a queue may take to come to rest. The pool is closed, so only what is under way is left.
 const REST_TIMEOUT: Delta = Delta::from_millis(1);
 const REST_INTERVAL: Delta = Delta::from_micros(50);
 
-/// Stops both queues of `pool`, which is closed, and zeroes all that a driver has set in them. Sleeps.
+/// Stops both queues of `vf`, whose pool is closed, and zeroes all that a driver has set in them. Sleeps.
 ///
 /// # Errors
 ///
 /// [`ETIMEDOUT`] if a queue does not stop: then its registers are as they were, but for the enable
 /// bits, and the pool must stay closed.
-pub(crate) fn empty_queues(bar: &Bar0, pool: usize) -> Result {
-    let queues = [pool, pool + POOLS];
+pub(crate) fn empty_queues(bar: &Bar0, vf: VfId) -> Result {
+    let queues = [vf.index(), vf.index() + POOLS];
     for queue in queues {
         put::<RXDCTL>(bar, queue, 0);
         put::<TXDCTL>(bar, queue, 0);
@@ -87,6 +90,6 @@ pub(crate) fn empty_queues(bar: &Bar0, pool: usize) -> Result {
         put::<RDH>(bar, queue, 0);
         put::<RDT>(bar, queue, 0);
     }
-    put::<PSRTYPE>(bar, pool, 0);
+    put::<PSRTYPE>(bar, vf.index(), 0);
     Ok(())
 }

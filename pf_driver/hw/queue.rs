@@ -21,6 +21,7 @@ use super::{
     put, //
 };
 use crate::{
+    control::card::Layout,
     datapath::{
         self,
         RingInfo, //
@@ -55,38 +56,6 @@ use crate::{
         Bar0, //
     }, //
 };
-
-/// The pool of the PF while there are VFs: the last, for the VFs count from the first. It does not
-/// depend on the number of VFs, so nothing of the PF moves when that changes.
-pub(crate) const PF_POOL: usize = POOLS - 1;
-
-/// Whose the sixteen queues are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Layout {
-    /// All are the PF's.
-    Single,
-    /// Each pool has two, `pool` and `pool + 8`.
-    Pools,
-}
-
-impl Layout {
-    /// Most queue pairs of the PF.
-    pub(crate) const fn max_pairs(self) -> u32 {
-        match self {
-            Self::Single => irq::MAX_PAIRS,
-            Self::Pools => 2,
-        }
-    }
-
-    /// The queue of pair `pair`.
-    pub(crate) const fn queue(self, pair: u16) -> usize {
-        // CAST: Widens.
-        match self {
-            Self::Single => pair as usize,
-            Self::Pools => PF_POOL + POOLS * pair as usize,
-        }
-    }
-}
 
 /// The registers of the PF's queues, as the data path sees them.
 pub(crate) struct QueueRegs {

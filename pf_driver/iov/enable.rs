@@ -18,18 +18,18 @@ use kernel::{
 
 use crate::{
     adapter::Adapter,
-    hw::queue::{
-        self,
-        Layout, //
+    control::{
+        card::Layout,
+        vf_id::MAX_VFS, //
     },
+    hw::queue,
     kapi::{
         net::rtnl_lock,
         pci::sriov::{
             self,
             SriovExt, //
         }, //
-    },
-    switch::state::MAX_VFS, //
+    }, //
 };
 
 /// Creates `count` VFs, or removes all for zero.
@@ -106,7 +106,7 @@ fn release(adapter: &Arc<Adapter>) {
     {
         // While this is held no reset begins.
         let _rtnl = rtnl_lock();
-        if !adapter.in_reset() {
+        if !adapter.vfs.in_reset() {
             queue::reuse_vf_queues(&adapter.bar);
         }
     }

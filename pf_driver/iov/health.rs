@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! devlink: what the device is, and a health reporter of VFs that misbehave.
+//! A health reporter of VFs that misbehave, see [`crate::devlink`].
 //!
-//! A VF that is quarantined is an error of the reporter `vf`, which lasts until no VF is. Recovery
-//! lets all of them out, but not by itself: why a tenant was shut out is for a person to judge.
+//! A VF that is quarantined is an error of the reporter `vf`, which lasts until no VF is. Recovery lets
+//! all of them out, but not by itself: why a tenant was shut out is for a person to judge.
 
 use kernel::{
     prelude::*,
@@ -12,125 +12,90 @@ use kernel::{
 };
 
 use super::{
-    report::COUNTERS,
-    vf::Vf, //
+    card::Vf,
+    debugfs::COUNTERS,
+    manager::VfManager, //
 };
 use crate::{
-    adapter::Adapter,
-    hw::nvm::Image,
+    control::vf_id::VfId,
     kapi::{
         net::{
             devlink::{
-                Devlink,
-                Info,
                 Message,
-                Reporter,
-                Trigger, //
+                Reporter, //
             },
-            netdev_warn,
-            Extack, //
+            netdev_warn, //
         },
         uevent, //
     },
-    mbox::penalty::VfEvent, //
+    mbox::penalty::{
+        Cause,
+        VfEvent, //
+    }, //
 };
 
-/// What a device is. Does not change.
-#[derive(Clone, Copy)]
-pub(crate) struct Identity {
-    /// PCI device id.
-    pub(crate) device: u16,
-    /// PCI revision.
-    pub(crate) revision: u8,
-    /// Serial number, if it has one.
-    pub(crate) serial: Option<u64>,
-    /// What its NVM says of itself.
-    pub(crate) image: Image,
-}
-
-impl Devlink for Adapter {
-    const REPORTER: &'static CStr = c"vf";
-
-    fn info(this: ArcBorrow<'_, Self>, info: &mut Info<'_>) -> Result {
-        let Identity {
-            device,
-            revision,
-            serial,
-            image,
-        } = this.identity;
-        if let Some(serial) = serial {
-            let [a, b, c, d, e, f, g, h] = serial.to_be_bytes();
-            info.serial_number(fmt!(
-                "{a:02x}-{b:02x}-{c:02x}-{d:02x}-{e:02x}-{f:02x}-{g:02x}-{h:02x}"
-            ))?;
+impl VfManager {
+    /// Releases all VFs that are in quarantine.
+    pub(crate) fn release_all(&self) {
+        let mut control = self.control.lock();
+        for vf in control.vf_ids() {
+            control.release_vf(&*self.bar, self, vf);
         }
-        info.fixed("asic.id", fmt!("{device:04x}"))?;
-        info.fixed("asic.rev", fmt!("{revision:02x}"))?;
-        if let Some((number, suffix)) = image.board {
-            info.fixed("board.id", fmt!("{number:06X}-{suffix:03X}"))?;
-        }
-        info.running("fw", fmt!("{image}"))
+        control.mask_mailboxes(&self.bar);
+        self.works.mailbox.queue();
     }
 
-    fn recover(this: ArcBorrow<'_, Self>, trigger: Trigger, extack: &mut Extack<'_>) -> Result {
-        if trigger == Trigger::Report {
-            return Err(extack.fail(EPERM, c"a VF is let out of quarantine by an operator"));
-        }
-        let count = this.control.lock().vfs.len();
-        for vf in 0..count {
-            // There may be fewer by now.
-            let _ = this.pardon(u32::try_from(vf)?);
-        }
-        Ok(())
-    }
-
-    fn diagnose(this: ArcBorrow<'_, Self>, message: &mut Message<'_>) {
-        let control = this.control.lock();
+    /// Tells how each VF behaves.
+    pub(crate) fn diagnose(&self, message: &mut Message<'_>) {
+        let control = self.control.lock();
         message.array("VFs", |message| {
-            for (index, vf) in control.vfs.iter().enumerate() {
-                message.object(|message| show(message, index, vf));
+            for (vf, entry) in control.live_vfs() {
+                let quarantine = control.quarantine(vf);
+                message.object(|message| show(message, vf, entry, quarantine));
             }
         });
     }
 }
 
 /// Tells of a VF.
-fn show(message: &mut Message<'_>, index: usize, vf: &Vf) {
-    message.number("vf", u64::try_from(index).unwrap_or(u64::MAX));
-    let quarantine = vf.conduct.quarantine();
+fn show(message: &mut Message<'_>, vf: VfId, entry: &Vf, quarantine: Option<Cause>) {
+    message.number("vf", u64::try_from(vf.index()).unwrap_or(u64::MAX));
     message.truth("quarantined", quarantine.is_some());
     if let Some(cause) = quarantine {
         message.words("cause", fmt!("{}", cause.words()));
     }
-    for (name, count) in COUNTERS.into_iter().zip(vf.counters()) {
+    for (name, count) in COUNTERS.into_iter().zip(entry.counters()) {
         message.number(name, count);
     }
 }
 
 /// Tells of VFs that were shut out or let out, and whether all is well. The work item's function.
-pub(crate) fn report(this: ArcBorrow<'_, Adapter>) {
+pub(crate) fn report(this: ArcBorrow<'_, VfManager>) {
     // The reporter's operations take this lock: it must be free when anything is reported.
     let next = || {
         let mut control = this.control.lock();
-        let mut vfs = control.vfs.iter_mut().enumerate();
-        vfs.find_map(|(index, vf)| Some((index, vf.conduct.take_event()?)))
+        control.vf_ids().find_map(|vf| {
+            let quarantined = control.quarantine(vf).is_some();
+            let entry = &mut control.vfs[vf];
+            let event = entry.penalties.take_event(!quarantined);
+            event.map(|event| (vf, event))
+        })
     };
-    let reporter = this.health.lock().clone();
-    while let Some((index, event)) = next() {
-        if let Err(err) = tell(&this, reporter.as_ref(), index, event) {
+    let reporter = this.reporter.lock().clone();
+    while let Some((vf, event)) = next() {
+        if let Err(err) = tell(&this, reporter.as_ref(), vf, event) {
             netdev_warn!(
                 this.ndev,
-                "managers are not told of the quarantine of VF {} (error {}): look at 'ip link'\n",
-                index,
+                "managers are not told of what became of VF {} (error {}): look at 'devlink health'\n",
+                vf,
                 err.to_errno()
             );
         }
     }
     let control = this.control.lock();
     let healthy = control
-        .vfs
-        .iter()
-        .all(|vf| vf.conduct.quarantine().is_none());
+        .vf_ids()
+        .all(|vf| control.quarantine(vf).is_none());
     drop(control);
     if let (true, Some(reporter)) = (healthy, reporter) {
         reporter.set_healthy();
@@ -138,17 +103,24 @@ pub(crate) fn report(this: ArcBorrow<'_, Adapter>) {
 }
 
 /// Tells of one VF: udev by an event of the PF, and devlink.
-fn tell(this: &Adapter, reporter: Option<&Reporter>, index: usize, event: VfEvent) -> Result {
-    let number = CString::try_from_fmt(fmt!("RIGB_VF={}", index))?;
+fn tell(this: &VfManager, reporter: Option<&Reporter>, vf: VfId, event: VfEvent) -> Result {
+    let number = CString::try_from_fmt(fmt!("RIGB_VF={}", vf))?;
     let state = match event {
         VfEvent::Quarantined(_) => c"RIGB_VF_STATE=quarantined",
         // Nobody looks at what the card blocks yet.
         VfEvent::Blocked => return Ok(()),
         VfEvent::Released => c"RIGB_VF_STATE=released",
     };
-    if let (VfEvent::Quarantined(cause), Some(reporter)) = (event, reporter) {
-        let words = CString::try_from_fmt(fmt!("VF {} is quarantined: {}", index, cause.words()))?;
-        reporter.report(&words);
+    let error = match event {
+        VfEvent::Quarantined(cause) => Some(CString::try_from_fmt(fmt!(
+            "VF {} is quarantined: {}",
+            vf,
+            cause.words()
+        ))?),
+        VfEvent::Blocked | VfEvent::Released => None,
+    };
+    if let (Some(error), Some(reporter)) = (error, reporter) {
+        reporter.report(&error);
     }
     uevent::changed(this.ndev.parent(), &[&number, state])
 }

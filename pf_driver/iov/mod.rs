@@ -2,28 +2,67 @@
 
 //! The VFs, from the PF's side.
 //!
-//! - [`vf`]: what the PF keeps of each VF, and the table of all.
+//! - [`manager`]: the owner of all of this. The rest of the driver calls its methods.
+//! - [`card`]: what [`control`](crate::control), which decides, has under it: registers and the log.
+//! - [`vf`]: counters and interrupts of VFs.
 //! - [`mailbox`]: the work item that serves the mailboxes.
 //! - [`port`]: the PF's end of a mailbox, in the card's registers or in another module.
-//! - [`policy`]: what the mailbox server may do to the switch.
-//! - [`control`]: the administrator's operations, `ip link set DEV vf N ...`.
-//! - [`limit`]: those that limit a VF.
-//! - [`traffic`]: how a VF is set up, and what it has sent and received.
-//! - [`quarantine`]: shutting out a VF that misbehaves.
-//! - [`news`]: telling managers of changes.
+//! - [`admin`]: the administrator's operations, `ip link set DEV vf N ...`.
+//! - [`traffic`]: what a VF has sent and received.
+//! - [`misconduct`]: what the card sees VFs do beside their mailboxes.
+//! - [`notify`]: telling managers of changes.
 //! - [`health`]: reporting a VF that misbehaves, and what the device is, by devlink.
-//! - [`report`]: counters and state of VFs, for ethtool and debugfs.
+//! - [`debugfs`]: counters and state of VFs, for ethtool and debugfs.
 //! - [`enable`]: how many VFs there are, `sriov_numvfs`.
 
-pub(crate) mod control;
+mod admin;
+pub(crate) mod card;
+pub(crate) mod debugfs;
 pub(crate) mod enable;
 pub(crate) mod health;
-mod limit;
 pub(crate) mod mailbox;
-pub(crate) mod news;
-pub(crate) mod policy;
+pub(crate) mod manager;
+mod misconduct;
+pub(crate) mod notify;
 pub(crate) mod port;
-pub(crate) mod quarantine;
-pub(crate) mod report;
 pub(crate) mod traffic;
-pub(crate) mod vf;
+mod vf;
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use self::manager::{
+    VfManager,
+    Works, //
+};
+use crate::{
+    control::switch::Switch,
+    kapi::{
+        net::Device,
+        work::new_work, //
+    },
+    regs::Bar0, //
+};
+
+/// A manager without VFs. Here, since only this file knows all that the manager has to do: the other
+/// files know the manager.
+///
+/// # Errors
+///
+/// [`ENOMEM`].
+pub(crate) fn new_manager(
+    ndev: Arc<Device>,
+    bar: Arc<Bar0>,
+    switch: Switch,
+) -> Result<Arc<VfManager>> {
+    let works = Works {
+        mailbox: new_work!(mailbox::serve)?,
+        mailbox_timer: new_work!(mailbox::timer)?,
+        late_ring: new_work!(port::late_ring)?,
+        notify: new_work!(notify::notify)?,
+        health: new_work!(health::report)?,
+    };
+    VfManager::new(ndev, bar, switch, works)
+}

@@ -14,14 +14,14 @@ use kernel::{
 };
 
 use super::{
-    quarantine,
-    vf::{
-        Control,
-        Vf, //
-    }, //
+    card::Control,
+    manager::VfManager, //
 };
 use crate::{
-    adapter::Adapter,
+    control::{
+        card::Mailbox,
+        vf_id::VfId, //
+    },
     hw::{
         get,
         put, //
@@ -41,13 +41,11 @@ use crate::{
             Link,
             LinkPolicy, //
         },
-        limit::TokenBucket,
         port::{
             P2vMailbox,
             PfEvents,
             PfPort, //
         },
-        time::Span,
         wire::Words, //
     },
     regs::{
@@ -59,47 +57,28 @@ use crate::{
             VMBMEM_WORDS, //
         },
         Bar0, //
-    },
-    switch::state::MAX_VFS, //
+    }, //
 };
 
-/// Rings that a VF may send at once.
-const RINGS: u32 = 64;
-/// One more per this time; what comes sooner waits for it.
-const RING_INTERVAL: Span = Span::from_millis(1);
+/// When what comes too soon is looked at.
 const LATE: Delta = Delta::from_millis(1);
 
 /// The PF's end of one VF's mailbox.
 pub(super) struct AnyPort<'a> {
     bar: &'a Bar0,
-    vf: usize,
+    vf: VfId,
     remote: Option<&'a RemotePort>,
 }
 
 impl<'a> AnyPort<'a> {
-    /// The mailbox of `vf`, which has this index.
-    pub(super) fn of(bar: &'a Bar0, vf: &'a Vf, index: usize) -> Self {
-        Self {
-            bar,
-            vf: index,
-            remote: vf.port.as_ref(),
-        }
+    /// The mailbox of `vf`: `remote`, or the card's.
+    pub(super) fn new(bar: &'a Bar0, vf: VfId, remote: Option<&'a RemotePort>) -> Self {
+        Self { bar, vf, remote }
     }
 
-    /// Drops what the VF has said. A function level reset is none of that.
-    pub(super) fn ignore(&self) {
-        let bits = 1 << self.vf | 1 << (self.vf + 16);
-        self.bar.write_reg(MBVFICR::from(bits));
-        if let Some(remote) = self.remote {
-            remote.take_events();
-        }
-    }
-
-    /// Shows the VF its link, where that can differ from the card's.
-    pub(super) fn show_link(&self, link: &Link) {
-        if let Some(remote) = self.remote {
-            remote.set_link(status(link));
-        }
+    /// The index of a word of the VF's in the memory of all mailboxes.
+    fn word(&self, index: usize) -> usize {
+        self.vf.index() * VMBMEM_WORDS + index
     }
 }
 
@@ -130,8 +109,8 @@ fn status(link: &Link) -> u32 {
 
 impl PfPort for AnyPort<'_> {
     fn take_events(&mut self) -> PfEvents {
-        let request = 1 << self.vf;
-        let ack = 1 << (self.vf + 16);
+        let request = self.vf.bit();
+        let ack = request << 16;
         let cause = self.bar.read(MBVFICR).into_raw() & (request | ack);
         if cause != 0 {
             self.bar.write_reg(MBVFICR::from(cause));
@@ -140,28 +119,24 @@ impl PfPort for AnyPort<'_> {
             Some(remote) => remote.take_events(),
             None => (cause & request != 0, cause & ack != 0),
         };
-        let reset = self.bar.read(VFLRE).into_raw() & request;
-        if reset != 0 {
-            self.bar.write_reg(VFLRE::from(reset));
-        }
         PfEvents {
             request: requested,
             ack: acknowledged,
-            function_reset: reset != 0,
+            function_reset: self.take_function_reset(),
         }
     }
 
     fn control(&mut self) -> P2vMailbox {
         P2vMailbox::from_raw(match self.remote {
             Some(remote) => remote.control(),
-            None => get::<P2VMAILBOX>(self.bar, self.vf),
+            None => get::<P2VMAILBOX>(self.bar, self.vf.index()),
         })
     }
 
     fn set_control(&mut self, value: P2vMailbox) {
         match self.remote {
             Some(remote) => remote.set_control(value.raw()),
-            None => put::<P2VMAILBOX>(self.bar, self.vf, value.raw()),
+            None => put::<P2VMAILBOX>(self.bar, self.vf.index(), value.raw()),
         }
     }
 
@@ -171,7 +146,7 @@ impl PfPort for AnyPort<'_> {
         }
         let mut words = [0; VMBMEM_WORDS];
         for (index, word) in words.iter_mut().enumerate() {
-            *word = get::<VMBMEM>(self.bar, self.vf * VMBMEM_WORDS + index);
+            *word = get::<VMBMEM>(self.bar, self.word(index));
         }
         words
     }
@@ -181,24 +156,31 @@ impl PfPort for AnyPort<'_> {
             return remote.write(words);
         }
         for (index, &word) in words.iter().take(VMBMEM_WORDS).enumerate() {
-            put::<VMBMEM>(self.bar, self.vf * VMBMEM_WORDS + index, word);
+            put::<VMBMEM>(self.bar, self.word(index), word);
         }
     }
 }
 
-/// What bounds the work that VFs can make by ringing. The card's doorbells are bounded by the
-/// throttle of the PF's interrupt.
-pub(crate) struct Rings {
-    buckets: [TokenBucket; MAX_VFS],
-    /// A late one is on its way.
-    late: bool,
-}
+impl Mailbox for AnyPort<'_> {
+    fn take_function_reset(&mut self) -> bool {
+        let reset = self.bar.read(VFLRE).into_raw() & self.vf.bit();
+        if reset != 0 {
+            self.bar.write_reg(VFLRE::from(reset));
+        }
+        reset != 0
+    }
 
-impl Rings {
-    pub(crate) fn new() -> Self {
-        Self {
-            buckets: [TokenBucket::new(RINGS, RING_INTERVAL); MAX_VFS],
-            late: false,
+    fn ignore(&mut self) {
+        let bits = self.vf.bit() | self.vf.bit() << 16;
+        self.bar.write_reg(MBVFICR::from(bits));
+        if let Some(remote) = self.remote {
+            remote.take_events();
+        }
+    }
+
+    fn show_link(&mut self, link: &Link) {
+        if let Some(remote) = self.remote {
+            remote.set_link(status(link));
         }
     }
 }
@@ -207,14 +189,14 @@ impl Control {
     /// Tells all mailboxes of other modules that the PF goes into reset, or is out of it. The card
     /// tells the others.
     pub(crate) fn tell_ports_of_reset(&self, begin: bool) {
-        for port in self.vfs.iter().filter_map(|vf| vf.port.as_ref()) {
+        for port in self.live_vfs().filter_map(|(_, vf)| vf.extra.port.as_ref()) {
             port.pf_reset(begin);
         }
     }
 }
 
 /// Tells the operator which mailbox a VF has, and how many such messages were left out.
-fn tell(dev: &Device, vf: u32, what: &str, left_out: u32) {
+fn tell(dev: &Device, vf: VfId, what: &str, left_out: u32) {
     if left_out > 0 {
         netdev_info!(
             dev,
@@ -228,28 +210,22 @@ fn tell(dev: &Device, vf: u32, what: &str, left_out: u32) {
     }
 }
 
-impl Host for Adapter {
+impl Host for VfManager {
     fn attach(&self, vf: u32, port: RemotePort) -> Result {
-        let index = usize::try_from(vf)?;
-        let mtu = self.ndev.mtu();
         let mut guard = self.control.lock();
         let control = &mut *guard;
-        if control.vf(vf)?.port.is_some() {
+        let vf = control.find_vf(vf).ok_or(EINVAL)?;
+        if control.vfs[vf].extra.port.is_some() {
             return Err(EBUSY);
         }
         if control.resetting {
             port.pf_reset(true);
         }
-        if let Some(told) = control.told(index, mtu) {
-            port.set_link(status(&told.link));
-        }
-        let entry = control.vfs.get_mut(index).ok_or(EINVAL)?;
-        entry.port = Some(port);
-        // The host gives the VF to a new tenant, who has done nothing yet.
-        quarantine::release(&self.ndev, &self.bar, &mut control.switch, entry, index);
-        entry.server.forget_driver();
+        port.set_link(status(&control.switch.state.config(vf).link));
+        control.vfs[vf].extra.port = Some(port);
+        control.begin_tenant(&*self.bar, self, vf);
         // A VMM opens and closes the device as often as it likes.
-        let told = entry.port_log.admit(self.now());
+        let told = control.vfs[vf].port_log.admit(self.now());
         control.mask_mailboxes(&self.bar);
         drop(guard);
         self.works.mailbox.queue();
@@ -261,12 +237,13 @@ impl Host for Adapter {
     }
 
     fn ring(&self, vf: u32) {
+        // Who has attached a mailbox has done that to a VF.
+        let Some(vf) = VfId::new(vf) else {
+            return;
+        };
         let now = self.now();
         let mut rings = self.rings.lock();
-        let bucket = usize::try_from(vf)
-            .ok()
-            .and_then(|vf| rings.buckets.get_mut(vf));
-        let in_time = bucket.is_some_and(|bucket| bucket.take(now));
+        let in_time = rings.buckets[vf].take(now);
         let wait = !in_time && !core::mem::replace(&mut rings.late, true);
         drop(rings);
         if in_time {
@@ -277,23 +254,24 @@ impl Host for Adapter {
     }
 
     fn detach(&self, vf: u32, id: usize) {
-        let (port, told) = {
+        let (vf, port, told) = {
             let mut control = self.control.lock();
             // Without the VF there is no mailbox either.
-            let Ok(entry) = control.vf(vf) else {
+            let Some(vf) = control.find_vf(vf) else {
                 return;
             };
             let ours = |port: &mut RemotePort| port.id() == id;
-            let Some(port) = entry.port.take_if(ours) else {
+            let Some(port) = control.vfs[vf].extra.port.take_if(ours) else {
                 return;
             };
-            entry.server.forget_driver();
-            let told = entry.port_log.admit(self.now());
+            control.end_tenant(vf);
+            let told = control.vfs[vf].port_log.admit(self.now());
             control.mask_mailboxes(&self.bar);
-            (port, told)
+            (vf, port, told)
         };
         drop(port);
         self.works.mailbox.queue();
+        self.works.health.queue();
         if let Some(left_out) = told {
             tell(&self.ndev, vf, "has the card's mailbox again", left_out);
         }
@@ -301,7 +279,7 @@ impl Host for Adapter {
 }
 
 /// Looks at the mailboxes for all who rang too often. The work item's function.
-pub(crate) fn late_ring(this: ArcBorrow<'_, Adapter>) {
+pub(crate) fn late_ring(this: ArcBorrow<'_, VfManager>) {
     this.rings.lock().late = false;
     this.works.mailbox.queue();
 }

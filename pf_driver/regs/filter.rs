@@ -4,12 +4,6 @@
 
 use kernel::io::register;
 
-/// Unicast addresses that the device can filter.
-pub(crate) const RAR_ENTRIES: usize = 24;
-/// Registers of the multicast table.
-pub(crate) const MTA_REGS: usize = 128;
-/// Registers of the VLAN filter table.
-pub(crate) const VFTA_REGS: usize = 128;
 /// Registers of the RSS redirection table, of four entries each.
 pub(crate) const RETA_REGS: usize = 32;
 /// Registers of the RSS key.

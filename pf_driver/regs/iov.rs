@@ -4,10 +4,11 @@
 
 use kernel::io::register;
 
-/// Pools of the device.
-pub(crate) const POOLS: usize = 8;
-/// Entries of the VLAN to pool filter.
-pub(crate) const VLVF_ENTRIES: usize = 32;
+pub(crate) use crate::control::card::{
+    ALL_POOLS,
+    POOLS, //
+};
+
 /// Registers of the unicast table.
 pub(crate) const UTA_REGS: usize = 128;
 /// Words of one mailbox.

@@ -50,7 +50,6 @@ use mbox::wire::{
 use super::common::{
     mac,
     vlan,
-    Device,
     Pair, //
 };
 
@@ -186,8 +185,7 @@ fn tell(pair: &mut Pair, what: u8) {
         _ if pair.config.mac_locked => {}
         _ => {
             pair.config.trusted = !pair.config.trusted;
-            pair.device.multicast = pair.server.state().multicast(&pair.config);
-            pair.device.promiscuous = pair.server.state().promiscuous(&pair.config);
+            pair.device.follow_trust(&pair.config);
         }
     }
     pair.serve();
@@ -228,11 +226,9 @@ fn vf_deed(pair: &mut Pair, script: &mut Script<'_>) {
         14 => pair.mailbox.ring(Doorbells::ALL),
         _ => {
             pair.mailbox.pf_reset_begin();
-            pair.server.device_reset(&pair.config);
             let fail = pair.device.fail;
-            pair.device = Device::new(&pair.config);
+            pair.device_reset();
             pair.device.fail = fail;
-            pair.device.mac = pair.server.state().mac();
             pair.mailbox.pf_reset_end();
         }
     }

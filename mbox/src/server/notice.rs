@@ -5,13 +5,15 @@
 //! A VF that has agreed on events acknowledges each, so one that is not acknowledged is sent again,
 //! ever less often, until it is.
 
-use super::super::caps::Caps;
 use super::super::event::{
     Changes,
     Event,
     State, //
 };
-use super::super::pf_state::VfConfig;
+use super::super::pf_state::{
+    VfConfig,
+    VfState, //
+};
 use super::super::pf_to_vf;
 use super::super::port::PfPort;
 use super::super::time::Time;
@@ -27,7 +29,7 @@ use super::{
 
 impl Server {
     /// Finds out what has changed for the VF since it was told.
-    pub(super) fn compare(&mut self, config: &VfConfig) {
+    pub(super) fn compare(&mut self, config: &VfConfig, granted: &VfState) {
         let state = State::new(config, self.told.generation);
         let changes = state.changes_since(&self.told);
         if changes.is_none() {
@@ -37,7 +39,7 @@ impl Server {
             generation: self.told.generation.wrapping_add(1),
             ..state
         };
-        if self.tells_events() {
+        if granted.tells_events() {
             self.changes = self.changes.or(changes);
             self.notify();
         }
@@ -45,8 +47,13 @@ impl Server {
 
     /// The PF is about to be reset. Tells the VF if that is possible at once and destroys nothing;
     /// what it does not learn so it learns from the reset itself.
-    pub fn warn_of_reset<P: PfPort + ?Sized>(&mut self, port: &mut P, now: Time) {
-        if !self.tells_events() || self.unread.is_some() || !port.try_lock() {
+    pub fn warn_of_reset<P: PfPort + ?Sized>(
+        &mut self,
+        port: &mut P,
+        granted: &VfState,
+        now: Time,
+    ) {
+        if !granted.tells_events() || self.unread.is_some() || !port.try_lock() {
             return;
         }
         self.events = self.events.merge(port.take_events());
@@ -55,20 +62,15 @@ impl Server {
             return;
         }
         self.changes = self.changes.or(Changes::RESET);
-        let message = self.control();
+        let message = self.control(granted);
         self.counters.notices = self.counters.notices.wrapping_add(1);
         self.send(port, &message, Some(Notice::Control), now);
     }
 
-    /// Whether the VF is told of each change of its configuration.
-    pub const fn tells_events(&self) -> bool {
-        self.state.clear_to_send && self.state.agreed.has(Caps::EVENTS)
-    }
-
     /// The control message, by what was agreed on.
-    fn control(&self) -> Message {
-        if !self.tells_events() {
-            return pf_to_vf::control(self.state.clear_to_send);
+    fn control(&self, granted: &VfState) -> Message {
+        if !granted.tells_events() {
+            return pf_to_vf::control(granted.clear_to_send);
         }
         pf_to_vf::event(&Event {
             changes: self.changes,
@@ -77,29 +79,29 @@ impl Server {
     }
 
     /// Takes an event that the VF has not acknowledged in time for one that it has not got.
-    fn repeat_unread(&mut self, now: Time) {
-        let Some(unread) = self.unread.filter(|_| self.tells_events()) else {
+    fn repeat_unread(&mut self, granted: &VfState, now: Time) {
+        let Some(unread) = self.unread.filter(|_| granted.tells_events()) else {
             return;
         };
         if unread.notice != Some(Notice::Control) || now.since(unread.since) < self.event_retry {
             return;
         }
         let retry = self.event_retry.doubled().min(EVENT_RETRY_LAST);
-        self.requeue_unread();
+        self.requeue_unread(granted);
         self.unread = None;
         self.event_retry = retry;
     }
 
     /// When [`Self::repeat_unread`] has to look again.
-    fn repeat_due(&self) -> Option<Time> {
+    fn repeat_due(&self, granted: &VfState) -> Option<Time> {
         self.unread
-            .filter(|unread| self.tells_events() && unread.notice == Some(Notice::Control))
+            .filter(|unread| granted.tells_events() && unread.notice == Some(Notice::Control))
             .map(|unread| unread.since.after(self.event_retry))
     }
 
     /// The VF has overwritten a notice it had not read: it will need it again, unless it has
     /// just reset itself.
-    pub(super) fn requeue_unread(&mut self) {
+    pub(super) fn requeue_unread(&mut self, granted: &VfState) {
         if let Some(Unread {
             notice: Some(Notice::Control),
             changes,
@@ -109,7 +111,7 @@ impl Server {
             self.changes = self.changes.or(changes);
             self.notify();
         }
-        if self.state.clear_to_send {
+        if granted.clear_to_send {
             self.drop_lost_notice();
         }
     }
@@ -132,9 +134,9 @@ impl Server {
         P: PfPort + ?Sized,
         B: Backend + ?Sized,
     {
-        self.repeat_unread(now);
+        self.repeat_unread(backend.granted(), now);
         if self.notice.is_none() {
-            return self.repeat_due();
+            return self.repeat_due(backend.granted());
         }
         if let Some(unread) = self.unread {
             if now.since(unread.since) < READ_TIMEOUT {
@@ -158,7 +160,7 @@ impl Server {
             self.changes = self.changes.or(unread.changes);
         }
         let message = match notice {
-            Notice::Control => self.control(),
+            Notice::Control => self.control(backend.granted()),
             Notice::Lost => {
                 self.last_nack = Some(now);
                 pf_to_vf::lost()
@@ -166,6 +168,6 @@ impl Server {
         };
         self.counters.notices = self.counters.notices.wrapping_add(1);
         self.send(port, &message, Some(notice), now);
-        self.repeat_due()
+        self.repeat_due(backend.granted())
     }
 }

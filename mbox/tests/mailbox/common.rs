@@ -12,7 +12,6 @@ use mbox::pf::{
     Policy, //
 };
 use mbox::pf_state::{
-    Multicast,
     VfConfig,
     VfState, //
 };
@@ -34,9 +33,10 @@ use mbox::time::{
     Time, //
 };
 use mbox::types::{
-    HashList,
+    HashSet,
     MacAddr,
     MaxFrame,
+    Promisc,
     VlanId, //
 };
 use mbox::vf::{
@@ -71,12 +71,14 @@ pub(crate) const PF_MAC_LAST: u8 = 0xff;
 /// What the pool of one VF in the device is set to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Device {
+    /// What the VF has been granted. The rest is what the effects have made of the device.
+    pub(crate) granted: VfState,
     pub(crate) enabled: bool,
     pub(crate) mac: Option<MacAddr>,
     pub(crate) filters: BTreeSet<MacAddr>,
     pub(crate) vlans: BTreeSet<VlanId>,
-    pub(crate) promiscuous: bool,
-    pub(crate) multicast: Multicast,
+    pub(crate) modes: Promisc,
+    pub(crate) groups: HashSet,
     pub(crate) max_frame: MaxFrame,
     /// Filter slots that are left for this VF.
     pub(crate) free_slots: usize,
@@ -91,12 +93,13 @@ pub(crate) struct Device {
 impl Device {
     pub(crate) fn new(config: &VfConfig) -> Self {
         Self {
+            granted: VfState::new(config.mac),
             enabled: false,
             mac: config.mac,
             filters: BTreeSet::new(),
             vlans: BTreeSet::new(),
-            promiscuous: false,
-            multicast: NO_MULTICAST,
+            modes: Promisc::default(),
+            groups: HashSet::EMPTY,
             max_frame: MaxFrame::STANDARD,
             free_slots: 8,
             fail: None,
@@ -110,12 +113,19 @@ impl Device {
         self.free_slots += self.filters.len() + self.vlans.len();
         self.filters.clear();
         self.vlans.clear();
-        self.promiscuous = false;
-        self.multicast = NO_MULTICAST;
+        self.modes = Promisc::default();
         self.max_frame = MaxFrame::STANDARD;
         self.mac = mac;
         self.enabled = enabled;
         self.reset_due = false;
+    }
+
+    /// The VF is trusted now, or no more.
+    pub(crate) fn follow_trust(&mut self, config: &VfConfig) {
+        self.modes = Promisc {
+            unicast: self.granted.promiscuous(config.trusted),
+            multicast: self.granted.all_multicast(config.trusted),
+        };
     }
 
     fn take_slot(&mut self) -> Result<(), Failure> {
@@ -124,28 +134,22 @@ impl Device {
     }
 
     /// The device holds what the PF believes that it holds, within the VF's rights.
-    pub(crate) fn check(&self, state: &VfState, config: &VfConfig) {
+    pub(crate) fn check(&self, config: &VfConfig) {
+        let state = &self.granted;
         assert_eq!(self.enabled && !self.reset_due, state.clear_to_send());
         assert_eq!(self.mac, state.mac());
         assert_eq!(self.filters, state.filters().collect());
         assert_eq!(self.vlans, state.vlans().collect());
-        assert_eq!(self.multicast, state.multicast(config));
-        assert_eq!(self.promiscuous, state.promiscuous(config));
+        assert_eq!(self.modes.multicast, state.all_multicast(config.trusted));
+        assert_eq!(self.modes.unicast, state.promiscuous(config.trusted));
         assert_eq!(self.max_frame, state.max_frame());
         assert!(self.filters.len() <= usize::from(config.filter_quota));
         assert!(self.vlans.len() <= usize::from(config.vlan_quota));
-        assert!(self.multicast.hashes.as_slice().len() <= 30);
-        assert!(self
-            .multicast
-            .hashes
-            .as_slice()
-            .iter()
-            .all(|h| h.register() < 128));
+        assert!(self.groups.len() <= 30);
         assert!(self.vlans.iter().all(|vid| (1..4095).contains(&vid.get())));
         assert!((64..=0x2600).contains(&self.max_frame.get()));
         if !config.trusted {
-            assert!(!self.multicast.all, "all multicast frames without trust");
-            assert!(!self.promiscuous, "frames for others without trust");
+            assert_eq!(self.modes, Promisc::default(), "all frames without trust");
             if config.mac_locked {
                 assert_eq!(
                     self.mac, config.mac,
@@ -166,11 +170,6 @@ impl Device {
     }
 }
 
-pub(crate) const NO_MULTICAST: Multicast = Multicast {
-    all: false,
-    hashes: HashList::EMPTY,
-};
-
 impl Policy for Device {
     fn mac_in_use(&self, address: MacAddr) -> bool {
         address == mac(PF_MAC_LAST)
@@ -179,14 +178,27 @@ impl Policy for Device {
     fn may_join_vlan(&self, vid: VlanId) -> bool {
         vid.get() != 666
     }
+
+    fn groups(&self) -> &HashSet {
+        &self.groups
+    }
 }
 
 impl Backend for Device {
-    fn apply(&mut self, state: &VfState, effect: &Effect) -> Result<(), Failure> {
+    fn granted(&self) -> &VfState {
+        &self.granted
+    }
+
+    fn granted_mut(&mut self) -> &mut VfState {
+        &mut self.granted
+    }
+
+    fn apply(&mut self, next: &VfState, effect: &Effect) -> Result<(), Failure> {
         if let Some(failure) = self.fail.take() {
             self.reset_due |= matches!(effect, Effect::FunctionReset { .. });
             return Err(failure);
         }
+        effect.change_groups(&mut self.groups);
         match *effect {
             Effect::Reset { mac } => self.clear(mac, true),
             Effect::FunctionReset { mac } => self.clear(mac, false),
@@ -196,15 +208,12 @@ impl Backend for Device {
                 assert!(self.filters.insert(mac), "filter added twice");
             }
             Effect::ClearFilters => {
-                assert_eq!(self.filters, state.filters().collect());
+                assert_eq!(self.filters, self.granted.filters().collect());
                 self.free_slots += self.filters.len();
                 self.filters.clear();
             }
-            Effect::SetMulticast(multicast) => self.multicast = multicast,
-            Effect::SetPromisc { unicast, multicast } => {
-                self.promiscuous = unicast;
-                self.multicast = multicast;
-            }
+            Effect::SetMulticast(change) => self.modes.multicast = change.all,
+            Effect::SetPromisc(modes) => self.modes = modes,
             Effect::JoinVlan(vid) => {
                 self.take_slot()?;
                 assert!(self.vlans.insert(vid), "VLAN joined twice");
@@ -216,6 +225,7 @@ impl Backend for Device {
             Effect::SetMaxFrame(size) => self.max_frame = size,
         }
         self.effects.push(*effect);
+        self.granted = *next;
         Ok(())
     }
 
@@ -261,7 +271,24 @@ impl Pair {
         self.pf_wake = self
             .server
             .service(&mut port, &self.config, &mut self.device, self.now);
-        self.device.check(self.server.state(), &self.config);
+        self.device.check(&self.config);
+    }
+
+    /// The device was reset, and holds nothing but the addresses of VFs.
+    pub(crate) fn device_reset(&mut self) {
+        let granted = self.server.device_reset(&self.device.granted, &self.config);
+        self.device = Device {
+            granted,
+            mac: granted.mac(),
+            ..Device::new(&self.config)
+        };
+    }
+
+    /// The PF is about to be reset.
+    pub(crate) fn warn_of_reset(&mut self) {
+        let granted = &self.device.granted;
+        self.server
+            .warn_of_reset(&mut self.mailbox.pf(), granted, self.now);
     }
 
     /// The PF's work item, if there is a reason to run it.

@@ -190,7 +190,7 @@ fn every_bit_of_every_message_flipped_after_an_agreement() {
     for config in configs() {
         let mut pair = Pair::new(Model::Qemu, config);
         flip_all(|words| {
-            if pair.server.state().agreed() != Caps::OURS {
+            if pair.device.granted.agreed() != Caps::OURS {
                 pair.sleep(READ_TIMEOUT);
                 pair.reset_vf().unwrap();
                 pair.run(&NEGOTIATE).unwrap();
@@ -216,7 +216,7 @@ fn every_bit_of_every_message_flipped_before_the_reset() {
             }
             let answer = ring(&mut pair, &words);
             check_answer(&words, answer, false);
-            assert!(!pair.server.state().clear_to_send());
+            assert!(!pair.device.granted.clear_to_send());
         });
         assert!(pair.device.effects.is_empty(), "an effect before the reset");
     }
@@ -248,7 +248,7 @@ fn a_vf_that_keeps_the_buffer_costs_the_pf_nothing() {
         while pair.now.since(started) < Span::from_millis(10_000) {
             pair.serve();
             calls += 1;
-            if pair.server.state().clear_to_send() {
+            if pair.device.granted.clear_to_send() {
                 break;
             }
             let wake = pair.pf_wake.expect("the PF has given up");
@@ -268,7 +268,7 @@ fn a_vf_that_keeps_the_buffer_costs_the_pf_nothing() {
             .any(|(reason, _)| *reason == held));
         if model == Model::Datasheet {
             // RVFU frees it: served after the timeout and one retry.
-            assert!(pair.server.state().clear_to_send());
+            assert!(pair.device.granted.clear_to_send());
             let bound =
                 Span::from_micros(LOCK_HELD_TIMEOUT.as_micros() + 2 * LOCK_RETRY_LAST.as_micros());
             assert!(pair.now.since(started) <= bound);
@@ -277,7 +277,7 @@ fn a_vf_that_keeps_the_buffer_costs_the_pf_nothing() {
             pair.mailbox.vf().set_control(V2pMailbox::REQ);
             pair.sleep(LOCK_RETRY_LAST);
             pair.serve();
-            assert!(pair.server.state().clear_to_send());
+            assert!(pair.device.granted.clear_to_send());
         }
     }
 }
@@ -487,9 +487,7 @@ fn do_deed(pair: &mut Pair, deed: Deed) {
         }
         Deed::DeviceReset => {
             pair.mailbox.pf_reset_begin();
-            pair.server.device_reset(&pair.config);
-            pair.device = super::common::Device::new(&pair.config);
-            pair.device.mac = pair.server.state().mac();
+            pair.device_reset();
             pair.mailbox.pf_reset_end();
         }
     }

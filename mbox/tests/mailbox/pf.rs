@@ -55,7 +55,6 @@ fn config() -> VfConfig {
 struct Bench {
     config: VfConfig,
     device: Device,
-    state: mbox::pf_state::VfState,
 }
 
 impl Bench {
@@ -63,7 +62,6 @@ impl Bench {
         let mut bench = Self {
             config,
             device: Device::new(&config),
-            state: mbox::pf_state::VfState::new(&config),
         };
         let flag = if config.mac.is_some() { ACK } else { NACK };
         assert_eq!(bench.ask(&Request::Reset).0, flag | 1);
@@ -80,22 +78,26 @@ impl Bench {
         use mbox::pf::service;
         use mbox::server::Backend;
 
-        let before = self.state;
+        let before = self.device.granted;
         let told = State::default();
         let words = words(head);
-        let plan = service(&self.state, &self.config, &self.device, &told, &words, true);
-        let result = match plan.effect() {
-            Some(effect) => self.device.apply(&before, effect),
-            None => Ok(()),
+        let plan = service(&before, &self.config, &self.device, &told, &words, true);
+        let result = match (plan.next(), plan.effect()) {
+            (Some(next), Some(effect)) => self.device.apply(next, effect),
+            (next, effect) => {
+                assert!(effect.is_none(), "an effect of a request that is refused");
+                self.device.granted = *next.unwrap_or(&before);
+                Ok(())
+            }
         };
-        let outcome = plan.finish(&mut self.state, result);
-        self.device.check(&self.state, &self.config);
+        let outcome = plan.finish(result);
+        self.device.check(&self.config);
         let Answer::Reply(reply) = outcome.answer else {
             panic!("no reply to {head:x?}");
         };
         if !outcome.granted {
             assert_eq!(
-                before, self.state,
+                before, self.device.granted,
                 "a refused request has changed the state"
             );
         }
@@ -291,16 +293,16 @@ fn promiscuous_modes_take_trust() {
         multicast: true,
     });
     bench.refused(&all, Reason::UnicastPromisc);
-    assert!(!bench.device.promiscuous && !bench.device.multicast.all);
+    assert!(!bench.device.modes.unicast && !bench.device.modes.multicast);
     bench.config.trusted = true;
     bench.granted(&all_multicast(true));
-    assert!(bench.device.multicast.all && !bench.device.promiscuous);
+    assert!(bench.device.modes.multicast && !bench.device.modes.unicast);
     bench.granted(&all);
-    assert!(bench.device.multicast.all && bench.device.promiscuous);
+    assert!(bench.device.modes.multicast && bench.device.modes.unicast);
     // The trust is withdrawn: what the VF asked for stays, what it gets does not.
     bench.config.trusted = false;
-    assert!(!bench.state.multicast(&bench.config).all);
-    assert!(!bench.state.promiscuous(&bench.config));
+    assert!(!bench.device.granted.all_multicast(bench.config.trusted));
+    assert!(!bench.device.granted.promiscuous(bench.config.trusted));
 }
 
 #[test]
@@ -313,10 +315,11 @@ fn leaving_all_multicast_restores_the_hashes() {
     list.push(McHash::new(0x123).unwrap());
     bench.granted(&all_multicast(true));
     bench.granted(&Request::SetMulticast(list));
-    assert!(bench.device.multicast.all);
+    assert!(bench.device.modes.multicast);
     bench.granted(&all_multicast(false));
-    assert!(!bench.device.multicast.all);
-    assert_eq!(bench.device.multicast.hashes, list);
+    assert!(!bench.device.modes.multicast);
+    assert!(bench.device.groups.contains(McHash::new(0x123).unwrap()));
+    assert_eq!(bench.device.groups.len(), 1);
 }
 
 #[test]
@@ -327,13 +330,13 @@ fn more_addresses_than_fit_make_no_untrusted_vf_promiscuous() {
         (word >> 29, reason),
         (0b101, Some(Reason::MulticastOverflow))
     );
-    assert!(!bench.device.multicast.all);
-    assert_eq!(bench.device.multicast.hashes.as_slice().len(), 30);
+    assert!(!bench.device.modes.multicast);
+    assert_eq!(bench.device.groups.len(), 30);
     bench.config.trusted = true;
     bench.granted(&Request::SetMulticast(many_hashes()));
-    assert!(bench.device.multicast.all);
+    assert!(bench.device.modes.multicast);
     bench.granted(&Request::SetMulticast(HashList::EMPTY));
-    assert!(!bench.device.multicast.all);
+    assert!(!bench.device.modes.multicast);
 }
 
 #[test]
@@ -482,8 +485,9 @@ fn a_function_reset_takes_everything_back() {
     let fresh = Device::new(&pair.config);
     assert_eq!(pair.device.mac, fresh.mac);
     assert!(pair.device.filters.is_empty() && pair.device.vlans.is_empty());
-    assert_eq!(pair.device.multicast, fresh.multicast);
-    assert!(!pair.server.state().clear_to_send());
+    assert_eq!(pair.device.modes, fresh.modes);
+    assert_eq!(pair.device.groups, fresh.groups);
+    assert!(!pair.device.granted.clear_to_send());
     let last = pair.device.effects.last();
     assert_eq!(last, Some(&Effect::FunctionReset { mac: fresh.mac }));
 }

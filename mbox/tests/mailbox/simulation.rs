@@ -31,6 +31,8 @@ use mbox::sim::{
 };
 use mbox::time::Span;
 use mbox::types::{
+    HashList,
+    HashSet,
     MaxFrame,
     Promisc, //
 };
@@ -42,7 +44,6 @@ use proptest::prelude::*;
 use super::common::{
     mac,
     vlan,
-    Device,
     Pair, //
 };
 use super::roundtrip::any_request;
@@ -121,6 +122,13 @@ const NEGOTIATE: Request = Request::Negotiate {
     caps: Caps::OURS,
 };
 
+/// The hashes of a list.
+fn set(list: &HashList) -> HashSet {
+    let mut set = HashSet::EMPTY;
+    list.as_slice().iter().for_each(|&hash| set.insert(hash));
+    set
+}
+
 impl World {
     fn new(model: Model, config: VfConfig) -> Self {
         let pair = Pair::new(model, config);
@@ -156,7 +164,7 @@ impl World {
             Move::GetState => self.start(&Request::GetState),
             Move::Tell(what) => self.tell(what),
             Move::Warn if self.pf_in_reset => {}
-            Move::Warn => pair.server.warn_of_reset(&mut pair.mailbox.pf(), pair.now),
+            Move::Warn => pair.warn_of_reset(),
             Move::Reconfigure(last) => self.reconfigure(last),
             Move::PfResetBegin => self.pf_reset_begin(),
             Move::PfResetEnd => self.pf_reset_end(),
@@ -186,8 +194,7 @@ impl World {
             }
             _ => pair.config.mtu = 1500 + u16::from(what),
         }
-        pair.device.multicast = pair.server.state().multicast(&pair.config);
-        pair.device.promiscuous = pair.server.state().promiscuous(&pair.config);
+        pair.device.follow_trust(&pair.config);
     }
 
     fn note_told(&mut self) {
@@ -255,7 +262,7 @@ impl World {
 
     /// What the VF was told is what the PF has done.
     fn check_reply(&self, request: &Request, reply: Reply) {
-        let state = self.pair.server.state();
+        let state = &self.pair.device.granted;
         if let Reply::Reset { mac, .. } = reply {
             assert_eq!(*request, Request::Reset);
             assert_eq!(mac, state.mac());
@@ -270,19 +277,20 @@ impl World {
         if !matches!(reply, Reply::Granted | Reply::GrantedInPart(_)) {
             return;
         }
-        let multicast = state.multicast(&self.pair.config);
+        let all = state.all_multicast(self.pair.config.trusted);
+        let groups = &self.pair.device.groups;
         assert!(match *request {
             Request::Reset => false,
             Request::SetMac(mac) => state.mac() == Some(mac),
             Request::AddFilter(mac) => state.uses_mac(mac),
             Request::ClearFilters { .. } => state.filters().count() == 0,
-            Request::SetMulticast(list) => multicast.hashes == list,
+            Request::SetMulticast(list) => *groups == set(&list),
             Request::SetVlan { vid, join } =>
                 vid.is_zero() || state.vlans().any(|joined| joined == vid) == join,
             Request::SetMaxFrame(size) => state.max_frame() == size,
             Request::SetPromisc(modes) => {
-                state.promiscuous(&self.pair.config) == modes.unicast
-                    && multicast.all >= modes.multicast
+                state.promiscuous(self.pair.config.trusted) == modes.unicast
+                    && all >= modes.multicast
             }
             Request::Negotiate { .. } | Request::GetState => false,
         });
@@ -295,8 +303,8 @@ impl World {
         let pair = &mut self.pair;
         pair.config.mac = Some(mac(last & 0x7f));
         pair.config.mac_locked = last & 0x80 != 0;
-        if pair.server.takes_mac(&pair.config) {
-            pair.server.assign_mac(&pair.config);
+        if pair.device.granted.takes_mac(&pair.config) {
+            pair.device.granted.assign_mac(pair.config.mac);
             pair.device.mac = pair.config.mac;
         } else {
             pair.server.reconfigure();
@@ -309,9 +317,7 @@ impl World {
     fn pf_reset_begin(&mut self) {
         let pair = &mut self.pair;
         pair.mailbox.pf_reset_begin();
-        pair.server.device_reset(&pair.config);
-        pair.device = Device::new(&pair.config);
-        pair.device.mac = pair.server.state().mac();
+        pair.device_reset();
         self.pf_in_reset = true;
         self.taken_back = true;
     }
@@ -325,7 +331,7 @@ impl World {
 
     fn check(&self) {
         let pair = &self.pair;
-        pair.device.check(pair.server.state(), &pair.config);
+        pair.device.check(&pair.config);
         assert_eq!(
             pair.mailbox.destroyed_requests(),
             0,

@@ -161,8 +161,7 @@ fn a_pf_reset_ends_what_is_under_way() {
     pair.client.start(&STANDARD, pair.now).unwrap();
     pair.poll();
     pair.mailbox.pf_reset_begin();
-    pair.server.device_reset(&pair.config);
-    pair.device = super::common::Device::new(&pair.config);
+    pair.device_reset();
     assert_eq!(pair.poll(), Progress::Failed(Error::Lost));
     pair.mailbox.pf_reset_end();
     assert_eq!(pair.reset_vf(), Ok(RESET_DONE));
@@ -172,8 +171,7 @@ fn a_pf_reset_ends_what_is_under_way() {
 fn an_idle_vf_learns_of_a_pf_reset_without_an_interrupt() {
     let mut pair = ready_pair();
     pair.mailbox.pf_reset_begin();
-    pair.server.device_reset(&pair.config);
-    pair.device = super::common::Device::new(&pair.config);
+    pair.device_reset();
     pair.mailbox.pf_reset_end();
     // RSTD alone, the notice being lost.
     assert_eq!(pair.poll(), Progress::Idle);
@@ -210,6 +208,22 @@ fn a_new_address_by_the_administrator_resets_the_vf() {
     assert!(pair.client.needs_reset());
     let mac = pair.config.mac;
     assert_eq!(pair.reset_vf(), Ok(Reply::Reset { mac, offer: true }));
+}
+
+#[test]
+fn a_vf_that_is_cut_off_is_not_served_until_its_handshake() {
+    let mut pair = ready_pair();
+    pair.device.granted.revoke();
+    pair.server.reconfigure();
+    assert!(!pair.device.granted.clear_to_send());
+    // A request that was on its way finds nobody.
+    pair.client.start(&STANDARD, pair.now).unwrap();
+    assert_eq!(pair.finish(), Ok(Reply::NotReady));
+    assert!(pair.client.needs_reset());
+    assert!(!pair.device.granted.clear_to_send());
+    assert_eq!(pair.reset_vf(), Ok(RESET_DONE));
+    assert!(pair.device.granted.clear_to_send());
+    assert_eq!(pair.run(&STANDARD), Ok(Reply::Granted));
 }
 
 #[test]
@@ -343,23 +357,23 @@ fn a_reset_of_the_device_undoes_no_take_back() {
     let chosen = || {
         let mut pair = ready_pair();
         pair.run(&Request::SetMac(mac(7))).unwrap();
-        assert_eq!(pair.server.state().mac(), Some(mac(7)));
+        assert_eq!(pair.device.granted.mac(), Some(mac(7)));
         pair
     };
     // The address is kept where nothing else was to be done.
     let mut pair = chosen();
     pair.server.before_device_reset(&mut pair.mailbox.pf());
-    pair.server.device_reset(&pair.config);
-    assert_eq!(pair.server.state().mac(), Some(mac(7)));
+    pair.device_reset();
+    assert_eq!(pair.device.granted.mac(), Some(mac(7)));
     // The administrator has taken it back, and the mailbox was not served since.
     let mut pair = chosen();
     pair.server.reconfigure();
-    pair.server.device_reset(&pair.config);
-    assert_eq!(pair.server.state().mac(), pair.config.mac);
+    pair.device_reset();
+    assert_eq!(pair.device.granted.mac(), pair.config.mac);
     // The VF has another tenant.
     let mut pair = chosen();
     pair.mailbox.function_reset();
     pair.server.before_device_reset(&mut pair.mailbox.pf());
-    pair.server.device_reset(&pair.config);
-    assert_eq!(pair.server.state().mac(), pair.config.mac);
+    pair.device_reset();
+    assert_eq!(pair.device.granted.mac(), pair.config.mac);
 }

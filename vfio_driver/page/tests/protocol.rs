@@ -28,7 +28,10 @@ use rigb_vfio_page::{
             Server, //
         },
         time::Time,
-        types::MacAddr,
+        types::{
+            HashSet,
+            MacAddr, //
+        },
         vf::{
             Client,
             Progress, //
@@ -89,9 +92,9 @@ fn value(page: &mut Page, offset: usize) -> u32 {
     }
 }
 
-#[derive(Default)]
 struct Device {
-    mac: Option<MacAddr>,
+    granted: VfState,
+    groups: HashSet,
     reports: Vec<Reason>,
 }
 
@@ -99,16 +102,21 @@ impl Policy for Device {
     fn mac_in_use(&self, _mac: MacAddr) -> bool {
         false
     }
+    fn groups(&self) -> &HashSet {
+        &self.groups
+    }
 }
 
 impl Backend for Device {
-    fn apply(&mut self, _state: &VfState, effect: &Effect) -> Result<(), Failure> {
-        if let Effect::Reset { mac } = effect {
-            self.mac = *mac;
-        }
-        if let Effect::SetMac(mac) = effect {
-            self.mac = Some(*mac);
-        }
+    fn granted(&self) -> &VfState {
+        &self.granted
+    }
+    fn granted_mut(&mut self) -> &mut VfState {
+        &mut self.granted
+    }
+    fn apply(&mut self, next: &VfState, effect: &Effect) -> Result<(), Failure> {
+        effect.change_groups(&mut self.groups);
+        self.granted = *next;
         Ok(())
     }
     fn report(&mut self, reason: Reason, _suppressed: u32) {
@@ -136,7 +144,11 @@ impl World {
             server: Server::new(&config),
             client: Client::new(),
             config,
-            device: Device::default(),
+            device: Device {
+                granted: VfState::new(config.mac),
+                groups: HashSet::EMPTY,
+                reports: Vec::new(),
+            },
             now: 0,
         }
     }
@@ -177,7 +189,7 @@ fn handshake_and_address() {
     let mac = MacAddr::new([2, 0, 0, 0, 0, 9]).unwrap();
     let answer = world.ask(&Request::SetMac(mac));
     assert!(matches!(answer, Progress::Done(_)), "{answer:?}");
-    assert_eq!(world.device.mac, Some(mac));
+    assert_eq!(world.device.granted.mac(), Some(mac));
     assert!(
         world.device.reports.is_empty(),
         "{:?}",
@@ -255,7 +267,7 @@ fn the_next_tenant_inherits_nothing() {
     world.server.notify();
     world.server.forget_driver();
     world.serve();
-    assert!(!world.server.state().clear_to_send());
+    assert!(!world.device.granted.clear_to_send());
     assert_eq!(world.server.counters().function_resets, 1);
     // Nobody is told, for nobody was there.
     assert_eq!(world.page.mailbox().status(), V2pMailbox::default());

@@ -205,7 +205,7 @@ fn it_comes_up_and_uses_everything() {
         assert!(vf.reset());
         vf.open();
         assert_eq!(Some(vf.address), vf.pair.device.mac.map(|mac| *mac.bytes()));
-        assert_eq!(vf.pair.device.multicast.hashes.as_slice().len(), 3);
+        assert_eq!(vf.pair.device.groups.len(), 3);
         // 8021q adds VLAN 0 to each interface that comes up.
         assert_eq!(vf.ask(&[0x0001_0004, 0]), 0xa001_0004);
         assert_eq!(vf.ask(&[0x0001_0004, 100]), 0xa001_0004);
@@ -274,8 +274,7 @@ fn it_recovers_from_a_pf_reset() {
     let mut vf = Igbvf::new(Model::Qemu, config());
     vf.open();
     vf.pair.mailbox.pf_reset_begin();
-    vf.pair.server.device_reset(&vf.pair.config);
-    vf.pair.device = super::super::common::Device::new(&vf.pair.config);
+    vf.pair.device_reset();
     vf.pair.mailbox.pf_reset_end();
     vf.pair.serve();
     // The control message without CTS brings the link down; reading it tells the PF, and the
@@ -309,13 +308,13 @@ fn dpdk_with_more_addresses_than_fit_is_served_by_trust() {
     let mut hashes = [0x0123_0456; 16];
     hashes[0] = 0x009e_0003;
     assert_eq!(vf.ask(&hashes), 0xa09e_0003);
-    assert!(!vf.pair.device.multicast.all);
+    assert!(!vf.pair.device.modes.multicast);
     assert_eq!(vf.pair.device.reports.len(), 1);
     assert_eq!(vf.ask(&[0x0002_0006]), 0x6002_0006);
     vf.pair.config.trusted = true;
     let granted = vf.ask(&hashes);
     assert_eq!(granted, ACK | CTS | hashes[0]);
-    assert!(vf.pair.device.multicast.all);
+    assert!(vf.pair.device.modes.multicast);
     assert_eq!(vf.ask(&[0x0002_0006]), 0xa000_0006);
 }
 

@@ -66,7 +66,7 @@ fn agreed_pair(config: VfConfig) -> Pair {
     let version = Version::OURS;
     assert_eq!(pair.run(&NEGOTIATE), Ok(Reply::Agreed { version, caps }));
     assert_eq!(pair.client.agreed(), Caps::OURS);
-    assert_eq!(pair.server.state().agreed(), Caps::OURS);
+    assert_eq!(pair.device.granted.agreed(), Caps::OURS);
     let told = *pair.server.told();
     assert_eq!(pair.run(&Request::GetState), Ok(Reply::State(told)));
     pair.client.take_events();
@@ -105,24 +105,24 @@ fn a_vf_may_agree_on_less() {
 fn each_reset_ends_the_agreement() {
     let mut pair = agreed_pair(config());
     pair.reset_vf().unwrap();
-    assert_eq!(pair.server.state().agreed(), Caps::NONE);
+    assert_eq!(pair.device.granted.agreed(), Caps::NONE);
     assert_eq!(pair.client.agreed(), Caps::NONE);
 
     let mut pair = agreed_pair(config());
     pair.mailbox.function_reset();
     pair.serve();
-    assert_eq!(pair.server.state().agreed(), Caps::NONE);
+    assert_eq!(pair.device.granted.agreed(), Caps::NONE);
 
     let mut pair = agreed_pair(config());
-    pair.server.device_reset(&pair.config);
-    assert_eq!(pair.server.state().agreed(), Caps::NONE);
+    pair.device_reset();
+    assert_eq!(pair.device.granted.agreed(), Caps::NONE);
 
     // Also one that the device could not follow.
     let mut pair = agreed_pair(config());
     pair.device.fail = Some(Failure::Device);
     pair.mailbox.function_reset();
     pair.serve();
-    assert_eq!(pair.server.state().agreed(), Caps::NONE);
+    assert_eq!(pair.device.granted.agreed(), Caps::NONE);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_state_is_read_whole_where_the_agreement_was_not_heard() {
     pair.poll();
     pair.client.cancel();
     pair.serve();
-    assert_eq!(pair.server.state().agreed(), Caps::OURS);
+    assert_eq!(pair.device.granted.agreed(), Caps::OURS);
     assert_eq!(pair.client.agreed(), Caps::NONE);
     let told = *pair.server.told();
     assert_eq!(pair.run(&Request::GetState), Ok(Reply::State(told)));
@@ -169,7 +169,7 @@ fn the_old_agreement_ends_where_the_new_one_was_not_heard() {
     pair.poll();
     pair.client.cancel();
     pair.serve();
-    assert_eq!(pair.server.state().agreed(), Caps::REASONS);
+    assert_eq!(pair.device.granted.agreed(), Caps::REASONS);
     // A control message of one word now, with what else was in the buffer behind it.
     pair.server.notify();
     pair.serve();
@@ -261,7 +261,7 @@ fn what_is_granted_in_part_is_told() {
     let reply = pair.run(&Request::SetMulticast(list));
     assert_eq!(reply, Ok(Reply::GrantedInPart(why)));
     pair.config.trusted = true;
-    pair.device.multicast = pair.server.state().multicast(&pair.config);
+    pair.device.follow_trust(&pair.config);
     let reply = pair.run(&Request::SetMulticast(list));
     assert_eq!(reply, Ok(Reply::Granted));
 }
@@ -294,8 +294,8 @@ fn another_address_takes_no_reset() {
     let mut pair = agreed_pair(config());
     pair.config.mac = Some(mac(0x42));
     pair.config.mac_locked = true;
-    assert!(pair.server.takes_mac(&pair.config));
-    pair.server.assign_mac(&pair.config);
+    assert!(pair.device.granted.takes_mac(&pair.config));
+    pair.device.granted.assign_mac(pair.config.mac);
     pair.device.mac = pair.config.mac;
     let state = hear(&mut pair).expect("no event");
     assert_eq!((state.mac, state.mac_locked), (Some(mac(0x42)), true));
@@ -303,13 +303,13 @@ fn another_address_takes_no_reset() {
     // Without an agreement it does.
     let mut pair = Pair::new(Model::Qemu, config());
     pair.reset_vf().unwrap();
-    assert!(!pair.server.takes_mac(&pair.config));
+    assert!(!pair.device.granted.takes_mac(&pair.config));
     // And with addresses that it may not have any more.
     let mut pair = agreed_pair(config());
     assert_eq!(pair.run(&Request::AddFilter(mac(9))), Ok(Reply::Granted));
-    assert!(pair.server.takes_mac(&pair.config));
+    assert!(pair.device.granted.takes_mac(&pair.config));
     pair.config.mac_locked = true;
-    assert!(!pair.server.takes_mac(&pair.config));
+    assert!(!pair.device.granted.takes_mac(&pair.config));
 }
 
 #[test]
@@ -409,7 +409,7 @@ fn an_event_that_a_request_met_is_not_lost() {
 #[test]
 fn a_reset_is_announced_if_nothing_is_in_the_way() {
     let mut pair = agreed_pair(config());
-    pair.server.warn_of_reset(&mut pair.mailbox.pf(), pair.now);
+    pair.warn_of_reset();
     assert_eq!(pair.poll(), Progress::Idle);
     let events = pair.client.take_events();
     assert!(events.reset_impending && !events.lost && events.news.is_none());
@@ -419,13 +419,13 @@ fn a_reset_is_announced_if_nothing_is_in_the_way() {
     let request = Request::SetMaxFrame(MaxFrame::MAX);
     pair.client.start(&request, pair.now).unwrap();
     pair.poll();
-    pair.server.warn_of_reset(&mut pair.mailbox.pf(), pair.now);
+    pair.warn_of_reset();
     assert_eq!(pair.mailbox.destroyed_requests(), 0);
     assert_eq!(pair.finish(), Ok(Reply::Granted));
 
     let mut pair = Pair::new(Model::Qemu, config());
     pair.reset_vf().unwrap();
-    pair.server.warn_of_reset(&mut pair.mailbox.pf(), pair.now);
+    pair.warn_of_reset();
     assert!(!pair.mailbox.vf_interrupt());
 }
 

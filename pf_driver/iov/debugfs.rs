@@ -15,23 +15,30 @@ use kernel::{
     sync::Arc, //
 };
 
-use super::vf::{
-    Control,
-    Vf, //
+use super::{
+    card::{
+        Control,
+        Vf, //
+    },
+    manager::VfManager, //
 };
 use crate::{
-    adapter::Adapter,
+    control::{
+        vf::VfPool,
+        vf_id::{
+            VfId,
+            MAX_VFS, //
+        }, //
+    },
     hw::{
         get,
         is_gone, //
     },
-    kapi::{
-        net::LinkState,
-        port::{
-            self,
-            host::RemotePort, //
-        }, //
+    kapi::port::{
+        self,
+        host::RemotePort, //
     },
+    mbox::event::LinkPolicy,
     regs::{
         queue::{
             RXDCTL,
@@ -41,10 +48,6 @@ use crate::{
             PVFGPRC,
             PVFGPTC, //
         }, //
-    },
-    switch::state::{
-        VfPool,
-        MAX_VFS, //
     }, //
 };
 
@@ -76,6 +79,7 @@ impl Vf {
     pub(super) fn counters(&self) -> [u64; COUNTERS.len()] {
         let mailbox = self.server.counters();
         let [traps, refused, rings, resets, interrupts] = self
+            .extra
             .port
             .as_ref()
             .map_or([0; port::COUNTERS], RemotePort::counters);
@@ -90,9 +94,9 @@ impl Vf {
             mailbox.resets,
             mailbox.function_resets,
             self.spoof_events,
-            self.conduct.times(),
-            self.conduct.resets_ignored(),
-            self.port.is_some().into(),
+            self.penalties.quarantines(),
+            self.penalties.resets_ignored(),
+            self.extra.port.is_some().into(),
             traps,
             refused,
             rings,
@@ -105,41 +109,39 @@ impl Vf {
 impl Control {
     /// The counters of all VFs that there can be, zero for those that there are not: the number
     /// of statistics must not change between the calls that fetch names and values.
-    pub(crate) fn vf_counters(&self) -> [[u64; COUNTERS.len()]; MAX_VFS] {
-        core::array::from_fn(|index| {
-            self.vfs
-                .get(index)
-                .map_or([0; COUNTERS.len()], Vf::counters)
-        })
+    pub(crate) fn vf_counters(&self) -> impl Iterator<Item = [u64; COUNTERS.len()]> + '_ {
+        self.vfs.iter().map(|(_, vf)| vf.counters())
     }
 }
 
 /// A VF's file.
 struct VfFile {
-    adapter: Arc<Adapter>,
-    vf: usize,
+    vfs: Arc<VfManager>,
+    vf: VfId,
 }
 
 impl VfFile {
     /// Prints it all. Takes locks, so process context.
     fn show(&self, f: &mut Formatter<'_>) -> core::fmt::Result {
-        // In the order of locks.
-        let link_up = self.adapter.link.lock().status.is_some();
-        let control = self.adapter.control.lock();
-        let pool = control.switch.state.vfs.get(self.vf);
-        let (Some(vf), Some(pool)) = (control.vfs.get(self.vf), pool) else {
+        let control = self.vfs.control.lock();
+        if !control.has_vf(self.vf) {
             return f.write_str("not enabled: write more to 'sriov_numvfs'\n");
-        };
-        if control.resetting || is_gone(&self.adapter.bar) {
+        }
+        let vf = &control.vfs[self.vf];
+        let pool = control.pool(self.vf);
+        if control.resetting || is_gone(&self.vfs.bar) {
             return f.write_str("passes traffic: no\n- the PF is being reset\n");
         }
-        self.show_obstacles(f, vf, pool, link_up)?;
-        let mailbox = match vf.port {
+        self.show_obstacles(f, pool, control.switch.state.link.up)?;
+        let mailbox = match vf.extra.port {
             Some(_) => "virtual, of rigb_vfio",
             None => "the card's",
         };
         writeln!(f, "mailbox: {mailbox}")?;
-        show_pool(f, vf, pool)?;
+        let config = control.switch.state.config(self.vf);
+        let quota = config.filter_quota;
+        writeln!(f, "further addresses it may have: {quota}")?;
+        show_pool(f, pool, config.vlan_quota)?;
         for (name, count) in COUNTERS.iter().zip(vf.counters()) {
             writeln!(f, "{name}: {count}")?;
         }
@@ -153,17 +155,17 @@ impl VfFile {
         pool: &VfPool,
         link_up: bool,
     ) -> core::fmt::Result {
-        let bar = &self.adapter.bar;
-        let receives = RXDCTL::from(get::<RXDCTL>(bar, self.vf)).enable();
-        let sends = TXDCTL::from(get::<TXDCTL>(bar, self.vf)).enable();
-        let handshake = vf.server.state().clear_to_send();
+        let bar = &self.vfs.bar;
+        let receives = RXDCTL::from(get::<RXDCTL>(bar, self.vf.index())).enable();
+        let sends = TXDCTL::from(get::<TXDCTL>(bar, self.vf.index())).enable();
+        let handshake = pool.granted.clear_to_send();
         let obstacles = [
             (
-                vf.conduct.quarantine().is_some(),
+                pool.quarantine.is_some(),
                 "it is in quarantine: look at its guest, then 'ip link set DEV vf N state auto'",
             ),
             (
-                pool.link_state == LinkState::Disable,
+                pool.admin.link == LinkPolicy::ForcedDown,
                 "the administrator took its link: 'ip link set DEV vf N state auto'",
             ),
             (
@@ -179,7 +181,7 @@ impl VfFile {
                 "its driver has not enabled its transmit queue: is its interface up?",
             ),
             (
-                !link_up && pool.link_state != LinkState::Enable,
+                !link_up && pool.admin.link != LinkPolicy::ForcedUp,
                 "the port has no link: look at the cable and the switch",
             ),
         ];
@@ -192,32 +194,36 @@ impl VfFile {
         for (_, words) in obstacles.iter().filter(|(is_so, _)| *is_so) {
             writeln!(f, "- {words}")?;
         }
-        if let Some(cause) = vf.conduct.quarantine() {
+        if let Some(cause) = pool.quarantine {
             writeln!(f, "quarantine: {}", cause.words())?;
         }
-        writeln!(f, "frames received: {}", get::<PVFGPRC>(bar, self.vf))?;
-        writeln!(f, "frames sent: {}", get::<PVFGPTC>(bar, self.vf))
+        writeln!(
+            f,
+            "frames received: {}",
+            get::<PVFGPRC>(bar, self.vf.index())
+        )?;
+        writeln!(f, "frames sent: {}", get::<PVFGPTC>(bar, self.vf.index()))
     }
 }
 
-fn show_pool(f: &mut Formatter<'_>, vf: &Vf, pool: &VfPool) -> core::fmt::Result {
-    let whose = if vf.config.mac_locked {
+fn show_pool(f: &mut Formatter<'_>, pool: &VfPool, vlan_quota: u8) -> core::fmt::Result {
+    let admin = &pool.admin;
+    let granted = &pool.granted;
+    let whose = if admin.mac.is_some() {
         "set by the administrator"
-    } else if pool.mac == vf.default_mac {
+    } else if granted.mac() == pool.default_mac {
         "the default"
     } else {
         "chosen by the VF"
     };
-    match pool.mac {
+    match granted.mac() {
         Some(mac) => writeln!(f, "address: {mac}, {whose}")?,
         None => writeln!(f, "address: none")?,
     }
-    for mac in pool.filters.iter().flatten() {
+    for mac in granted.filters() {
         writeln!(f, "further address: {mac}")?;
     }
-    let quota = vf.config.filter_quota;
-    writeln!(f, "further addresses it may have: {quota}")?;
-    match pool.port_vlan {
+    match admin.port_vlan {
         Some(port) => writeln!(
             f,
             "port VLAN: {} priority {}, other frames do not pass",
@@ -226,20 +232,20 @@ fn show_pool(f: &mut Formatter<'_>, vf: &Vf, pool: &VfPool) -> core::fmt::Result
         )?,
         None => writeln!(f, "port VLAN: none")?,
     }
-    for vid in pool.vlans.iter().flatten() {
+    for vid in pool.vlans() {
         writeln!(f, "VLAN: {}", vid.get())?;
     }
-    writeln!(f, "VLANs it may join: {}", vf.config.vlan_quota)?;
-    writeln!(f, "longest frame: {} bytes", pool.max_frame.get())?;
-    match pool.max_rate {
+    writeln!(f, "VLANs it may join: {vlan_quota}")?;
+    writeln!(f, "longest frame: {} bytes", granted.max_frame().get())?;
+    match admin.max_rate {
         0 => writeln!(f, "rate limit: none")?,
         rate => writeln!(f, "rate limit: {rate} Mbit/s")?,
     }
     let on = |on: bool| if on { "on" } else { "off" };
-    writeln!(f, "all multicast frames: {}", on(pool.multicast.all))?;
-    writeln!(f, "all unicast frames: {}", on(pool.promiscuous))?;
-    writeln!(f, "spoof check: {}", on(pool.spoof_check))?;
-    writeln!(f, "trust: {}", on(vf.config.trusted))
+    writeln!(f, "all multicast frames: {}", on(pool.all_multicast()))?;
+    writeln!(f, "all unicast frames: {}", on(pool.promiscuous()))?;
+    writeln!(f, "spoof check: {}", on(admin.spoof_check))?;
+    writeln!(f, "trust: {}", on(admin.trusted))
 }
 
 /// The files of all VFs. They go when this is dropped.
@@ -254,14 +260,14 @@ impl Files {
     /// # Errors
     ///
     /// [`ENOMEM`]. A kernel without debugfs has no files, and no error.
-    pub(crate) fn new(adapter: &Arc<Adapter>, device: &CStr) -> Result<Self> {
+    pub(crate) fn new(vfs: &Arc<VfManager>, device: &CStr) -> Result<Self> {
         let name = CString::try_from_fmt(fmt!("rigb-{}", device))?;
         let dir = Dir::new(&name);
         let mut files = KVec::with_capacity(MAX_VFS, GFP_KERNEL)?;
-        for vf in 0..MAX_VFS {
+        for vf in VfId::all() {
             let name = CString::try_from_fmt(fmt!("vf{}", vf))?;
             let data = VfFile {
-                adapter: adapter.clone(),
+                vfs: vfs.clone(),
                 vf,
             };
             let file = dir.read_callback_file(&name, data, &VfFile::show);

@@ -3,7 +3,7 @@
 //! Addresses behind the PF: of containers and guests on a bridge that it is a port of.
 //!
 //! What a VF sends to an address that no function has goes out on the wire, and on silicon to the
-//! PF as well while that is promiscuous ([`super::image`]). A receive address of the PF's for each
+//! PF as well while that is promiscuous ([`crate::control::image`]). A receive address of the PF's for each
 //! such neighbour keeps local traffic off the wire, and is what works in QEMU's model of the card. So
 //! the PF learns as a bridge does: an address is behind the PF when the PF sends from it, and is not
 //! any more when the PF receives from it, or has not sent from it for long.
@@ -12,6 +12,11 @@
 //! table has no lock: a cell is one word, and an address has one cell that it may be in. Of two that
 //! want the same cell the last that sent is known. Where two processors write at once one of the two
 //! is lost, which the next frame mends.
+
+use core::sync::atomic::{
+    AtomicBool,
+    Ordering, //
+};
 
 use kernel::{
     prelude::*,
@@ -48,7 +53,8 @@ pub(crate) enum Seen {
 
 /// The table.
 pub(crate) struct Learned {
-    active: Atomic<bool>,
+    /// Asked for each frame, hence no atomic of the kernel crate, whose load is a call of C.
+    active: AtomicBool,
     /// A frame to a group comes back to the pool that sent it. The card does not do that
     /// (DTXSWC.LLE), QEMU's model does, and a bridge would take it for a move of the sender.
     echoes: bool,
@@ -68,7 +74,7 @@ impl Learned {
             cells.push(Atomic::new(0), GFP_KERNEL)?;
         }
         Ok(Self {
-            active: Atomic::new(false),
+            active: AtomicBool::new(false),
             echoes,
             cells,
         })
@@ -77,12 +83,12 @@ impl Learned {
     /// Whether addresses are learned now.
     #[inline]
     pub(crate) fn active(&self) -> bool {
-        self.active.load(Relaxed)
+        self.active.load(Ordering::Relaxed)
     }
 
     /// Begins to learn, or ends that and forgets all.
     pub(crate) fn set_active(&self, active: bool) {
-        if self.active.xchg(active, Relaxed) && !active {
+        if self.active.swap(active, Ordering::Relaxed) && !active {
             for cell in self.cells.iter() {
                 cell.store(0, Relaxed);
             }

@@ -4,163 +4,147 @@
 //! reset of the device, a message from a VF and the administrator cannot disagree about them.
 //! [`super::write`] gives them to the hardware.
 
-use kernel::prelude::*;
-
-use super::state::{
-    add_hash,
-    HashBits,
-    PfPool,
-    State,
-    VfPool,
-    VlanBits, //
-};
-use crate::{
-    hw::{
-        queue::{
-            Layout,
-            PF_POOL, //
-        },
-        rate::Limit, //
+use super::{
+    card::{
+        Layout,
+        MacBytes,
+        ALL_POOLS,
+        MTA_REGS,
+        PF_POOL,
+        POOLS,
+        RAR_ENTRIES,
+        VFTA_REGS,
+        VLVF_ENTRIES, //
     },
-    kapi::net::MacAddress,
-    mbox::types::MaxFrame,
-    regs::{
-        filter::{
-            mrqe,
-            MTA_REGS,
-            RAR_ENTRIES,
-            RCTL,
-            VFTA_REGS, //
-        },
-        iov::{
-            DTXSWC,
-            POOLS,
-            VLVF_ENTRIES,
-            VMOLR,
-            VT_CTL, //
-        }, //
+    rate::Limit,
+    registers::{
+        PoolControl,
+        PoolFilter,
+        QueueChoice,
+        RarEntry,
+        ReceiveControl,
+        SendControl,
+        VlvfEntry, //
+    },
+    state::{
+        PfPool,
+        State,
+        VlanBits, //
+    },
+    vf::{
+        PortVlan,
+        VfPool, //
     }, //
 };
+use crate::mbox::types::MaxFrame;
 
-const ALL_POOLS: u32 = (1 << POOLS) - 1;
 const PF_BIT: u32 = 1 << PF_POOL;
-// CAST: 7.
-const PF_POOL_NUMBER: u32 = PF_POOL as u32;
 
-/// An entry of the receive address table: an address and the pools that receive it. Free without
-/// pools.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct RarEntry {
-    pub(super) mac: MacAddress,
-    pub(super) pools: u32,
-}
-
-/// An entry of the VLAN to pool filter. Free without pools.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct VlvfEntry {
-    pub(super) vid: u16,
-    pub(super) pools: u32,
-}
-
-impl VlvfEntry {
-    /// The register.
-    pub(super) fn raw(self) -> u32 {
-        const VALID: u32 = 1 << 31;
-        if self.pools == 0 {
-            return 0;
-        }
-        VALID | self.pools << 12 | u32::from(self.vid)
-    }
-}
+/// What is wanted does not fit into the card's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSpace;
 
 /// The registers.
-pub(crate) struct Image {
+pub struct Image {
     pub(super) rar: [RarEntry; RAR_ENTRIES],
     pub(super) vlvf: [VlvfEntry; VLVF_ENTRIES],
     pub(super) vfta: VlanBits,
-    pub(super) mta: HashBits,
+    pub(super) mta: [u32; MTA_REGS],
     /// Whether all unicast frames pass the UTA, or none.
     pub(super) uta: bool,
-    pub(super) vmolr: [u32; POOLS],
-    pub(super) vmvir: [u32; POOLS],
+    pub(super) filters: [PoolFilter; POOLS],
+    /// The tag that the card puts on all that a pool sends (VMVIR).
+    pub(super) tags: [Option<PortVlan>; POOLS],
     pub(super) limits: [Limit; POOLS],
     /// Pools that may send and receive: VFTE and VFRE.
     pub(super) open: u32,
-    pub(super) mrqc: u32,
-    pub(super) vt_ctl: u32,
-    pub(super) dtxswc: u32,
-    pub(super) qde: u32,
-    pub(super) rlpml: u32,
-    pub(super) rctl: u32,
+    pub(super) queues: QueueChoice,
+    pub(super) pool_control: PoolControl,
+    pub(super) send: SendControl,
+    /// Queues drop frames for which they have no descriptor (QDE).
+    pub(super) drop_frames: bool,
+    /// The longest frame (RLPML).
+    pub(super) max_frame: u32,
+    pub(super) receive: ReceiveControl,
     /// CTRL.VME, for the PF without pools.
     pub(super) strip_vlans: bool,
 }
 
 impl Image {
     /// Nothing is received, no pool is open.
-    pub(crate) fn closed() -> impl Init<Self> {
-        init!(Self {
-            rar: [RarEntry::default(); RAR_ENTRIES],
-            vlvf: [VlvfEntry::default(); VLVF_ENTRIES],
-            vfta: [0; VFTA_REGS],
-            mta: [0; MTA_REGS],
-            uta: false,
-            vmolr: [0; POOLS],
-            vmvir: [0; POOLS],
-            limits: [Limit::default(); POOLS],
-            open: 0,
-            mrqc: 0,
-            vt_ctl: 0,
-            dtxswc: 0,
-            qde: 0,
-            rlpml: 0,
-            rctl: 0,
-            strip_vlans: false,
-        })
-    }
+    pub const CLOSED: Self = Self {
+        rar: [RarEntry::FREE; RAR_ENTRIES],
+        vlvf: [VlvfEntry::FREE; VLVF_ENTRIES],
+        vfta: [0; VFTA_REGS],
+        mta: [0; MTA_REGS],
+        uta: false,
+        filters: [PoolFilter::CLOSED; POOLS],
+        tags: [None; POOLS],
+        limits: [Limit::NONE; POOLS],
+        open: 0,
+        queues: QueueChoice::Rss,
+        pool_control: PoolControl {
+            replicate: false,
+            default_pool: false,
+        },
+        send: SendControl {
+            mac_spoof: 0,
+            vlan_spoof: 0,
+            loopback: false,
+        },
+        drop_frames: false,
+        max_frame: 0,
+        receive: ReceiveControl {
+            enable: false,
+            keep_bad: false,
+            all_unicast: false,
+            all_multicast: false,
+            filter_vlans: false,
+        },
+        strip_vlans: false,
+    };
 
     /// Computes what `state` needs. What `old` had in a table keeps its place, so that a change
     /// for one pool does not disturb another.
     ///
     /// # Errors
     ///
-    /// [`ENOSPC`] if the hardware's tables are too small; the contents are then of no use.
-    pub(crate) fn compute(&mut self, state: &State, old: &Self) -> Result {
+    /// [`NoSpace`] if the hardware's tables are too small; the contents are then of no use.
+    pub fn compute(&mut self, state: &State, old: &Self) -> Result<(), NoSpace> {
         let pools = state.layout == Layout::Pools;
         let macs_fit = self.place_macs(state, old)?;
         let vlans_fit = self.place_vlans(state, old)?;
         self.hash_multicast(state);
-        self.vmolr = [VMOLR::zeroed().with_strcrc(true).into_raw(); POOLS];
-        self.vmvir = [0; POOLS];
-        self.limits = [Limit::default(); POOLS];
+        self.filters = [PoolFilter::CLOSED; POOLS];
+        self.tags = [None; POOLS];
+        self.limits = [Limit::NONE; POOLS];
         let see_all = state.pf.promiscuous || !macs_fit;
         if pools {
             self.set_pools(state, see_all);
-            self.vt_ctl = VT_CTL::from(PF_POOL_NUMBER << 7)
-                .with_dis_def_pool(!see_all && vlans_fit)
-                .with_rpl_en(true)
-                .into_raw();
+            self.pool_control = PoolControl {
+                replicate: true,
+                default_pool: see_all || !vlans_fit,
+            };
         } else {
             // The PF's queues are in all pools then.
-            self.vmolr = [pf_vmolr(&state.pf).into_raw(); POOLS];
+            self.filters = [pf_filter(&state.pf); POOLS];
             self.open = ALL_POOLS;
-            self.vt_ctl = 0;
-            self.dtxswc = 0;
-            self.qde = 0;
+            self.pool_control = PoolControl::default();
+            self.send = SendControl::default();
+            self.drop_frames = false;
         }
-        self.mrqc = mrqe::HASH_TCP_IP
-            | match state.layout {
-                Layout::Single => mrqe::RSS,
-                Layout::Pools if state.pf.pairs > 1 => mrqe::VMDQ_RSS,
-                Layout::Pools => mrqe::VMDQ,
-            };
-        self.rlpml = if pools {
-            u32::from(MaxFrame::MAX.get())
+        self.queues = match state.layout {
+            Layout::Single => QueueChoice::Rss,
+            Layout::Pools if state.pf.pairs > 1 => QueueChoice::PoolsRss,
+            Layout::Pools => QueueChoice::Pools,
+        };
+        self.max_frame = if pools {
+            MaxFrame::MAX.get().into()
         } else {
-            state.pf.max_frame
+            state.pf.max_frame()
         };
         self.fill_uta(state);
-        self.set_rctl(state, see_all);
+        self.set_receive(state, see_all);
         // With pools VMOLR says who gets tags stripped. This bit is for inserting them as well, which
         // every VF may want.
         self.strip_vlans = state.pf.strip_vlans || pools;
@@ -168,7 +152,7 @@ impl Image {
     }
 
     /// Places all addresses. Whether all further addresses of the PF found a place.
-    fn place_macs(&mut self, state: &State, old: &Self) -> Result<bool> {
+    fn place_macs(&mut self, state: &State, old: &Self) -> Result<bool, NoSpace> {
         let pf_bit = match state.layout {
             Layout::Single => 1,
             Layout::Pools => PF_BIT,
@@ -182,7 +166,7 @@ impl Image {
         // Those of the VFs have a guaranteed number of places, those of the PF take the rest.
         for (vf, pool) in state.live_vfs() {
             for mac in pool.macs() {
-                self.place_mac(old, mac.bytes(), 1 << vf)?;
+                self.place_mac(old, mac.bytes(), vf.bit())?;
             }
         }
         let fit = state
@@ -202,7 +186,7 @@ impl Image {
         Ok(fit)
     }
 
-    fn place_mac(&mut self, old: &Self, mac: &MacAddress, pools: u32) -> Result {
+    fn place_mac(&mut self, old: &Self, mac: &MacBytes, pools: u32) -> Result<(), NoSpace> {
         let known = self
             .rar
             .iter_mut()
@@ -217,7 +201,7 @@ impl Image {
             .position(|slot| slot.pools != 0 && slot.mac == *mac);
         let slot = match before {
             Some(index) if self.rar.get(index).is_some_and(|slot| slot.pools == 0) => index,
-            _ => self.free_rar(old).ok_or(ENOSPC)?,
+            _ => self.free_rar(old).ok_or(NoSpace)?,
         };
         if let Some(slot) = self.rar.get_mut(slot) {
             *slot = RarEntry { mac: *mac, pools };
@@ -237,7 +221,7 @@ impl Image {
 
     /// Places all VLANs. Whether those of the PF all found a place. What of them does not passes
     /// by the VFTA, and goes to the default pool: the VFs have a guaranteed number of places.
-    fn place_vlans(&mut self, state: &State, old: &Self) -> Result<bool> {
+    fn place_vlans(&mut self, state: &State, old: &Self) -> Result<bool, NoSpace> {
         self.vfta = state.pf.vlans;
         self.vlvf = [VlvfEntry::default(); VLVF_ENTRIES];
         if state.layout == Layout::Single {
@@ -248,7 +232,7 @@ impl Image {
         let mut untagged = PF_BIT;
         for (vf, pool) in state.live_vfs() {
             if pool.receives_untagged() {
-                untagged |= 1 << vf;
+                untagged |= vf.bit();
             }
         }
         self.vlvf[0] = VlvfEntry {
@@ -256,9 +240,8 @@ impl Image {
             pools: untagged,
         };
         for (vf, pool) in state.live_vfs() {
-            let joined = pool.vlans.iter().flatten().copied();
-            for vid in Iterator::chain(joined, pool.confining_vlan()) {
-                self.place_vlan(old, vid.get(), 1 << vf)?;
+            for vid in Iterator::chain(pool.vlans(), pool.admin.confining_vlan()) {
+                self.place_vlan(old, vid.get(), vf.bit())?;
             }
         }
         let fit = self.place_pf_vlans(&state.pf.vlans, old);
@@ -297,7 +280,7 @@ impl Image {
         })
     }
 
-    fn place_vlan(&mut self, old: &Self, vid: u16, pools: u32) -> Result {
+    fn place_vlan(&mut self, old: &Self, vid: u16, pools: u32) -> Result<(), NoSpace> {
         if let Some(word) = self.vfta.get_mut(usize::from(vid >> 5)) {
             *word |= 1 << (vid & 31);
         }
@@ -320,7 +303,7 @@ impl Image {
             .filter(free)
             .or_else(|| (1..VLVF_ENTRIES).filter(free).find(unused))
             .or_else(|| (1..VLVF_ENTRIES).find(free))
-            .ok_or(ENOSPC)?;
+            .ok_or(NoSpace)?;
         if let Some(entry) = self.vlvf.get_mut(index) {
             *entry = VlvfEntry { vid, pools };
         }
@@ -328,19 +311,19 @@ impl Image {
     }
 
     fn hash_multicast(&mut self, state: &State) {
-        self.mta = state.pf.hashes;
+        self.mta = *state.pf.hashes.words();
         for (_, pool) in state.live_vfs().filter(|(_, pool)| pool.passes()) {
-            for &hash in pool.multicast.hashes.as_slice() {
-                add_hash(&mut self.mta, hash);
+            for (word, hashes) in self.mta.iter_mut().zip(pool.groups.words()) {
+                *word |= hashes;
             }
         }
     }
 
     /// Lets unicast frames without a receive address pass to the pools that want them all. The table
-    /// is everybody's; who takes part of it says VMOLR.ROPE.
+    /// is everybody's; who takes part of it says ROPE.
     fn fill_uta(&mut self, state: &State) {
-        let wanted = self.vmolr.iter().any(|&vmolr| VMOLR::from(vmolr).rope());
-        // In QEMU's model VMOLR.ROMPE says so, which a VF has for its multicast groups, and a pool
+        let wanted = self.filters.iter().any(|filter| filter.all_unicast);
+        // In QEMU's model ROMPE says so, which a VF has for its multicast groups, and a pool
         // gets back what it sends by that itself.
         self.uta = wanted && !state.emulated;
     }
@@ -350,53 +333,49 @@ impl Image {
         let mut vlan_spoof = 0;
         self.open = PF_BIT;
         for (vf, pool) in state.live_vfs() {
-            if let Some(vmolr) = self.vmolr.get_mut(vf) {
-                *vmolr = vf_vmolr(pool);
-            }
-            if let Some(vmvir) = self.vmvir.get_mut(vf) {
-                *vmvir = vf_vmvir(pool);
-            }
-            if let Some(limit) = self.limits.get_mut(vf) {
-                *limit = Limit::new(pool.max_rate, state.speed);
-            }
-            self.open |= u32::from(pool.passes()) << vf;
-            mac_spoof |= u32::from(pool.spoof_check) << vf;
+            let index = vf.index();
+            self.filters[index] = vf_filter(pool);
+            self.tags[index] = pool.admin.port_vlan;
+            self.limits[index] = Limit::new(pool.admin.max_rate, state.speed);
+            self.open |= u32::from(pool.passes()) << index;
+            mac_spoof |= u32::from(pool.admin.spoof_check) << index;
             // A VF that bridges has to send with foreign addresses; what confines it stays.
-            let check_vlan = pool.spoof_check || pool.confining_vlan().is_some();
-            vlan_spoof |= u32::from(check_vlan) << vf;
+            let check_vlan = pool.admin.spoof_check || pool.admin.confining_vlan().is_some();
+            vlan_spoof |= u32::from(check_vlan) << index;
         }
         let pf = &state.pf;
-        let mut vmolr = pf_vmolr(pf).with_rsse(pf.pairs > 1).with_rope(see_all);
-        if state.emulated && vmolr.mpme() {
+        let mut filter = PoolFilter {
+            rss: pf.pairs > 1,
+            all_unicast: see_all,
+            ..pf_filter(pf)
+        };
+        if state.emulated && filter.all_multicast {
             self.mta = [u32::MAX; MTA_REGS];
-            vmolr = vmolr.with_rompe(true);
+            filter.groups = true;
         }
-        self.vmolr[PF_POOL] = vmolr.into_raw();
-        self.dtxswc = DTXSWC::from(mac_spoof | vlan_spoof << 8)
-            .with_loopback_en(true)
-            .into_raw();
+        self.filters[PF_POOL] = filter;
+        self.send = SendControl {
+            mac_spoof,
+            vlan_spoof,
+            loopback: true,
+        };
         // A VF that gives no descriptors must not hold up the frames of others.
-        self.qde = 0xffff;
+        self.drop_frames = true;
     }
 
-    fn set_rctl(&mut self, state: &State, see_all: bool) {
+    fn set_receive(&mut self, state: &State, see_all: bool) {
         let pools = state.layout == Layout::Pools;
         let pf = &state.pf;
         let vf_all = state
             .live_vfs()
-            .any(|(_, pool)| pool.passes() && pool.multicast.all);
-        let filter_vlans = pools || pf.filter_vlans && !pf.promiscuous;
-        self.rctl = RCTL::zeroed()
-            .with_rxen(true)
-            .with_lpe(true)
-            .with_bam(true)
-            .with_secrc(true)
-            .with_sbp(pf.keep_bad)
-            .with_pmcf(pf.keep_bad)
-            .with_upe(see_all)
-            .with_mpe(pf.promiscuous || pf.all_multicast || vf_all)
-            .with_vfe(filter_vlans)
-            .into_raw();
+            .any(|(_, pool)| pool.passes() && pool.all_multicast());
+        self.receive = ReceiveControl {
+            enable: true,
+            keep_bad: pf.keep_bad,
+            all_unicast: see_all,
+            all_multicast: pf.promiscuous || pf.all_multicast || vf_all,
+            filter_vlans: pools || pf.filter_vlans && !pf.promiscuous,
+        };
     }
 }
 
@@ -410,36 +389,29 @@ fn take_bit(vlans: &mut VlanBits, vid: u16) -> bool {
     })
 }
 
-fn pf_vmolr(pf: &PfPool) -> VMOLR {
-    let hashes = pf.hashes.iter().any(|&word| word != 0);
-    VMOLR::from(pf.max_frame)
-        .with_lpe(true)
-        .with_aupe(true)
-        .with_rompe(hashes)
-        .with_bam(true)
-        .with_mpme(pf.promiscuous || pf.all_multicast)
-        .with_strvlan(pf.strip_vlans)
-        .with_strcrc(true)
+fn pf_filter(pf: &PfPool) -> PoolFilter {
+    PoolFilter {
+        max_frame: pf.max_frame(),
+        rss: false,
+        untagged: true,
+        groups: !pf.hashes.is_empty(),
+        all_unicast: false,
+        all_multicast: pf.promiscuous || pf.all_multicast,
+        broadcast: true,
+        strip_vlans: pf.strip_vlans,
+    }
 }
 
-fn vf_vmolr(pool: &VfPool) -> u32 {
-    VMOLR::from(u32::from(pool.max_frame.with_second_tag().get()))
-        .with_lpe(true)
+fn vf_filter(pool: &VfPool) -> PoolFilter {
+    PoolFilter {
+        max_frame: pool.granted.max_frame().with_second_tag().get().into(),
+        rss: false,
         // A VF behind a port VLAN gets frames of that VLAN, so no untagged ones.
-        .with_aupe(pool.receives_untagged())
-        .with_rompe(!pool.multicast.hashes.as_slice().is_empty())
-        .with_rope(pool.promiscuous)
-        .with_bam(true)
-        .with_mpme(pool.multicast.all)
-        .with_strvlan(true)
-        .with_strcrc(true)
-        .into_raw()
-}
-
-fn vf_vmvir(pool: &VfPool) -> u32 {
-    const ALWAYS_THIS: u32 = 1 << 30;
-    match pool.port_vlan {
-        Some(port) => ALWAYS_THIS | u32::from(port.qos) << 13 | u32::from(port.vid.get()),
-        None => 0,
+        untagged: pool.receives_untagged(),
+        groups: !pool.groups.is_empty(),
+        all_unicast: pool.promiscuous(),
+        all_multicast: pool.all_multicast(),
+        broadcast: true,
+        strip_vlans: true,
     }
 }

@@ -14,8 +14,8 @@ use kernel::{
     time::Delta, //
 };
 
+use super::manager::VfManager;
 use crate::{
-    adapter::Adapter,
     kapi::net::{
         rtnl_trylock,
         Device,
@@ -25,17 +25,17 @@ use crate::{
 
 const DELAY: Delta = Delta::from_millis(100);
 
-impl Adapter {
+impl VfManager {
     /// A VF has changed without the administrator. Any context.
-    pub(crate) fn vf_changed(&self) {
+    pub(crate) fn notify_changed(&self) {
         // To set the time again would put the message off for as long as changes come.
-        if !self.news_pending.xchg(true, Relaxed) {
-            self.works.news.queue_after(DELAY);
+        if !self.notify_pending.xchg(true, Relaxed) {
+            self.works.notify.queue_after(DELAY);
         }
     }
 
     /// The administrator has changed a VF: the core says so by itself if the interface is up.
-    pub(crate) fn vf_set(&self, dev: &Device<Rtnl>) {
+    pub(crate) fn notify_set(&self, dev: &Device<Rtnl>) {
         if !dev.running() {
             dev.info_changed();
         }
@@ -43,15 +43,15 @@ impl Adapter {
 }
 
 /// The work item's function.
-pub(crate) fn tell(this: ArcBorrow<'_, Adapter>) {
+pub(crate) fn notify(this: ArcBorrow<'_, VfManager>) {
     // A VF of this host asks while it holds the RTNL, and C igbvf waits for the answer without
     // sleeping. To wait for the RTNL here, spinning as mutexes do, would keep this CPU's worker
     // from serving the mailbox.
     let Some(rtnl) = rtnl_trylock() else {
-        this.works.news.queue_after(DELAY);
+        this.works.notify.queue_after(DELAY);
         return;
     };
     // Before the message: what changes from now on is told by another.
-    this.news_pending.store(false, Relaxed);
+    this.notify_pending.store(false, Relaxed);
     rtnl.device(&this.ndev).info_changed();
 }

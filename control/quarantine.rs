@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! VFs that misbehave: the pool of one that does so too much (see [`penalty`](crate::mbox::penalty))
+//! is closed, and its mailbox ignored.
+
+use super::{
+    card::{
+        Card,
+        Event,
+        Log, //
+    },
+    vf_id::VfId,
+    vfs::Control, //
+};
+use crate::mbox::time::Time;
+
+impl<C: Card> Control<C> {
+    /// Puts a VF into quarantine if it has done too much. Whether it did.
+    pub(super) fn penalize<L: Log>(&mut self, card: &C, log: &L, vf: VfId, now: Time) -> bool {
+        let entry = &mut self.vfs[vf];
+        let counters = *entry.server.counters();
+        let Some(cause) = entry.penalties.charge(&counters, now) else {
+            return false;
+        };
+        entry.penalties.quarantined(cause);
+        self.switch
+            .close_vf(card, vf, |pool| pool.quarantine = Some(cause));
+        log.event(vf, Event::Quarantined(cause));
+        true
+    }
+
+    /// Releases a VF, if it is in quarantine. Its driver has to begin anew.
+    pub(super) fn release<L: Log>(&mut self, card: &C, log: &L, vf: VfId) {
+        if self.quarantine(vf).is_none() {
+            return;
+        }
+        self.vfs[vf].penalties.release();
+        self.switch
+            .close_vf(card, vf, |pool| pool.quarantine = None);
+        log.event(vf, Event::Released);
+    }
+
+    /// Releases a VF, if it is in quarantine, and tells its driver.
+    pub fn release_vf<L: Log>(&mut self, card: &C, log: &L, vf: VfId) {
+        if self.quarantine(vf).is_some() {
+            self.release(card, log, vf);
+            self.vfs[vf].server.reconfigure();
+        }
+    }
+
+    /// The host gives a VF to a new tenant, who has done nothing yet.
+    pub fn begin_tenant<L: Log>(&mut self, card: &C, log: &L, vf: VfId) {
+        self.release(card, log, vf);
+        self.vfs[vf].penalties.release();
+        self.end_tenant(vf);
+    }
+
+    /// Of the tenant of a VF nothing runs any more.
+    pub fn end_tenant(&mut self, vf: VfId) {
+        self.vfs[vf].server.forget_driver();
+    }
+}
