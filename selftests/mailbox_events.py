@@ -12,9 +12,10 @@ from typing import Self
 from rigbtest import traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError, chosen
+from rigbtest.frames import PACKET_MR_MULTICAST, Sniffer, delivered
 from rigbtest.kmsg import KernelLog
-from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_lt, ksft_pr, ksft_raises, ksft_run
-from rigbtest.kselftest import ksft_true
+from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_ge, ksft_lt, ksft_pr, ksft_raises
+from rigbtest.kselftest import ksft_run, ksft_true
 from rigbtest.port import Port
 from rigbtest.regs import VMOLR_MPME, Registers, vmolr
 
@@ -28,6 +29,8 @@ OWN_VLAN = 57
 CONTAINER = "02:82:57:61:01:{:02x}"
 MACVLANS = 16
 FLAPS = 40
+# Multicast hashes in a message, and those that a VF may have.
+LIST, MOST = 30, 256
 
 
 def setup(pair: str) -> Bench:
@@ -88,6 +91,33 @@ def refuse(port: Port, *command: str) -> None:
 def all_multicast(registers: Registers) -> bool:
     """Whether the first VF receives all multicast frames."""
     return bool(registers.read(vmolr(0)) & VMOLR_MPME)
+
+
+def group(number: int) -> str:
+    """A multicast address. No two of these have the same hash, and none that of a usual group."""
+    return f"01:00:5e:52:{(8 + (number >> 8)) << 4:02x}:{number & 255:02x}"
+
+
+def join(sniffer: Sniffer, numbers: range) -> None:
+    """Joins these groups."""
+    for number in numbers:
+        sniffer.join(PACKET_MR_MULTICAST, group(number))
+
+
+def leave(sniffer: Sniffer, numbers: range) -> None:
+    """Leaves these groups."""
+    for number in numbers:
+        sniffer.leave(PACKET_MR_MULTICAST, group(number))
+
+
+def all_in_card(registers: Registers, numbers: range) -> bool:
+    """Whether the card lets all of these groups pass."""
+    return all(registers.has_group(group(number)) for number in numbers)
+
+
+def wait_logged(log: KernelLog, text: str) -> None:
+    """Waits for a line of either side."""
+    wait.until(lambda: any(text in line for line in log.lines()), f"line with '{text}'")
 
 
 # --- cases of ours. Each leaves the bench as it found it.
@@ -213,6 +243,52 @@ def addresses(pair: str) -> None:
         guest.vf.wait_running()
 
 
+def groups(pair: str) -> None:
+    """More multicast groups than a message holds are received, without trust; those beyond what a VF
+    may have are told on both sides, are received by trust, and take the places that others leave."""
+    bench = setup(pair)
+    pf, vf, wire = bench.pf, bench.vfs[0], bench.wire
+    registers = Registers(pf.function)
+    many, more = range(100), range(100, MOST + LIST)
+    offences = pf.ethtool_stats()["vf0_mbx_offences"]
+    with Guest(vf) as guest, KernelLog() as log, Sniffer(vf) as sniffer:
+        join(sniffer, many)
+        wait.register(lambda: all_in_card(registers, many), "groups in the card")
+        for number in (0, LIST, many[-1]):
+            ksft_true(delivered(wire, sniffer, group(number)), f"group {number}")
+        ksft_true(not delivered(wire, sniffer, group(more[0])), "a group that nobody joined")
+        ksft_eq(guest.count("refused_multicast"), 0)
+        join(sniffer, more)
+        wait_logged(log, f"VF 0 has more than {MOST} multicast addresses")
+        guest.wait_said("multicast groups are not received, the PF gives no more: more than "
+                        f"{MOST} multicast addresses take a trusted VF")
+        deaf = guest.count("refused_multicast")
+        # The stack has groups of its own.
+        ksft_ge(deaf, LIST)
+        ksft_lt(deaf, LIST + 10)
+        pf.ip("link set {dev} vf 0 trust on")
+        wait.until(lambda: guest.count("refused_multicast") == 0, "all groups by trust")
+        ksft_true(all_multicast(registers))
+        pf.ip("link set {dev} vf 0 trust off")
+        wait.until(lambda: guest.count("refused_multicast") == deaf, "no groups by trust")
+        ksft_true(not all_multicast(registers))
+        leave(sniffer, many)
+        wait.register(lambda: all_in_card(registers, more), "the other groups in their places")
+        ksft_eq(guest.count("refused_multicast"), 0)
+        ksft_true(delivered(wire, sniffer, group(more[-1])))
+        ksft_true(not delivered(wire, sniffer, group(0)), "a group that was left")
+        ksft_eq(pf.ethtool_stats()["vf0_mbx_offences"], offences)
+        # A PF that was reset is told all of it again.
+        before = guest.count("recoveries")
+        pf.function.reset()
+        wait.until(lambda: guest.count("recoveries") > before, "recovery of the VF")
+        wait.register(lambda: all_in_card(registers, more), "groups after the reset")
+        leave(sniffer, more)
+        wait.register(lambda: not any(registers.has_group(group(n)) for n in more), "no group")
+        pf.wait_running()
+        vf.wait_running()
+
+
 def counted(pair: str) -> None:
     """Each change is one event, and none is lost or repeated for nothing."""
     bench = setup(pair)
@@ -272,7 +348,30 @@ def silent(pair: str) -> None:
     bench.dirty = True
 
 
-OURS_CASES = (address, trust, port_vlan, mtu, link_state, counted, pf_reset, addresses)
+def full_list(pair: str) -> None:
+    """A driver that can name 30 groups: what is not received is said by whoever knows."""
+    bench = setup(pair)
+    pf, vf = bench.pf, bench.vfs[0]
+    registers = Registers(pf.function)
+    numbers = range(LIST + 10)
+    with KernelLog() as log, Guest(vf) as guest, Sniffer(vf) as sniffer:
+        join(sniffer, numbers)
+        if bench.pf_driver.ours:
+            wait_logged(log, f"VF 0 names {LIST} multicast addresses, the most that its driver can")
+            ksft_true(not all_multicast(registers), "all multicast without trust")
+            pf.ip("link set {dev} vf 0 trust on")
+            wait.register(lambda: all_multicast(registers), "all multicast by trust")
+            pf.ip("link set {dev} vf 0 trust off")
+            ksft_true(not all_multicast(registers), "all multicast without trust")
+        else:
+            # C igb gives all multicast to whom says that it has more.
+            wait.register(lambda: all_multicast(registers), "all multicast in the card")
+            ksft_eq(guest.count("refused_multicast"), 0)
+        leave(sniffer, numbers)
+        traffic.reach(vf, pf)
+
+
+OURS_CASES = (address, trust, port_vlan, mtu, link_state, counted, pf_reset, groups, addresses)
 
 
 def main() -> None:
@@ -280,7 +379,7 @@ def main() -> None:
     ksft_run([
         case(pair, BENCH.case(function), function.__name__, pair)
         for pair in PAIRS
-        for function in (OURS_CASES if pair == OURS else (silent,))
+        for function in (OURS_CASES if pair == OURS else (full_list, silent))
     ])
     finish(BENCH)
 

@@ -312,6 +312,11 @@ impl Control {
         self.ask_state(Patience::EAGER)
     }
 
+    /// What was agreed on with the PF beyond the base protocol.
+    pub(crate) fn agreed(&self) -> Caps {
+        self.mailbox.lock().client.agreed()
+    }
+
     /// Whether the PF is in reset, without asking it. To be used only while a handshake is due: it
     /// clears status bits that another request would need.
     pub(crate) fn pf_in_reset(&self) -> bool {

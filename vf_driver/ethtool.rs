@@ -76,7 +76,7 @@ fn dump(hw: &Hw) -> [u32; REGS] {
 }
 
 /// Names of the mailbox's counters, in the order of [`mailbox_values`].
-const MAILBOX_NAMES: [&str; 10] = [
+const MAILBOX_NAMES: [&str; 11] = [
     "mailbox_requests",
     "mailbox_resends",
     "mailbox_failures",
@@ -88,10 +88,14 @@ const MAILBOX_NAMES: [&str; 10] = [
     "tx_timeouts",
     // How many there are now.
     "refused_unicast",
+    "refused_multicast",
 ];
 
-fn mailbox_values(adapter: &Adapter) -> [u64; 10] {
-    let refused = adapter.wanted.lock().refused_unicast();
+fn mailbox_values(adapter: &Adapter) -> [u64; 11] {
+    let (unicast, multicast) = {
+        let wanted = adapter.wanted.lock();
+        (wanted.refused_unicast(), wanted.groups.left_out())
+    };
     let mailbox = adapter.control.counters();
     [
         mailbox.requests,
@@ -103,7 +107,8 @@ fn mailbox_values(adapter: &Adapter) -> [u64; 10] {
         mailbox.repeats,
         adapter.state.recoveries(),
         adapter.state.tx_timeouts(),
-        u64::try_from(refused).unwrap_or(u64::MAX),
+        u64::try_from(unicast).unwrap_or(u64::MAX),
+        u64::try_from(multicast).unwrap_or(u64::MAX),
     ]
 }
 

@@ -117,6 +117,7 @@ impl net::Driver for Adapter {
             );
         }
         let mut wanted = this.wanted.lock();
+        wanted.groups.want(&mode)?;
         wanted.filters = filters;
         if this.ready() {
             if let Err(failure) = this.sync_filters(dev, &mut wanted) {

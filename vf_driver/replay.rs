@@ -174,17 +174,8 @@ impl Adapter {
         dev: &Device<Rtnl>,
         wanted: &mut Wanted,
     ) -> Result<(), Failure> {
+        self.sync_groups(&mut wanted.groups)?;
         let Wanted { filters, asked, .. } = wanted;
-        if asked.multicast != filters.multicast {
-            let refused = self.ask(&Request::SetMulticast(filters.multicast))?;
-            if let Some(why) = refused.filter(|_| net_ratelimit()) {
-                netdev_warn!(
-                    dev,
-                    "the PF refused the list of multicast addresses: {why}\n"
-                );
-            }
-            asked.multicast = filters.multicast;
-        }
         self.sync_promisc(dev, asked, filters)?;
         self.sync_unicast(dev, wanted)
     }
@@ -263,9 +254,16 @@ impl Adapter {
         Ok(())
     }
 
+    /// Says what the PF has refused and the log does not have yet.
+    pub(crate) fn report_refused(&self) {
+        let mut wanted = self.wanted.lock();
+        self.report_refusals(&mut wanted);
+        self.report_groups(&mut wanted.groups);
+    }
+
     /// Says how many unicast addresses the PF has refused, unless the log has it. What is too much for
     /// the log now is said by a later pass of the service work.
-    pub(crate) fn report_refusals(&self, wanted: &mut Wanted) {
+    fn report_refusals(&self, wanted: &mut Wanted) {
         let refused = wanted.refused_unicast();
         if wanted.refusals.take(refused, self.control.now()) {
             let why = Why(wanted.refusals.why, UNICAST_HELP);
@@ -283,6 +281,7 @@ impl Adapter {
     pub(crate) fn drop_filters(&self, dev: &Device<Rtnl>) -> Result<(), Failure> {
         let mut wanted = self.wanted.lock();
         wanted.filters = Filters::none();
+        wanted.groups.want_none();
         if !self.ready() {
             return Ok(());
         }

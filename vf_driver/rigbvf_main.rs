@@ -10,7 +10,7 @@
 //! | `netdev.rs`, `ethtool.rs` | what the network core and user space ask for |
 //! | `service.rs` | the work that follows the link and recovers |
 //! | `rings.rs`, `irq.rs` | what exists while the interface is up |
-//! | `wanted.rs`, `replay.rs` | what the stack wants, and how the PF learns of it |
+//! | `wanted.rs`, `multicast.rs`, `replay.rs` | what the stack wants, and how the PF learns of it |
 //! | `control.rs`, `port.rs` | the mailbox |
 //! | `hw.rs`, `regs.rs`, `counters.rs` | the registers |
 //!
@@ -33,6 +33,7 @@ mod driver;
 mod ethtool;
 mod hw;
 mod irq;
+mod multicast;
 mod netdev;
 mod port;
 mod regs;

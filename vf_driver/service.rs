@@ -67,7 +67,7 @@ impl Adapter {
             return Some(RETRY);
         }
         self.heed_news();
-        self.report_refusals(&mut self.wanted.lock());
+        self.report_refused();
         if !self.ndev.running() {
             return Some(DOWN_POLL);
         }

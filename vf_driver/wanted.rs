@@ -23,12 +23,11 @@ use crate::{
             Time, //
         },
         types::{
-            HashList,
             MacAddr,
-            McHash,
             VlanId, //
         },
     },
+    multicast::Groups,
 };
 
 /// The most additional unicast addresses to ask for. The 82576 has 24 for all of its functions; the
@@ -41,10 +40,8 @@ impl fmt::Display for MacAddr {
     }
 }
 
-/// The receive filters beside MAC address and VLANs.
+/// The receive filters beside MAC address, VLANs and multicast groups.
 pub(crate) struct Filters {
-    /// Multicast hashes.
-    pub(crate) multicast: HashList,
     /// Whether to receive all unicast frames.
     pub(crate) all_unicast: bool,
     /// Whether to receive all multicast frames.
@@ -57,7 +54,6 @@ impl Filters {
     /// No filter: what the PF has after a reset.
     pub(crate) const fn none() -> Self {
         Self {
-            multicast: HashList::EMPTY,
             all_unicast: false,
             all_multicast: false,
             unicast: KVec::new(),
@@ -74,13 +70,6 @@ impl Filters {
         let mut filters = Self::none();
         filters.all_unicast = mode.promisc;
         filters.all_multicast = mode.promisc || mode.allmulti;
-        for address in mode.mc {
-            let hash = McHash::of(&address);
-            // Addresses share hashes, and slots are few.
-            if !filters.multicast.as_slice().contains(&hash) {
-                filters.multicast.push(hash);
-            }
-        }
         let mut left_out = 0;
         for mac in mode.uc.iter().filter_map(MacAddr::new) {
             if filters.unicast.len() < MAX_UNICAST {
@@ -122,7 +111,7 @@ impl Vlans {
     }
 }
 
-/// What the log has of refused unicast addresses.
+/// What the log has of addresses that the PF does not give.
 pub(crate) struct RefusalLog {
     /// Why the PF refused the last one.
     pub(crate) why: Refusal,
@@ -136,7 +125,7 @@ impl RefusalLog {
     const BURST: u32 = 5;
     const INTERVAL: Span = Span::from_millis(5_000);
 
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             why: Refusal::Undisclosed,
             logged: 0,
@@ -166,6 +155,8 @@ pub(crate) struct Wanted {
     pub(crate) assigned_mac: Option<MacAddr>,
     /// VLANs other than 0, of which every VF is a member.
     pub(crate) vlans: Vlans,
+    /// Multicast groups.
+    pub(crate) groups: Groups,
     /// The filters that the stack wants.
     pub(crate) filters: Filters,
     /// The filters that the PF was asked for since the last handshake.
@@ -185,6 +176,7 @@ impl Wanted {
             own_mac: None,
             assigned_mac: None,
             vlans: Vlans::none(),
+            groups: Groups::new(),
             filters: Filters::none(),
             asked: Filters::none(),
             stale_unicast: false,
@@ -198,11 +190,13 @@ impl Wanted {
         self.stale_unicast |= !self.granted_unicast.is_empty();
         self.granted_unicast.clear();
         self.asked = Filters::none();
+        self.groups.start_over();
         self.assigned_mac = mac;
     }
 
     /// What the PF has refused it may grant now.
     pub(crate) fn ask_refused_again(&mut self) {
+        self.groups.ask_again();
         let granted = &self.granted_unicast;
         self.asked.unicast.retain(|mac| granted.contains(mac));
     }

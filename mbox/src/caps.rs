@@ -67,8 +67,11 @@ impl Caps {
     /// The control message says what has changed, replies tell the generation, and GET_STATE is
     /// served.
     pub const EVENTS: Self = Self(1 << 2);
+    /// CHANGE_MULTICAST is served: more multicast hashes than one message holds.
+    pub const GROUPS: Self = Self(1 << 3);
     /// All that this code has.
-    pub const OURS: Self = Self(Self::SEQUENCE.0 | Self::REASONS.0 | Self::EVENTS.0);
+    pub const OURS: Self =
+        Self(Self::SEQUENCE.0 | Self::REASONS.0 | Self::EVENTS.0 | Self::GROUPS.0);
 
     /// The set in a word. Bits without a meaning are kept.
     pub const fn from_word(word: u32) -> Self {

@@ -30,7 +30,9 @@ use super::types::{
     MacAddr,
     MaxFrame,
     Promisc,
-    VlanId, //
+    VlanId,
+    MAX_GROUPS,
+    MAX_HASHES, //
 };
 use super::vf_to_pf::{
     Reject,
@@ -82,6 +84,10 @@ pub enum Effect {
     ClearFilters,
     /// Receive these multicast frames and no others.
     SetMulticast(Multicast),
+    /// Receive these multicast frames as well.
+    AddMulticast(Multicast),
+    /// Receive these multicast frames no more.
+    RemoveMulticast(Multicast),
     /// Receive all unicast and multicast frames, or those for its addresses. All only for a VF that is
     /// trusted.
     SetPromisc(Promisc),
@@ -107,10 +113,19 @@ impl Effect {
     pub fn change_groups(&self, groups: &mut HashSet) {
         let new = match self {
             Self::Reset { .. } | Self::FunctionReset { .. } => return groups.clear(),
-            Self::SetMulticast(new) => new,
+            Self::RemoveMulticast(old) => {
+                for &hash in old.hashes.as_slice() {
+                    groups.remove(hash);
+                }
+                return;
+            }
+            Self::SetMulticast(new) => {
+                groups.clear();
+                new
+            }
+            Self::AddMulticast(new) => new,
             _ => return,
         };
-        groups.clear();
         for &hash in new.hashes.as_slice() {
             groups.insert(hash);
         }
@@ -312,20 +327,59 @@ impl Plan {
             Request::SetPromisc(modes) => self.set_promisc(modes, config),
             Request::Negotiate { version, caps } => self.negotiate(version, caps),
             Request::GetState => self.get_state(),
+            Request::ChangeMulticast { list, leave } => {
+                self.change_multicast(list, leave, config, policy)
+            }
         }
     }
 
     fn set_multicast(&mut self, list: HashList, config: &VfConfig) -> Verdict {
-        self.next.more_groups = list.overflow();
+        // C igbvf leaves out what does not fit, and does not say so.
+        let full = self.agreed.is_none() && list.as_slice().len() == MAX_HASHES;
+        self.next.more_groups = list.overflow() || full;
         self.effect = Some(Effect::SetMulticast(Multicast {
             all: self.next.all_multicast(config.trusted),
             hashes: list,
         }));
-        if list.overflow() && !config.trusted {
-            Verdict::GrantWith(Reason::MulticastOverflow)
+        match (config.trusted, list.overflow()) {
+            (false, true) => Verdict::GrantWith(Reason::MulticastOverflow),
+            (false, false) if full => Verdict::GrantWith(Reason::MulticastFull),
+            _ => Verdict::Grant,
+        }
+    }
+
+    fn change_multicast(
+        &mut self,
+        list: HashList,
+        leave: bool,
+        config: &VfConfig,
+        policy: &(impl Policy + ?Sized),
+    ) -> Result<Verdict, Reason> {
+        if !self.agreed.has(Caps::GROUPS) {
+            return Err(Reason::Invalid(Reject::UnknownOpcode(op::CHANGE_MULTICAST)));
+        }
+        let quota = Reason::GroupQuota(MAX_GROUPS);
+        let groups = policy.groups();
+        let new = list.distinct().filter(|&hash| !groups.contains(hash));
+        let wanted = new.fold(groups.len(), |sum, _| sum.saturating_add(1));
+        if !leave && wanted > u32::from(MAX_GROUPS) {
+            return Err(quota);
+        }
+        self.next.more_groups = list.overflow();
+        let change = Multicast {
+            all: self.next.all_multicast(config.trusted),
+            hashes: list,
+        };
+        self.effect = Some(if leave {
+            Effect::RemoveMulticast(change)
+        } else {
+            Effect::AddMulticast(change)
+        });
+        Ok(if list.overflow() && !config.trusted {
+            Verdict::GrantWith(quota)
         } else {
             Verdict::Grant
-        }
+        })
     }
 
     fn set_mac(

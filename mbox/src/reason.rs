@@ -49,6 +49,12 @@ pub enum Reason {
     /// The multicast list does not fit, and the VF is not trusted to receive all. The request was
     /// granted for the addresses that fit.
     MulticastOverflow,
+    /// The multicast list is as long as a base driver can make it: C igbvf does not say whether there
+    /// are more addresses. The request was granted.
+    MulticastFull,
+    /// The VF has more multicast addresses than this, the most that it may name, and is not trusted
+    /// to receive all. The request was granted if it holds no more.
+    GroupQuota(u16),
     /// The driver failed.
     Failed(Failure),
     /// The VF holds the buffer and does not let go.
@@ -64,7 +70,11 @@ impl Reason {
         !self.is_denial()
             && !matches!(
                 self,
-                Self::Failed(_) | Self::MulticastOverflow | Self::Flood
+                Self::Failed(_)
+                    | Self::MulticastOverflow
+                    | Self::MulticastFull
+                    | Self::GroupQuota(_)
+                    | Self::Flood
             )
     }
 
@@ -167,6 +177,16 @@ impl fmt::Display for Reason {
             Self::MulticastOverflow => f.write_str(
                 "has more than 30 multicast addresses, the rest is not received; \
                  'ip link set DEV vf N trust on' gives it all multicast frames",
+            ),
+            Self::MulticastFull => f.write_str(
+                "names 30 multicast addresses, the most that its driver can; more are not received: \
+                 have rigbvf in the guest, or let 'ip link set DEV vf N trust on' give it all \
+                 multicast frames",
+            ),
+            Self::GroupQuota(quota) => write!(
+                f,
+                "has more than {quota} multicast addresses, the rest is not received; \
+                 'ip link set DEV vf N trust on' gives it all multicast frames"
             ),
             Self::Failed(failure) => write!(f, "was refused: {failure}"),
             Self::BufferHeld => {

@@ -50,6 +50,9 @@ pub enum Refusal {
     Busy(u32),
     /// The device failed. Code 14.
     Device,
+    /// The VF may name no more multicast addresses than this, and is not trusted to receive all.
+    /// Granted if the request holds no more. Code 15.
+    GroupQuota(u32),
     /// A code that this side does not know, and its detail.
     Other(u32, u32),
 }
@@ -76,6 +79,7 @@ impl Refusal {
             Self::NoSpace => (12, 0),
             Self::Busy(millis) => (13, millis),
             Self::Device => (14, 0),
+            Self::GroupQuota(quota) => (15, quota),
             Self::Other(code, detail) => (code, detail),
         }
     }
@@ -98,6 +102,7 @@ impl Refusal {
             12 => Self::NoSpace,
             13 => Self::Busy(detail),
             14 => Self::Device,
+            15 => Self::GroupQuota(detail),
             _ => Self::Other(code, detail),
         }
     }
@@ -131,10 +136,13 @@ impl From<Reason> for Refusal {
             Reason::UnicastPromisc => Self::UnicastPromisc,
             Reason::MulticastPromisc => Self::MulticastPromisc,
             Reason::MulticastOverflow => Self::MulticastOverflow,
+            Reason::GroupQuota(quota) => Self::GroupQuota(quota.into()),
             Reason::Failed(Failure::NoSpace) => Self::NoSpace,
             Reason::Failed(Failure::InReset) => Self::Busy(RESET_RETRY_MS),
             Reason::Failed(Failure::Device) => Self::Device,
-            Reason::NotReady | Reason::BufferHeld | Reason::Flood => Self::Undisclosed,
+            Reason::NotReady | Reason::BufferHeld | Reason::Flood | Reason::MulticastFull => {
+                Self::Undisclosed
+            }
         }
     }
 }
@@ -177,6 +185,11 @@ impl fmt::Display for Refusal {
             Self::MulticastOverflow => f.write_str(
                 "more than 30 multicast addresses take a trusted VF, the rest is not received; \
                  'ip link set PF vf N trust on' on the host allows it",
+            ),
+            Self::GroupQuota(quota) => write!(
+                f,
+                "more than {quota} multicast addresses take a trusted VF; \
+                 'ip link set PF vf N trust on' on the host allows it"
             ),
             Self::NoSpace => f.write_str("the card has no room left for this"),
             Self::Busy(millis) => write!(f, "it is busy; try again in {millis} ms"),

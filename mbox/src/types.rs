@@ -135,6 +135,9 @@ impl MaxFrame {
 
 /// Hashes that fit into one message.
 pub const MAX_HASHES: usize = 30;
+/// Hashes that a VF may have, if it can name more than one message of them. All VFs together can fill
+/// less than half of the table that they share.
+pub const MAX_GROUPS: u16 = 256;
 
 /// A multicast hash: bits 11:0 select one of the 4096 bits of the multicast table (MTA).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -216,6 +219,16 @@ impl HashList {
     /// The hashes.
     pub fn as_slice(&self) -> &[McHash] {
         self.hashes.get(..usize::from(self.len)).unwrap_or(&[])
+    }
+
+    /// The hashes, each once.
+    pub fn distinct(&self) -> impl Iterator<Item = McHash> + '_ {
+        let all = self.as_slice();
+        let first =
+            move |at: usize, hash: &McHash| all.iter().position(|other| other == hash) == Some(at);
+        let list = all.iter().enumerate();
+        list.filter(move |(at, hash)| first(*at, hash))
+            .map(|(_, hash)| *hash)
     }
 }
 

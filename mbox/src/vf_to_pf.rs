@@ -14,9 +14,10 @@
 //! | 0x06 | 1 = unicast, 2 = multicast | 1 | [`Request::SetPromisc`] |
 //! | 0x08 | 0 | 3: version, capabilities | [`Request::Negotiate`] |
 //! | 0x10 | 0 | 1 | [`Request::GetState`] |
+//! | 0x11 | count, 0x40 = leave, 0x80 = more | 16: 16-bit hashes | [`Request::ChangeMulticast`] |
 //!
-//! The last two are the extension's. A client sends NEGOTIATE to a PF that offers it, and the other
-//! one only after that.
+//! The last three are the extension's. A client sends NEGOTIATE to a PF that offers it, and the other
+//! two only after that.
 
 use super::caps::{
     Caps,
@@ -80,6 +81,13 @@ pub enum Request {
     },
     /// Say what an event would say.
     GetState,
+    /// Add to the multicast hashes, or take some out of them.
+    ChangeMulticast {
+        /// The hashes. [`HashList::overflow`] says that the VF has more than it may name.
+        list: HashList,
+        /// Take out, or else add.
+        leave: bool,
+    },
 }
 
 /// Why a buffer is not a request.
@@ -123,7 +131,7 @@ impl Request {
         match header.opcode() {
             op::RESET | op::SET_MAC_ADDR | op::SET_MULTICAST => {}
             op::SET_VLAN | op::SET_LPE | op::SET_PROMISC => {}
-            op::NEGOTIATE | op::GET_STATE => {}
+            op::NEGOTIATE | op::GET_STATE | op::CHANGE_MULTICAST => {}
             unknown => return Err(Reject::UnknownOpcode(unknown)),
         }
         if header.has(TAG) {
@@ -132,7 +140,7 @@ impl Request {
         match header.opcode() {
             op::RESET => no_info(header).map(|()| Self::Reset),
             op::SET_MAC_ADDR => decode_mac(header, words),
-            op::SET_MULTICAST => decode_multicast(header, words),
+            op::SET_MULTICAST => decode_hashes(header.info(), words).map(Self::SetMulticast),
             op::SET_VLAN => decode_vlan(header, words[1]),
             op::SET_LPE => {
                 no_info(header)?;
@@ -141,6 +149,11 @@ impl Request {
             }
             op::NEGOTIATE => decode_negotiate(header, words),
             op::GET_STATE => no_info(header).map(|()| Self::GetState),
+            op::CHANGE_MULTICAST => {
+                let leave = header.info() & info::MULTICAST_LEAVE != 0;
+                let list = decode_hashes(header.info() & !info::MULTICAST_LEAVE, words)?;
+                Ok(Self::ChangeMulticast { list, leave })
+            }
             _ => decode_promisc(header),
         }
     }
@@ -152,7 +165,7 @@ impl Request {
             Self::SetMac(mac) => mac_message(0, Some(mac)),
             Self::ClearFilters { filler } => mac_message(info::FILTER_CLEAR, filler),
             Self::AddFilter(mac) => mac_message(info::FILTER_ADD, Some(mac)),
-            Self::SetMulticast(ref list) => encode_multicast(list),
+            Self::SetMulticast(ref list) => encode_hashes(op::SET_MULTICAST, 0, list),
             Self::SetVlan { vid, join } => {
                 let info = if join { info::VLAN_ADD } else { 0 };
                 Message::two(Header::new(op::SET_VLAN, info), u32::from(vid.get()))
@@ -178,6 +191,10 @@ impl Request {
                 Message::three(header, version.to_word(), caps.to_word())
             }
             Self::GetState => Message::header(Header::new(op::GET_STATE, 0)),
+            Self::ChangeMulticast { ref list, leave } => {
+                let info = if leave { info::MULTICAST_LEAVE } else { 0 };
+                encode_hashes(op::CHANGE_MULTICAST, info, list)
+            }
         }
     }
 }
@@ -205,8 +222,8 @@ fn decode_mac(header: Header, words: &Words) -> Result<Request, Reject> {
     }
 }
 
-fn decode_multicast(header: Header, words: &Words) -> Result<Request, Reject> {
-    let info = header.info();
+/// The hashes in a message with this information field.
+fn decode_hashes(info: u8, words: &Words) -> Result<HashList, Reject> {
     if info & !(info::MULTICAST_COUNT | info::MULTICAST_OVERFLOW) != 0 {
         return Err(Reject::BadCount(info));
     }
@@ -226,7 +243,7 @@ fn decode_multicast(header: Header, words: &Words) -> Result<Request, Reject> {
     if info & info::MULTICAST_OVERFLOW != 0 {
         list.set_overflow();
     }
-    Ok(Request::SetMulticast(list))
+    Ok(list)
 }
 
 fn decode_vlan(header: Header, word1: u32) -> Result<Request, Reject> {
@@ -266,15 +283,15 @@ fn mac_message(info: u8, mac: Option<MacAddr>) -> Message {
     Message::three(Header::new(op::SET_MAC_ADDR, info), word1, word2)
 }
 
-fn encode_multicast(list: &HashList) -> Message {
+fn encode_hashes(opcode: u16, info: u8, list: &HashList) -> Message {
     let hashes = list.as_slice();
     // CAST: a list never holds more than MAX_HASHES.
-    let mut info = hashes.len() as u8;
+    let mut info = info | hashes.len() as u8;
     if list.overflow() {
         info |= info::MULTICAST_OVERFLOW;
     }
     let mut words = [0; MAILBOX_WORDS];
-    words[0] = Header::new(op::SET_MULTICAST, info).raw();
+    words[0] = Header::new(opcode, info).raw();
     for (word, pair) in words.iter_mut().skip(1).zip(hashes.chunks(2)) {
         let low = pair.first().map_or(0, |hash| u32::from(hash.get()));
         let high = pair.get(1).map_or(0, |hash| u32::from(hash.get()));

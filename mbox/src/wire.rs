@@ -41,6 +41,8 @@ pub mod op {
     pub const NEGOTIATE: u16 = 0x08;
     /// Ask what the PF would tell with an event.
     pub const GET_STATE: u16 = 0x10;
+    /// Add multicast hashes to the list, or take some out of it.
+    pub const CHANGE_MULTICAST: u16 = 0x11;
     /// From the PF without a request: link or PF state has changed, look.
     pub const PF_CONTROL: u16 = 0x0100;
 }
@@ -51,10 +53,13 @@ pub mod info {
     pub const FILTER_CLEAR: u8 = 0x01;
     /// SET_MAC_ADDR: add one unicast filter.
     pub const FILTER_ADD: u8 = 0x02;
-    /// SET_MULTICAST: the hash count.
+    /// SET_MULTICAST, CHANGE_MULTICAST: the hash count.
     pub const MULTICAST_COUNT: u8 = 0x1f;
+    /// CHANGE_MULTICAST: take out; zero adds.
+    pub const MULTICAST_LEAVE: u8 = 0x40;
     /// SET_MULTICAST: the VF has more addresses than fit. Sent by Intel's shared code (DPDK,
-    /// FreeBSD); C igb takes it as a count beyond 30, with the same result.
+    /// FreeBSD); C igb takes it as a count beyond 30, with the same result. CHANGE_MULTICAST: the VF
+    /// has more than it may name.
     pub const MULTICAST_OVERFLOW: u8 = 0x80;
     /// SET_VLAN: join; zero leaves.
     pub const VLAN_ADD: u8 = 0x01;

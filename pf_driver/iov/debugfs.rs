@@ -38,7 +38,10 @@ use crate::{
         self,
         host::RemotePort, //
     },
-    mbox::event::LinkPolicy,
+    mbox::{
+        event::LinkPolicy,
+        types::MAX_GROUPS, //
+    },
     regs::{
         queue::{
             RXDCTL,
@@ -142,6 +145,8 @@ impl VfFile {
         let quota = config.filter_quota;
         writeln!(f, "further addresses it may have: {quota}")?;
         show_pool(f, pool, config.vlan_quota)?;
+        let groups = pool.groups.len();
+        writeln!(f, "multicast groups: {groups} of {MAX_GROUPS}")?;
         for (name, count) in COUNTERS.iter().zip(vf.counters()) {
             writeln!(f, "{name}: {count}")?;
         }

@@ -19,6 +19,7 @@ ETH_P_8021Q = 0x8100
 SOL_PACKET = 263
 PACKET_AUXDATA = 8
 PACKET_ADD_MEMBERSHIP = 1
+PACKET_DROP_MEMBERSHIP = 2
 PACKET_MR_MULTICAST = 0
 PACKET_MR_PROMISC = 1
 PACKET_MR_ALLMULTI = 2
@@ -61,8 +62,15 @@ class Sniffer:
 
     def join(self, kind: int, mac: str = "00:00:00:00:00:00") -> None:
         """Asks the card for more: a group, all groups, everything. Ends with the socket."""
+        self._change(PACKET_ADD_MEMBERSHIP, kind, mac)
+
+    def leave(self, kind: int, mac: str = "00:00:00:00:00:00") -> None:
+        """Takes that back."""
+        self._change(PACKET_DROP_MEMBERSHIP, kind, mac)
+
+    def _change(self, option: int, kind: int, mac: str) -> None:
         request = struct.pack("iHH8s", self.index, kind, 6, mac_bytes(mac))
-        self.socket.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, request)
+        self.socket.setsockopt(SOL_PACKET, option, request)
 
     def send(self, to: str, payload: bytes, protocol: int = EXPERIMENT) -> None:
         """Sends one frame from the port's address."""

@@ -14,7 +14,8 @@ use rigb_control::mbox::{
     event::LinkPolicy,
     types::{
         MacAddr,
-        VlanId, //
+        VlanId,
+        MAX_GROUPS, //
     }, //
 };
 
@@ -122,7 +123,7 @@ impl World {
         self.expect(filters <= most, || {
             format!("VF {vf} has {filters} addresses, not {most}")
         });
-        let within = vlans <= config.vlan_quota.into() && groups <= 30;
+        let within = vlans <= config.vlan_quota.into() && groups <= MAX_GROUPS.into();
         self.expect(within, || {
             format!("VF {vf} has {vlans} VLANs and {groups} groups")
         });

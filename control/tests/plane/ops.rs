@@ -86,6 +86,7 @@ pub(crate) enum Act {
     AddFilter(u8),
     ClearFilters,
     Groups(Vec<u8>, bool),
+    MoreGroups(Vec<u8>, bool),
     Vlan(u8, bool),
     MaxFrame(u16),
     Promisc(bool, bool),
@@ -195,6 +196,10 @@ impl World {
             Act::AddFilter(which) => Request::AddFilter(self.mac(*which)),
             Act::ClearFilters => Request::ClearFilters { filler: None },
             Act::Groups(groups, overflow) => Request::SetMulticast(list(groups, *overflow)),
+            Act::MoreGroups(groups, leave) => Request::ChangeMulticast {
+                list: list(groups, false),
+                leave: *leave,
+            },
             Act::Vlan(vid, join) => Request::SetVlan {
                 vid: VlanId::new((*vid).into()).unwrap(),
                 join: *join,
@@ -245,6 +250,7 @@ fn guests() -> impl Strategy<Value = Act> {
         6 => (0u8..18).prop_map(Act::AddFilter),
         1 => Just(Act::ClearFilters),
         3 => (groups(), any::<bool>()).prop_map(|(list, over)| Act::Groups(list, over)),
+        2 => (groups(), any::<bool>()).prop_map(|(list, leave)| Act::MoreGroups(list, leave)),
         5 => (0u8..6, prop::bool::weighted(0.8)).prop_map(|(vid, join)| Act::Vlan(vid, join)),
         1 => (64u16..9000).prop_map(Act::MaxFrame),
         3 => any::<(bool, bool)>().prop_map(|(one, other)| Act::Promisc(one, other)),

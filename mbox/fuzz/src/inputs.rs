@@ -32,7 +32,9 @@ use mbox::time::{
 use mbox::types::{
     HashList,
     MaxFrame,
-    Promisc, //
+    McHash,
+    Promisc,
+    MAX_HASHES, //
 };
 use mbox::vf::{
     Client,
@@ -81,7 +83,7 @@ const NEGOTIATE: Request = Request::Negotiate {
     caps: Caps::OURS,
 };
 
-fn requests() -> [Request; 11] {
+fn requests() -> [Request; 13] {
     let vid = vlan(5);
     let multicast = Promisc {
         multicast: true,
@@ -99,7 +101,16 @@ fn requests() -> [Request; 11] {
         Request::SetPromisc(multicast),
         NEGOTIATE,
         Request::GetState,
+        groups(false),
+        groups(true),
     ]
+}
+
+/// A full message of multicast groups.
+fn groups(leave: bool) -> Request {
+    let mut list = HashList::EMPTY;
+    (0..MAX_HASHES as u16).for_each(|value| list.push(McHash::new(value * 100).unwrap()));
+    Request::ChangeMulticast { list, leave }
 }
 
 /// Any words: what decodes is in range, and is encoded to the words that it came from.

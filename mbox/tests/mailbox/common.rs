@@ -37,7 +37,8 @@ use mbox::types::{
     MacAddr,
     MaxFrame,
     Promisc,
-    VlanId, //
+    VlanId,
+    MAX_GROUPS, //
 };
 use mbox::vf::{
     Client,
@@ -145,7 +146,7 @@ impl Device {
         assert_eq!(self.max_frame, state.max_frame());
         assert!(self.filters.len() <= usize::from(config.filter_quota));
         assert!(self.vlans.len() <= usize::from(config.vlan_quota));
-        assert!(self.groups.len() <= 30);
+        assert!(self.groups.len() <= u32::from(MAX_GROUPS));
         assert!(self.vlans.iter().all(|vid| (1..4095).contains(&vid.get())));
         assert!((64..=0x2600).contains(&self.max_frame.get()));
         if !config.trusted {
@@ -212,7 +213,9 @@ impl Backend for Device {
                 self.free_slots += self.filters.len();
                 self.filters.clear();
             }
-            Effect::SetMulticast(change) => self.modes.multicast = change.all,
+            Effect::SetMulticast(change)
+            | Effect::AddMulticast(change)
+            | Effect::RemoveMulticast(change) => self.modes.multicast = change.all,
             Effect::SetPromisc(modes) => self.modes = modes,
             Effect::JoinVlan(vid) => {
                 self.take_slot()?;

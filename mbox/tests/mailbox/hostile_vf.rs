@@ -100,6 +100,14 @@ fn messages() -> Vec<Words> {
         promisc(true, true),
         NEGOTIATE,
         Request::GetState,
+        Request::ChangeMulticast {
+            list: hashes,
+            leave: false,
+        },
+        Request::ChangeMulticast {
+            list: hashes,
+            leave: true,
+        },
     ];
     let mut messages: Vec<Words> = requests.iter().map(|r| *r.encode().padded()).collect();
     // And what only a PF writes.
@@ -176,7 +184,7 @@ fn every_bit_of_every_message_flipped() {
             check_answer(&words, answer, true);
             count += 1;
         });
-        assert_eq!(count, 20 * (1 + 512));
+        assert_eq!(count, 22 * (1 + 512));
         // The VF is served as before.
         assert!(ring(&mut pair, &reset).is_some());
         let seconds = pair.now.as_micros() / 1_000_000;

@@ -60,10 +60,13 @@ pub(crate) fn any_request() -> impl Strategy<Value = Request> {
             version: Version { major, minor },
             caps: Caps::from_word(caps),
         });
+    let groups = (any_hashes(), any::<bool>())
+        .prop_map(|(list, leave)| Request::ChangeMulticast { list, leave });
     prop_oneof![
         8 => base_request(),
         1 => negotiate,
         1 => Just(Request::GetState),
+        1 => groups,
     ]
 }
 
@@ -88,7 +91,7 @@ pub(crate) fn base_request() -> impl Strategy<Value = Request> {
 /// Words that look like a message more often than not.
 fn near_message() -> impl Strategy<Value = Words> {
     let opcode =
-        prop_oneof![8 => 0u32..=9, 1 => Just(0x10u32), 1 => Just(0x100u32), 1 => 0u32..=0xffff];
+        prop_oneof![8 => 0u32..=9, 1 => 0x10u32..=0x11, 1 => Just(0x100u32), 1 => 0u32..=0xffff];
     let info = prop_oneof![4 => 0u32..=3, 1 => 0u32..=0xff];
     let flags = prop_oneof![8 => Just(0u32), 1 => 0u32..=0xff];
     let word = prop_oneof![any::<u32>(), 0u32..=0x3000, Just(0)];
@@ -104,7 +107,9 @@ fn near_message() -> impl Strategy<Value = Words> {
 fn defined_words(request: &Request) -> usize {
     match request {
         // An odd list leaves half a word open; the test looks at whole words.
-        Request::SetMulticast(list) => 1 + list.as_slice().len() / 2,
+        Request::SetMulticast(list) | Request::ChangeMulticast { list, .. } => {
+            1 + list.as_slice().len() / 2
+        }
         other => other.encode().words().len(),
     }
 }

@@ -285,6 +285,10 @@ impl World {
             Request::AddFilter(mac) => state.uses_mac(mac),
             Request::ClearFilters { .. } => state.filters().count() == 0,
             Request::SetMulticast(list) => *groups == set(&list),
+            Request::ChangeMulticast { list, leave } => list
+                .as_slice()
+                .iter()
+                .all(|&hash| groups.contains(hash) != leave),
             Request::SetVlan { vid, join } =>
                 vid.is_zero() || state.vlans().any(|joined| joined == vid) == join,
             Request::SetMaxFrame(size) => state.max_frame() == size,

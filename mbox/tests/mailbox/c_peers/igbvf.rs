@@ -8,6 +8,7 @@ use mbox::port::{
     V2pMailbox,
     VfPort, //
 };
+use mbox::reason::Reason;
 use mbox::sim::Model;
 use mbox::time::Span;
 
@@ -316,6 +317,38 @@ fn dpdk_with_more_addresses_than_fit_is_served_by_trust() {
     assert_eq!(granted, ACK | CTS | hashes[0]);
     assert!(vf.pair.device.modes.multicast);
     assert_eq!(vf.ask(&[0x0002_0006]), 0xa000_0006);
+}
+
+#[test]
+fn who_names_as_many_groups_as_he_can_may_have_more() {
+    let mut vf = Igbvf::new(Model::Qemu, config());
+    vf.open();
+    let list = |count: u32| {
+        let mut words = [0; 16];
+        words[0] = count << 16 | 3;
+        for (index, word) in words.iter_mut().skip(1).enumerate() {
+            let first = 2 * index as u32;
+            *word = first | (first + 1) << 16;
+        }
+        words
+    };
+    assert_eq!(vf.ask(&list(29)), 0xa01d_0003);
+    assert!(vf.pair.device.reports.is_empty());
+    // igbvf stops at 30 and does not say so: the operator of the host is told what helps.
+    assert_eq!(vf.ask(&list(30)), 0xa01e_0003);
+    assert_eq!(vf.pair.device.groups.len(), 30);
+    assert!(!vf.pair.device.modes.multicast);
+    let reasons: Vec<_> = vf.pair.device.reports.iter().map(|(why, _)| *why).collect();
+    assert_eq!(reasons, [Reason::MulticastFull]);
+    assert_eq!(vf.pair.server.counters().offences, 0);
+    // And trust does, also afterwards.
+    vf.pair.config.trusted = true;
+    assert!(vf.pair.device.granted.all_multicast(vf.pair.config.trusted));
+    vf.pair.device.follow_trust(&vf.pair.config);
+    assert_eq!(vf.ask(&list(30)), 0xa01e_0003);
+    assert!(vf.pair.device.modes.multicast);
+    assert_eq!(vf.ask(&list(29)), 0xa01d_0003);
+    assert!(!vf.pair.device.modes.multicast);
 }
 
 #[test]

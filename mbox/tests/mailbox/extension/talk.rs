@@ -34,7 +34,9 @@ use mbox::types::{
     HashList,
     MaxFrame,
     McHash,
-    Promisc, //
+    Promisc,
+    MAX_GROUPS,
+    MAX_HASHES, //
 };
 use mbox::vf::Progress;
 use mbox::vf_to_pf::Request;
@@ -264,6 +266,103 @@ fn what_is_granted_in_part_is_told() {
     pair.device.follow_trust(&pair.config);
     let reply = pair.run(&Request::SetMulticast(list));
     assert_eq!(reply, Ok(Reply::Granted));
+}
+
+// Multicast groups.
+
+fn change(values: core::ops::Range<u16>, leave: bool) -> Request {
+    let mut list = HashList::EMPTY;
+    values.for_each(|value| list.push(McHash::new(value).unwrap()));
+    Request::ChangeMulticast { list, leave }
+}
+
+/// A VF that has as many groups as it may have, from hash 0 on.
+fn pair_with_all_groups() -> Pair {
+    let mut pair = agreed_pair(config());
+    for first in (0..MAX_GROUPS).step_by(MAX_HASHES) {
+        let chunk = first..MAX_GROUPS.min(first + 30);
+        assert_eq!(pair.run(&change(chunk, false)), Ok(Reply::Granted));
+    }
+    pair
+}
+
+#[test]
+fn a_vf_may_have_more_groups_than_fit_into_a_message() {
+    let mut pair = pair_with_all_groups();
+    assert_eq!(pair.device.groups.len(), u32::from(MAX_GROUPS));
+    assert!(pair.device.reports.is_empty());
+    // Those that it has cost nothing, one more is one too many.
+    assert_eq!(pair.run(&change(10..40, false)), Ok(Reply::Granted));
+    let why = Refusal::GroupQuota(MAX_GROUPS.into());
+    let one = MAX_GROUPS..MAX_GROUPS + 1;
+    assert_eq!(
+        pair.run(&change(one.clone(), false)),
+        Ok(Reply::Refused(why))
+    );
+    assert_eq!(pair.run(&change(0..1, true)), Ok(Reply::Granted));
+    assert_eq!(pair.run(&change(one, false)), Ok(Reply::Granted));
+    assert!(!pair.device.groups.contains(McHash::new(0).unwrap()));
+    // A list in the base protocol's message takes the place of all.
+    let mut list = HashList::EMPTY;
+    list.push(McHash::new(7).unwrap());
+    assert_eq!(pair.run(&Request::SetMulticast(list)), Ok(Reply::Granted));
+    assert_eq!(pair.device.groups.len(), 1);
+    // And nothing is left by a reset.
+    pair.reset_vf().unwrap();
+    assert!(pair.device.groups.is_empty());
+}
+
+#[test]
+fn a_hash_that_is_named_twice_takes_one_place() {
+    let mut pair = pair_with_all_groups();
+    assert_eq!(pair.run(&change(0..1, true)), Ok(Reply::Granted));
+    let mut list = HashList::EMPTY;
+    for _ in 0..MAX_HASHES {
+        list.push(McHash::new(MAX_GROUPS).unwrap());
+    }
+    let leave = false;
+    let reply = pair.run(&Request::ChangeMulticast { list, leave });
+    assert_eq!(reply, Ok(Reply::Granted));
+    assert_eq!(pair.device.groups.len(), u32::from(MAX_GROUPS));
+}
+
+#[test]
+fn who_has_more_groups_than_he_may_gets_all_by_trust() {
+    let mut pair = pair_with_all_groups();
+    let mut list = HashList::EMPTY;
+    list.set_overflow();
+    let leave = false;
+    let more = Request::ChangeMulticast { list, leave };
+    let why = Refusal::GroupQuota(MAX_GROUPS.into());
+    assert_eq!(pair.run(&more), Ok(Reply::GrantedInPart(why)));
+    assert_eq!(pair.device.reports.len(), 1);
+    assert!(!pair.device.modes.multicast);
+    pair.config.trusted = true;
+    pair.device.follow_trust(&pair.config);
+    assert!(pair.device.modes.multicast);
+    assert_eq!(pair.run(&more), Ok(Reply::Granted));
+    // What it has named is enough now.
+    assert_eq!(pair.run(&change(0..1, true)), Ok(Reply::Granted));
+    assert!(!pair.device.modes.multicast);
+    // No VF is shut out for that.
+    assert_eq!(pair.server.counters().offences, 0);
+    assert_eq!(pair.server.counters().denials, 0);
+}
+
+#[test]
+fn groups_are_changed_only_by_who_has_agreed() {
+    let mut pair = Pair::new(Model::Qemu, config());
+    pair.reset_vf().unwrap();
+    let refused = Ok(Reply::Refused(Refusal::Undisclosed));
+    assert_eq!(pair.run(&change(0..1, false)), refused);
+    let wanted = Request::Negotiate {
+        version: Version::OURS,
+        caps: Caps::REASONS,
+    };
+    pair.run(&wanted).unwrap();
+    let refused = Ok(Reply::Refused(Refusal::Unsupported));
+    assert_eq!(pair.run(&change(0..1, false)), refused);
+    assert!(pair.device.groups.is_empty());
 }
 
 // Events.

@@ -28,7 +28,11 @@ use mbox::reason::{
     Reason, //
 };
 use mbox::refusal::Refusal;
-use mbox::types::MaxFrame;
+use mbox::types::{
+    HashList,
+    MaxFrame,
+    McHash, //
+};
 use mbox::vf_to_pf::{
     Reject,
     Request, //
@@ -52,7 +56,7 @@ use super::{
 
 #[test]
 fn the_extension_is_written_as_documented() {
-    assert_eq!(NEGOTIATE.encode().words(), [0x08, 0x0001_0000, 7]);
+    assert_eq!(NEGOTIATE.encode().words(), [0x08, 0x0001_0000, 0xf]);
     assert_eq!(Request::GetState.encode().words(), [0x10]);
     let tagged = Request::SetMaxFrame(MaxFrame::STANDARD).encode().tagged(31);
     assert_eq!(tagged.words(), [0x1f00_0005, 1522]);
@@ -67,6 +71,56 @@ fn the_extension_is_written_as_documented() {
     assert_eq!(full(Caps::REASONS).words(), [0x6501_0004, 8, 4, 0]);
     assert_eq!(full(Caps::EVENTS).words(), [0x6501_0004, 0, 0, 9]);
     assert_eq!(full(Caps::SEQUENCE).words(), [0x6501_0004, 0, 0, 0]);
+}
+
+/// CHANGE_MULTICAST with its words.
+fn group_changes() -> Vec<(Request, Vec<u32>)> {
+    let list = |values: core::ops::Range<u16>, more: bool| {
+        let mut list = HashList::EMPTY;
+        values.for_each(|value| list.push(McHash::new(value).unwrap()));
+        if more {
+            list.set_overflow();
+        }
+        list
+    };
+    let change = |list, leave| Request::ChangeMulticast { list, leave };
+    let words = |head: &[u32]| {
+        let mut words = head.to_vec();
+        words.resize(MAILBOX_WORDS, 0);
+        words
+    };
+    let pairs = [0x0001_0000, 0x0003_0002, 0x0000_0004];
+    let [first, second, last] = pairs;
+    let mut full = vec![0x009e_0011];
+    full.extend((0..15).map(|i: u32| (2 * i + 1) | (2 * i + 2) << 16));
+    vec![
+        (change(list(0..0, false), false), words(&[0x11])),
+        (change(list(0..0, true), false), words(&[0x0080_0011])),
+        (
+            change(list(0xfff..0x1000, false), true),
+            words(&[0x0041_0011, 0xfff]),
+        ),
+        (
+            change(list(0..5, true), true),
+            words(&[0x00c5_0011, first, second, last]),
+        ),
+        (change(list(1..31, true), false), full),
+    ]
+}
+
+#[test]
+fn changes_of_groups_are_written_as_documented() {
+    for (request, expected) in group_changes() {
+        assert_eq!(request.encode().words(), expected, "{request:?}");
+        assert_eq!(Request::decode(&words(&expected)), Ok(request));
+    }
+    for (head, reject) in [
+        (0x001f_0011, Reject::BadCount(0x1f)),
+        (0x005f_0011, Reject::BadCount(0x1f)),
+        (0x0020_0011, Reject::BadCount(0x20)),
+    ] {
+        assert_eq!(Request::decode(&words(&[head])), Err(reject), "{head:#x}");
+    }
 }
 
 #[test]
@@ -128,15 +182,15 @@ fn what_later_versions_may_add_is_passed_over() {
 
 #[test]
 fn codes_are_those_documented() {
-    for code in 0..=14 {
+    for code in 0..=15 {
         let refusal = Refusal::from_words(code, 77);
         assert_eq!(refusal.to_words().0, code);
         assert!(!matches!(refusal, Refusal::Other(..)), "{code}");
         assert!(!refusal.to_string().is_empty());
     }
-    assert_eq!(Refusal::from_words(15, 3), Refusal::Other(15, 3));
-    let sentence = Refusal::Other(15, 3).to_string();
-    assert!(sentence.contains("15"), "{sentence}");
+    assert_eq!(Refusal::from_words(16, 3), Refusal::Other(16, 3));
+    let sentence = Refusal::Other(16, 3).to_string();
+    assert!(sentence.contains("16"), "{sentence}");
 }
 
 #[test]
@@ -153,6 +207,8 @@ fn each_reason_is_told_and_no_secret_with_it() {
         (Reason::UnicastPromisc, (9, 0)),
         (Reason::MulticastPromisc, (10, 0)),
         (Reason::MulticastOverflow, (11, 0)),
+        (Reason::MulticastFull, (0, 0)),
+        (Reason::GroupQuota(256), (15, 256)),
         (Reason::Failed(Failure::NoSpace), (12, 0)),
         (Reason::Failed(Failure::InReset), (13, 100)),
         (Reason::Failed(Failure::Device), (14, 0)),
@@ -239,7 +295,7 @@ proptest! {
     fn a_full_reply_is_read_by_what_was_agreed(
         tag in 0u32..32,
         granted in any::<bool>(),
-        agreed in 0u32..8,
+        agreed in 0u32..16,
         code in 0u32..20,
         detail in any::<u32>(),
         generation in any::<u32>(),
