@@ -185,7 +185,7 @@ impl State {
             mac_locked: admin.mac.is_some(),
             trusted: admin.trusted,
             port_vlan: admin.confining_vlan(),
-            filter_quota: vf::filter_share(self.num_vfs),
+            filter_quota: self.filter_quota(vf, admin),
             vlan_quota: vf::vlan_share(self.num_vfs),
             link: Link {
                 policy: admin.link,
@@ -193,6 +193,18 @@ impl State {
             },
             mtu: u16::try_from(self.pf.mtu).unwrap_or(u16::MAX),
         }
+    }
+
+    /// How many further addresses a VF may have: its share, or if it is trusted what neither the PF
+    /// uses nor another VF has a right to.
+    fn filter_quota(&self, vf: VfId, admin: &Admin) -> u8 {
+        let share = vf::filter_share(self.num_vfs);
+        if !admin.trusted {
+            return share;
+        }
+        let others = self.live_vfs().filter(|(other, _)| *other != vf);
+        let further = others.map(|(_, pool)| pool.granted.filters().count());
+        vf::free_filters(self.pf.unicast.len(), further, share)
     }
 
     /// The VFs that there are, or are about to be.

@@ -9,7 +9,10 @@ use super::card::{
 use crate::mbox::{
     event::LinkPolicy,
     penalty::Cause,
-    pf_state::VfState,
+    pf_state::{
+        VfState,
+        MAX_FILTERS, //
+    },
     types::{
         HashSet,
         MacAddr,
@@ -42,6 +45,17 @@ pub fn filter_share(count: usize) -> u8 {
 /// How many VLANs each of `count` VFs may join.
 pub fn vlan_share(count: usize) -> u8 {
     share(VLVF_ENTRIES - 1, PF_VLANS, count, VF_VLANS)
+}
+
+/// How many further addresses a VF may have that is trusted, where the PF has `pf`, and the others
+/// have `others`, each at least `share`.
+pub fn free_filters(pf: usize, others: impl Iterator<Item = usize>, share: u8) -> u8 {
+    let taken = others.fold(pf.max(PF_FILTERS), |sum, further| {
+        sum + 1 + further.max(usize::from(share))
+    });
+    // The PF's own address and this VF's.
+    let free = (RAR_ENTRIES - 2).saturating_sub(taken).min(MAX_FILTERS);
+    u8::try_from(free).unwrap_or(u8::MAX).max(share)
 }
 
 /// A VLAN that the administrator has put a VF into.

@@ -27,7 +27,8 @@ MAC = "02:82:57:61:00:{:02x}"
 PORT_VLAN = 82
 OWN_VLAN = 57
 CONTAINER = "02:82:57:61:01:{:02x}"
-MACVLANS = 16
+# Macvlans, and further addresses that each of two VFs may have by right.
+MACVLANS, SHARE = 16, 3
 FLAPS = 40
 # Multicast hashes in a message, and those that a VF may have.
 LIST, MOST = 30, 256
@@ -227,19 +228,37 @@ def addresses(pair: str) -> None:
         ksft_pr(f"{FLAPS} times down and up: {asked} requests")
         ksft_lt(asked, 6 * FLAPS, "requests, lists of groups included")
         ksft_eq(pf.ethtool_stats()["vf0_quarantines"], 0)
+        # By trust it may use all that is free, and no other VF's share is.
         pf.ip("link set {dev} vf 0 trust on")
         guest.wait_said("the host trusts this VF")
-        wait.until(lambda: guest.count("refused_unicast") < MACVLANS, "addresses by trust")
-        granted = MACVLANS - guest.count("refused_unicast")
-        ksft_eq(len(registers.addresses(0)), 1 + granted, "addresses in the card")
-        guest.wait_said(f"{MACVLANS - granted} of {MACVLANS} further unicast addresses")
+        wait.until(lambda: guest.count("refused_unicast") == 0, "addresses by trust")
+        ksft_eq(len(registers.addresses(0)), 1 + MACVLANS, "addresses in the card")
+        other = bench.vfs[1]
+        for number in range(SHARE):
+            mac = CONTAINER.format(MACVLANS + number)
+            other.ip(f"link add link {{dev}} name mv{number} address {mac} type macvlan",
+                     f"link set mv{number} up")
+        wait.register(lambda: len(registers.addresses(1)) == 1 + SHARE, "share of the other VF")
+        pf.ip("link set {dev} vf 0 trust off")
+        wait.register(lambda: registers.addresses(0) == {MAC.format(5)}, "trust taken back")
+        wait.until(lambda: guest.count("refused_unicast") == MACVLANS, "no address without trust")
+        # With the choice of its address it has its share back.
+        pf.ip("link set {dev} vf 0 mac 00:00:00:00:00:00")
+        left = MACVLANS - SHARE
+        wait.until(lambda: guest.count("refused_unicast") == left, "share")
+        guest.wait_said(f"{left} of {MACVLANS} further unicast addresses are not received, the PF "
+                        f"refused them: this VF may have no more than {SHARE}")
         # One that is received goes, and one that is deaf gets its place.
         first = next(n for n in range(MACVLANS) if CONTAINER.format(n) in registers.addresses(0))
         vf.ip(f"link del mv{first}")
-        wait.until(lambda: guest.count("refused_unicast") == MACVLANS - granted - 1, "its place")
-        ksft_eq(len(registers.addresses(0)), 1 + granted, "addresses in the card")
+        wait.until(lambda: guest.count("refused_unicast") == left - 1, "its place")
+        ksft_eq(len(registers.addresses(0)), 1 + SHARE, "addresses in the card")
+        # Trust that ends leaves it with no more than that.
+        pf.ip("link set {dev} vf 0 trust on")
+        wait.until(lambda: guest.count("refused_unicast") == 0, "addresses by trust")
         pf.ip("link set {dev} vf 0 trust off")
-        wait.register(lambda: registers.addresses(0) == {MAC.format(5)}, "trust taken back")
+        wait.register(lambda: len(registers.addresses(0)) <= 1 + SHARE, "trust taken back")
+        wait.until(lambda: guest.count("refused_unicast") == left - 1, "share")
         guest.vf.wait_running()
 
 

@@ -152,7 +152,7 @@ impl fmt::Display for Reason {
                 write!(
                     f,
                     "asked for more than its {quota} additional MAC addresses; \
-                     with fewer VFs ('sriov_numvfs') each may have more"
+                     'ip link set DEV vf N trust on' lets one without trust have what is free"
                 )
             }
             Self::PortVlan(vid) => write!(
