@@ -127,6 +127,10 @@ pub enum Event {
     Quarantined(Cause),
     /// It is in quarantine no more.
     Released,
+    /// The card has stopped it, and it is closed. Told at a bounded rate; so many were left out.
+    Blocked(u32),
+    /// Its driver has started again since the card has stopped it.
+    Unblocked,
 }
 
 /// Whose an address is.

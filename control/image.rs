@@ -66,6 +66,8 @@ pub struct Image {
     /// The longest frame (RLPML).
     pub(super) max_frame: u32,
     pub(super) receive: ReceiveControl,
+    /// DTXCTL.MDP_EN.
+    pub(super) detect_malice: bool,
     /// CTRL.VME, for the PF without pools.
     pub(super) strip_vlans: bool,
 }
@@ -101,6 +103,7 @@ impl Image {
             all_multicast: false,
             filter_vlans: false,
         },
+        detect_malice: false,
         strip_vlans: false,
     };
 
@@ -143,6 +146,7 @@ impl Image {
         } else {
             state.pf.max_frame()
         };
+        self.detect_malice = pools && state.detects_malice;
         self.fill_uta(state);
         self.set_receive(state, see_all);
         // With pools VMOLR says who gets tags stripped. This bit is for inserting them as well, which

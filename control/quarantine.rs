@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! VFs that misbehave: the pool of one that does so too much (see [`penalty`](crate::mbox::penalty))
-//! is closed, and its mailbox ignored.
+//! is closed, and its mailbox ignored. One that the card has stopped is closed until its driver starts
+//! again.
 
 use super::{
     card::{
@@ -57,6 +58,26 @@ impl<C: Card> Control<C> {
 
     /// Of the tenant of a VF nothing runs any more.
     pub fn end_tenant(&mut self, vf: VfId) {
-        self.vfs[vf].server.forget_driver();
+        let entry = &mut self.vfs[vf];
+        entry.server.forget_driver();
+        entry.blocked = false;
+    }
+
+    /// Closes a VF that the card has stopped until its driver makes a handshake. `certain`: its own
+    /// driver is to blame.
+    pub fn block<L: Log>(&mut self, card: &C, log: &L, vf: VfId, certain: bool, now: Time) {
+        // A closed pool sends nothing, and only a handshake opens it: nothing is left to be told.
+        if !self.pool(vf).open {
+            return;
+        }
+        self.switch.close_vf(card, vf, |pool| pool.granted.revoke());
+        let entry = &mut self.vfs[vf];
+        entry.blocked = true;
+        entry.server.reconfigure();
+        let logged = entry.block_log.admit(now);
+        entry.penalties.blocked(certain, logged.is_some(), now);
+        if let Some(left_out) = logged {
+            log.event(vf, Event::Blocked(left_out));
+        }
     }
 }

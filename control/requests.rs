@@ -5,6 +5,7 @@
 use super::{
     card::{
         Card,
+        Event,
         Log,
         Mailbox, //
     },
@@ -114,6 +115,10 @@ impl<C: Card> Control<C> {
         };
         let next = server.service(&mut port, &config, &mut backend, now);
         drop(port);
+        if self.vfs[vf].blocked && self.pool(vf).granted.clear_to_send() {
+            self.vfs[vf].blocked = false;
+            log.event(vf, Event::Unblocked);
+        }
         if self.penalize(card, log, vf, now) {
             self.stop_serving(card, vf);
             return None;

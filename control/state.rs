@@ -170,6 +170,8 @@ pub struct State {
     /// The card is QEMU's model, which gives what the UTA lets pass to each pool with VMOLR.ROMPE and
     /// does not know ROPE and MPME.
     pub emulated: bool,
+    /// With VFs, the card stops a queue with a malformed descriptor, instead of the engine.
+    pub detects_malice: bool,
 }
 
 impl State {

@@ -69,6 +69,7 @@ impl Switch {
             link: Link::default(),
             speed: MAX_SPEED,
             emulated,
+            detects_malice: true,
         };
         Ok(Self {
             state: heap::boxed(state)?,

@@ -42,6 +42,10 @@ pub struct Vf<E> {
     pub server: Server,
     /// What of its misbehaviour is borne.
     pub penalties: Penalties,
+    /// The card has stopped it, and its driver has not started again since.
+    pub blocked: bool,
+    /// Limits what the log says of that.
+    pub block_log: LogLimit,
     /// How often it was seen to send with a foreign address or VLAN.
     pub spoof_events: u64,
     /// Limits what the log says of that.
@@ -58,6 +62,8 @@ impl<E: Default> Vf<E> {
         Self {
             server: Server::new(config),
             penalties: Penalties::new(),
+            blocked: false,
+            block_log: LogLimit::new(),
             spoof_events: 0,
             spoof_log: LogLimit::new(),
             port_log: LogLimit::new(),
@@ -248,6 +254,7 @@ impl<C: Card> Control<C> {
             let pool = &mut self.switch.state.vfs[vf];
             let granted = entry.server.device_reset(&pool.granted, &config);
             pool.take_back(granted);
+            entry.blocked = false;
         }
     }
 

@@ -34,6 +34,8 @@ pub enum Write {
     Senders(u32),
     /// DTXSWC.
     SendControl(SendControl),
+    /// DTXCTL.MDP_EN.
+    DetectMalice(bool),
     /// VMVIR of a pool.
     Tag(usize, Option<PortVlan>),
     /// RTTDQSEL, RTTBCNRM and RTTBCNRC for the queues of a pool.
@@ -76,6 +78,13 @@ impl Image {
         }
         // What may be sent comes before the pools that send.
         put(card, self, old, |image| image.send, Write::SendControl);
+        put(
+            card,
+            self,
+            old,
+            |image| image.detect_malice,
+            Write::DetectMalice,
+        );
         for pool in 0..POOLS {
             put(
                 card,

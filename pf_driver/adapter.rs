@@ -42,7 +42,8 @@ use crate::{
     },
     iov::{
         self,
-        manager::VfManager, //
+        manager::VfManager,
+        misconduct, //
     },
     kapi::{
         irq::{
@@ -81,11 +82,14 @@ pub(crate) struct Works {
     pub(crate) retry: Arc<Work<Adapter>>,
     /// Gives back what waits on the rings for a link.
     pub(crate) flush: Arc<Work<Adapter>>,
+    /// Deals with what the card has seen VFs do.
+    pub(crate) misconduct: Arc<Work<Adapter>>,
 }
 
 impl Works {
-    fn all(&self) -> [&Arc<Work<Adapter>>; 5] {
+    fn all(&self) -> [&Arc<Work<Adapter>>; 6] {
         [
+            &self.misconduct,
             &self.watchdog,
             &self.reset,
             &self.retry,
@@ -259,6 +263,16 @@ impl Handler for OtherIrq {
         }
         if cause.lsc() {
             this.works.link.queue();
+        }
+        if cause.mddet() {
+            let sighting = this.vfs.see_misconduct();
+            if !sighting.stopped.is_empty() {
+                this.works.misconduct.queue();
+            } else if !sighting.is_empty() {
+                this.works
+                    .misconduct
+                    .queue_again_after(misconduct::INTERVAL);
+            }
         }
         if cause.drsta() {
             this.works.reset.queue();

@@ -25,6 +25,7 @@ use crate::{
 
 impl Devlink for Adapter {
     const REPORTER: &'static CStr = c"vf";
+    const PARAM: &'static CStr = c"malicious_driver_detection";
 
     fn info(this: ArcBorrow<'_, Self>, info: &mut Info<'_>) -> Result {
         let Identity {
@@ -53,6 +54,20 @@ impl Devlink for Adapter {
         }
         this.vfs.release_all();
         Ok(())
+    }
+
+    fn test(this: ArcBorrow<'_, Self>, extack: &mut Extack<'_>) -> Result {
+        this.vfs
+            .test_malice()
+            .map_err(|err| extack.fail(err, c"there are no VFs"))
+    }
+
+    fn param(this: ArcBorrow<'_, Self>) -> bool {
+        this.vfs.detects_malice()
+    }
+
+    fn set_param(this: ArcBorrow<'_, Self>, on: bool) -> Result {
+        this.vfs.detect_malice(on)
     }
 
     fn diagnose(this: ArcBorrow<'_, Self>, message: &mut Message<'_>) {

@@ -239,6 +239,7 @@ fn make_adapter(pdev: &pci::Device<Core<'_>>, bar: Arc<Bar0>) -> Result<(Arc<Ada
             reset: new_work!(recovery::reset_work)?,
             retry: new_work!(recovery::retry_work)?,
             flush: new_work!(pairs::flush)?,
+            misconduct: new_work!(recovery::misconduct_work)?,
         },
     })?;
     Ok((adapter, max_pairs))

@@ -280,7 +280,10 @@ impl Adapter {
             if !self.vfs.in_reset() {
                 irq::clear_queue_vectors(&self.bar);
                 self.empty_vf_queues();
+                // Nor does what they did stay in the card, to be held against the next ones.
+                let _ = pool::take_sighting(&self.bar);
             }
+            let _ = self.vfs.seen.take();
             self.vfs.set_vfs(&self.perm_mac, count);
             Ok(())
         });

@@ -16,6 +16,7 @@ use kernel::{
 
 use crate::{
     adapter::Adapter,
+    control::card::PF_POOL,
     hw::{
         irq,
         is_gone,
@@ -23,6 +24,7 @@ use crate::{
         reset,
         rss, //
     },
+    iov::misconduct::INTERVAL,
     kapi::net::{
         netdev_err,
         netdev_info,
@@ -68,6 +70,8 @@ impl Adapter {
         }
         self.vfs.control.lock().tell_ports_of_reset(false);
         irq::enable_other(&self.bar);
+        // No VF is blocked by the card any more.
+        self.vfs.works.health.queue();
         Ok(())
     }
 
@@ -101,6 +105,8 @@ impl Adapter {
             irq::mask_all(&self.bar);
             reset::stop_engines(&self.bar);
         }
+        // After a reset no queue is stopped.
+        let _ = self.vfs.seen.take();
     }
 
     /// Resets the port while no queue pair is to run, and brings up all but these. The only way to
@@ -205,6 +211,29 @@ pub(crate) fn reset_work(this: ArcBorrow<'_, Adapter>) {
     netdev_info!(this.ndev, "resetting the port\n");
     // What can be said has been said there.
     let _ = this.reset_port(dev);
+}
+
+/// The card has seen VFs, or the PF, send what they must not. The work item's function.
+pub(crate) fn misconduct_work(this: ArcBorrow<'_, Adapter>) {
+    let sighting = this.vfs.seen.take();
+    let dealt_with = !sighting.is_empty() && this.vfs.punish(sighting);
+    if dealt_with && sighting.stopped.has(PF_POOL) {
+        // Each of these costs a reset, so they are not many.
+        netdev_err!(
+            this.ndev,
+            "the card has stopped a queue of the PF for a malformed descriptor: resetting the port\n"
+        );
+        this.works.reset.queue();
+    }
+    if !sighting.stopped.is_empty() {
+        // For a queue that is stopped the card may go on to interrupt until its VF starts again.
+        this.works.misconduct.queue_again_after(INTERVAL);
+        return;
+    }
+    let control = this.vfs.control.lock();
+    if !control.resetting && !is_gone(&this.bar) {
+        this.vfs.look_for_misconduct(&control);
+    }
 }
 
 /// Tries again what failed. The work item's function.

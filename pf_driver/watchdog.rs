@@ -340,7 +340,7 @@ pub(crate) fn watchdog(this: ArcBorrow<'_, Adapter>) {
             return;
         }
         control.collect_traffic(&this.bar);
-        this.vfs.report_spoofing(&mut control);
+        this.vfs.look_for_misconduct(&control);
     }
     this.works.watchdog.queue_after(INTERVAL);
 }

@@ -1,6 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""What `devlink` shows and does: what the device is, and the health reporter of VFs."""
+"""What `devlink` shows and does: what the device is, the health reporter of VFs, and what the card
+is to stop them for.
+
+QEMU's card stops nobody. `devlink health test` does as if it had, from where the card's registers are
+decoded; how these are read is seen by control_plane.py.
+"""
 
 import json
 import os
@@ -8,19 +13,26 @@ import select
 import socket
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Self
 
 from rigbtest import mailbox as mb
-from rigbtest import wait
+from rigbtest import regs, traffic, wait
 from rigbtest.attack import until_quarantined
 from rigbtest.bench import Bench, finish
 from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_in, ksft_ne, ksft_run, ksft_true
 from rigbtest.mailbox import Mailbox
+from rigbtest.regs import Registers
 
 BENCH = Bench.find()
 DEVICE = f"pci/{BENCH.pf.function.address}"
 NETLINK_KOBJECT_UEVENT = 15
 REPORTER = (DEVICE, "reporter", "vf")
+PARAMETER = (DEVICE, "name", "malicious_driver_detection")
+# The control message without "clear to send": start again.
+START_AGAIN = 0x0100
+# More often than a VF may be blocked, also if that takes minutes.
+BLOCKS = 15
 
 
 def devlink(*words: str) -> dict[str, Any]:
@@ -208,7 +220,147 @@ def driver_goes() -> None:
     ksft_eq(health()["state"], "healthy", "a new driver")
 
 
-CASES = [info, errors, ways_out, uevents, driver_goes]
+# --- VFs that the card stops
+
+
+def detects() -> tuple[bool, bool]:
+    """Whether the card is to stop malformed descriptors: what devlink says, and the register."""
+    found = devlink("dev", "param", "show", *PARAMETER)["param"][DEVICE]
+    said: bool = found[0]["values"][0]["value"]
+    register = Registers(BENCH.pf.function).read(regs.DTXCTL)
+    return said, bool(register & regs.DTXCTL_MDP_EN)
+
+
+def detection() -> None:
+    """The card is told to look while there are VFs, unless the operator does not want it."""
+    BENCH.use("rigb", "", 0)
+    ksft_eq(detects(), (True, False), "without VFs")
+    BENCH.start_vfs(2)
+    ksft_eq(detects(), (True, True), "with VFs")
+    for word, value in (("false", False), ("true", True)):
+        devlink("dev", "param", "set", *PARAMETER, "value", word, "cmode", "runtime")
+        ksft_eq(detects(), (value, value), word)
+        BENCH.pf.ethtool("-t", "offline", check=False)
+        BENCH.pf.wait_running()
+        ksft_eq(detects(), (value, value), f"{word}, after a reset of the PF")
+    BENCH.stop_vfs()
+    ksft_eq(detects(), (True, False), "without VFs again")
+    ksft_ne(subprocess.run(["devlink", "health", "test", *REPORTER], check=False,
+                           capture_output=True).returncode, 0)
+    BENCH.dirty = True
+
+
+def block() -> None:
+    """As if the card had stopped all VFs."""
+    devlink("health", "test", *REPORTER)
+
+
+def blocked() -> None:
+    """A VF that the card has stopped is closed and told; its handshake opens it, and all is seen."""
+    one, two = raw_vfs()
+    registers = Registers(BENCH.pf.function)
+    one.reset()
+    two.reset()
+    ksft_eq(registers.read(regs.VFTE) & 3, 3)
+    one.take(mb.PFSTS)
+    with Monitor() as monitor:
+        block()
+        ksft_true(monitor.comes("error"), "the manager hears of it")
+    ksft_eq((registers.read(regs.VFTE) & 3, registers.read(regs.VFRE) & 3), (0, 0))
+    said = one.answer()
+    ksft_eq(said and said[0], START_AGAIN)
+    ksft_eq([vf["blocked"] for vf in diagnosis()], [True, True])
+    file = Path("/sys/kernel/debug", f"rigb-{BENCH.pf.function.address}", "vf0")
+    ksft_in("blocked by the card", file.read_text())
+    # Upon its acknowledgement, which is what C igbvf starts again for.
+    said = one.answer()
+    ksft_eq(said and said[0], mb.MSG_NACK)
+    block()
+    ksft_eq(BENCH.pf.ethtool_stats()["vf0_card_blocks"], 1, "once until it starts again")
+    ksft_true(one.reset(), "its handshake")
+    ksft_true(one.granted(mb.SET_LPE, 1518))
+    ksft_eq((registers.read(regs.VFTE) & 3, registers.read(regs.VFRE) & 3), (1, 1))
+    ksft_eq([vf["blocked"] for vf in diagnosis()], [False, True])
+    ksft_eq(health()["state"], "error", "there is another one")
+    two.reset()
+    wait.until(lambda: health()["state"] == "healthy", "health")
+    ksft_true("blocked by the card" not in file.read_text())
+
+
+def blocked_too_often() -> None:
+    """Who does it again and again is shut out."""
+    one, two = raw_vfs()
+    one.reset()
+    two.reset()
+    for _ in range(BLOCKS):
+        one.take(mb.PFSTS)
+        block()
+        # What it is told comes from the same look at it that may shut it out.
+        wait.until(lambda: one.take(mb.PFSTS) or diagnosis()[0]["quarantined"], "an answer")
+        if diagnosis()[0]["quarantined"]:
+            break
+        one.reset()
+    ksft_ge(diagnosis()[0]["card_blocks"], 5, "a guest whose driver has a fault now and then goes on")
+    ksft_true(diagnosis()[0]["quarantined"], "quarantine")
+    ksft_in("blocked by the card", diagnosis()[0]["cause"])
+    ksft_eq(diagnosis()[1]["card_blocks"], 1)
+    devlink("health", "recover", *REPORTER)
+    one.write(mb.V2PMAILBOX, 0)
+    ksft_true(one.reset(), "served again")
+
+
+def blocked_over_resets() -> None:
+    """A reset of the PF ends what the card has blocked: VFs are closed as after any, and start again
+    as after any. So does the end of the driver."""
+    one, two = raw_vfs()
+    pf = BENCH.pf
+
+    def block_both() -> None:
+        for vf in (one, two):
+            ksft_true(vf.reset(), "its handshake")
+        block()
+        wait.until(lambda: health()["state"] == "error", "an error")
+        ksft_eq([vf["blocked"] for vf in diagnosis()], [True, True])
+
+    def port_reset() -> None:
+        pf.ethtool("-t", "offline", check=False)
+
+    resets: list[Callable[[], None]] = [pf.function.reset, port_reset]
+    for number, reset in enumerate(resets, 1):
+        block_both()
+        reset()
+        pf.wait_running()
+        wait.until(lambda: health()["state"] == "healthy", "health after a reset")
+        ksft_eq([vf["blocked"] for vf in diagnosis()], [False, False])
+        ksft_eq([vf["card_blocks"] for vf in diagnosis()], [number, number], "it is not forgotten")
+        registers = Registers(pf.function)
+        ksft_eq((registers.read(regs.VFTE) & 3, registers.read(regs.VFRE) & 3), (0, 0))
+        ksft_true(one.reset() and one.granted(mb.SET_LPE, 1518), "served again")
+        ksft_eq((registers.read(regs.VFTE) & 3, registers.read(regs.VFRE) & 3), (1, 1))
+    block_both()
+    BENCH.use("igb", "", 0)
+    BENCH.use("rigb", "", 2)
+    ksft_eq((health()["state"], health()["error"]), ("healthy", 0), "a new driver")
+    ksft_eq([vf["card_blocks"] for vf in diagnosis()], [0, 0])
+
+
+def blocked_guests() -> None:
+    """A VF's driver starts again by itself when the card has stopped it."""
+    BENCH.use("rigb", "rigbvf", 2)
+    one, two = BENCH.vfs
+    traffic.reach(one, two)
+    before = health()["error"]
+    block()
+    wait.until(lambda: health()["error"] == before + 2, "both are reported")
+    wait.until(lambda: health()["state"] == "healthy", "both have started again")
+    traffic.reach(one, two)
+    traffic.reach(two, BENCH.pf)
+
+
+CASES = [
+    info, errors, ways_out, uevents, driver_goes, detection, blocked, blocked_too_often,
+    blocked_over_resets, blocked_guests,
+]
 
 
 def main() -> None:

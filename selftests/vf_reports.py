@@ -23,7 +23,7 @@ RTM_NEWLINK = 16
 MAC = "02:82:57:72:00:01"
 COUNTERS = (
     "mbx_requests", "mbx_refused", "mbx_ignored", "mbx_offences", "mbx_notices",
-    "resets", "function_resets", "spoof_events", "quarantines",
+    "resets", "function_resets", "spoof_events", "card_blocks", "quarantines",
 )
 # More than rigb forgives, at the rate at which it answers.
 BAD_MESSAGES = 3000

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! devlink: what a device is, and a reporter of its health.
+//! devlink: what a device is, a reporter of its health, and a parameter that is on or off.
 //!
 //! A driver implements [`Devlink`] for the data that it shares with its other registrations, and
 //! keeps a [`Registration`]. What it notices goes through a [`Reporter`].
@@ -19,7 +19,10 @@ use kernel::{
         Bound,
         Device, //
     },
-    error::from_err_ptr,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
     new_mutex,
     prelude::*,
     sync::{
@@ -48,13 +51,16 @@ pub enum Trigger {
     Operator,
 }
 
-/// The operations of a devlink instance with one health reporter.
+/// The operations of a devlink instance with one health reporter and one parameter.
 ///
 /// All run in process context under the lock of the instance, and may sleep. None may wait for
 /// what calls [`Reporter`].
 pub trait Devlink: Send + Sync + Sized + 'static {
     /// The reporter's name.
     const REPORTER: &'static CStr;
+
+    /// The parameter's name: one that [`Devlink::param`] has, and none of the core's own.
+    const PARAM: &'static CStr;
 
     /// Says what the device is (`devlink dev info`). The core adds the driver's name.
     ///
@@ -69,6 +75,23 @@ pub trait Devlink: Send + Sync + Sized + 'static {
     ///
     /// Any; the reporter stays in its state of error.
     fn recover(this: ArcBorrow<'_, Self>, trigger: Trigger, extack: &mut Extack<'_>) -> Result;
+
+    /// Acts as if there was something to report (`devlink health test`).
+    ///
+    /// # Errors
+    ///
+    /// Any; the request fails with it.
+    fn test(this: ArcBorrow<'_, Self>, extack: &mut Extack<'_>) -> Result;
+
+    /// Whether the parameter is on (`devlink dev param show`).
+    fn param(this: ArcBorrow<'_, Self>) -> bool;
+
+    /// Turns the parameter on or off, at run time.
+    ///
+    /// # Errors
+    ///
+    /// Any; the request fails with it.
+    fn set_param(this: ArcBorrow<'_, Self>, on: bool) -> Result;
 
     /// Tells the state of what is reported on: on request, and to be kept when an error is reported.
     fn diagnose(this: ArcBorrow<'_, Self>, message: &mut Message<'_>);
@@ -142,7 +165,7 @@ pub struct Registration<T: Devlink> {
 // SAFETY: What it owns can be used and dropped from any thread; `T` is `Send + Sync`.
 unsafe impl<T: Devlink> Send for Registration<T> {}
 
-// SAFETY: As above.
+// SAFETY: What it owns can be shared by threads; `T` is `Sync`, too.
 unsafe impl<T: Devlink> Sync for Registration<T> {}
 
 impl<T: Devlink> Registration<T> {
@@ -191,7 +214,23 @@ impl<T: Devlink> Registration<T> {
                 return Err(failed.err().unwrap_or(ENOMEM));
             }
         };
-        // SAFETY: All that the operations need is in place.
+        // SAFETY: The parameter's description lives for ever, and all that its functions need is in place.
+        let added = to_result(unsafe {
+            bindings::devlink_params_register(
+                raw,
+                Ops::<T>::PARAMS.as_ptr(),
+                Ops::<T>::PARAMS.len(),
+            )
+        });
+        if let Err(err) = added {
+            // SAFETY: Nobody uses the reporter yet; the instance is not registered, and made with a `T`.
+            unsafe {
+                bindings::devlink_health_reporter_destroy(reporter.as_ptr());
+                Self::free(devlink);
+            }
+            return Err(err);
+        }
+        // SAFETY: Not registered, and its operations and data are in place.
         unsafe { bindings::devlink_register(raw) };
         *shared.live.lock() = Some(Live(reporter));
         Ok(Self {
@@ -233,6 +272,11 @@ impl<T: Devlink> Drop for Registration<T> {
         // SAFETY: In the opposite order of `Self::new`; nobody uses the reporter any more.
         unsafe {
             bindings::devlink_unregister(self.devlink.as_ptr());
+            bindings::devlink_params_unregister(
+                self.devlink.as_ptr(),
+                Ops::<T>::PARAMS.as_ptr(),
+                Ops::<T>::PARAMS.len(),
+            );
             bindings::devlink_health_reporter_destroy(self.reporter.as_ptr());
             Self::free(self.devlink);
         }
@@ -256,7 +300,7 @@ impl<T: Devlink> Ops<T> {
     };
 
     const REPORTER: bindings::devlink_health_reporter_ops = {
-        // SAFETY: As above.
+        // SAFETY: All members are pointers or optional functions: all zero is valid.
         let none: bindings::devlink_health_reporter_ops =
             unsafe { MaybeUninit::zeroed().assume_init() };
         bindings::devlink_health_reporter_ops {
@@ -264,8 +308,24 @@ impl<T: Devlink> Ops<T> {
             recover: Some(Self::recover),
             dump: Some(Self::dump),
             diagnose: Some(Self::diagnose),
+            test: Some(Self::test),
             ..none
         }
+    };
+
+    const PARAMS: &'static [bindings::devlink_param; 1] = {
+        // SAFETY: All members are numbers, pointers or optional functions: all zero is valid.
+        let none: bindings::devlink_param = unsafe { MaybeUninit::zeroed().assume_init() };
+        &[bindings::devlink_param {
+            // Those of a driver begin where those of the core end.
+            id: bindings::devlink_param_generic_id___DEVLINK_PARAM_GENERIC_ID_MAX,
+            name: T::PARAM.to_bytes_with_nul().as_ptr().cast(),
+            type_: bindings::devlink_param_type_DEVLINK_PARAM_TYPE_BOOL,
+            supported_cmodes: 1 << bindings::devlink_param_cmode_DEVLINK_PARAM_CMODE_RUNTIME,
+            get: Some(Self::param_get),
+            set: Some(Self::param_set),
+            ..none
+        }]
     };
 
     /// # Safety
@@ -322,6 +382,53 @@ impl<T: Devlink> Ops<T> {
         let (data, mut extack) =
             unsafe { (Self::reporter_data(reporter), Extack::from_raw(extack)) };
         match T::recover(data, trigger, &mut extack) {
+            Ok(()) => 0,
+            Err(err) => err.to_errno(),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the core for a reporter of an instance made for a `T`.
+    unsafe extern "C" fn test(
+        reporter: *mut bindings::devlink_health_reporter,
+        extack: *mut bindings::netlink_ext_ack,
+    ) -> c_int {
+        // SAFETY: By the requirements of this function.
+        let (data, mut extack) =
+            unsafe { (Self::reporter_data(reporter), Extack::from_raw(extack)) };
+        match T::test(data, &mut extack) {
+            Ok(()) => 0,
+            Err(err) => err.to_errno(),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called by the core for an instance made for a `T`; `ctx` is for this call.
+    unsafe extern "C" fn param_get(
+        devlink: *mut bindings::devlink,
+        _id: u32,
+        ctx: *mut bindings::devlink_param_gset_ctx,
+        _extack: *mut bindings::netlink_ext_ack,
+    ) -> c_int {
+        // SAFETY: By the requirements of this function.
+        unsafe { (*ctx).val.vbool = T::param(Self::data(devlink)) };
+        0
+    }
+
+    /// # Safety
+    ///
+    /// As [`Self::param_get`]; `ctx` has a value of the parameter's type.
+    unsafe extern "C" fn param_set(
+        devlink: *mut bindings::devlink,
+        _id: u32,
+        ctx: *mut bindings::devlink_param_gset_ctx,
+        _extack: *mut bindings::netlink_ext_ack,
+    ) -> c_int {
+        // SAFETY: By the requirements of this function.
+        let (data, on) = unsafe { (Self::data(devlink), (*ctx).val.vbool) };
+        match T::set_param(data, on) {
             Ok(()) => 0,
             Err(err) => err.to_errno(),
         }

@@ -16,6 +16,7 @@ use kernel::{
 
 use super::{
     flush,
+    pool,
     put, //
 };
 use crate::{
@@ -30,6 +31,7 @@ use crate::{
             GPIE,
             IAM,
             ICR,
+            ICS,
             IMC,
             IMS,
             IVAR,
@@ -85,17 +87,33 @@ pub(crate) fn mask_all(bar: &Bar0) {
     flush(bar);
 }
 
-/// Lets the link, the mailboxes and errors interrupt.
+/// Lets the link, the mailboxes, misconduct and errors interrupt.
 pub(crate) fn enable_other(bar: &Bar0) {
+    // What was seen while pools were set up is held against nobody. The cause is read last: what comes
+    // after the rest was read is not lost.
+    let _ = pool::take_sighting(bar);
     let _ = bar.read(ICR);
-    // Not DOUTSYNC, which says that WVBR names a VF: a VF can cause it with every frame that it
-    // sends. The watchdog reads WVBR at its own pace.
     let causes = ICR::zeroed()
         .with_lsc(true)
         .with_vmmb(true)
+        .with_mddet(true)
         .with_drsta(true);
     bar.write_reg(IMS::from(causes.into_raw()));
     rearm_other(bar);
+}
+
+/// Keeps misconduct from interrupting: a VF can cause that with every frame that it sends.
+pub(crate) fn mask_misconduct(bar: &Bar0) {
+    let cause = ICR::zeroed().with_mddet(true);
+    bar.write_reg(IMC::from(cause.into_raw()));
+}
+
+/// Lets misconduct interrupt, and has it interrupt now for what has come meanwhile: its registers
+/// have one reader, the handler.
+pub(crate) fn unmask_misconduct(bar: &Bar0) {
+    let cause = ICR::zeroed().with_mddet(true);
+    bar.write_reg(IMS::from(cause.into_raw()));
+    bar.write_reg(ICS::from(cause.into_raw()));
 }
 
 /// Has vector [`OTHER_VECTOR`] fire at its usual rate, or once in a millisecond at most.

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The queues of a VF's pool, from the PF's side: emptied when the VF changes hands.
+//! The queues of a VF's pool, from the PF's side: emptied when the VF changes hands, and what the card
+//! has seen of them.
 //!
 //! A reset of the VF leaves all registers of its queues as they are but for the enable bits (82576
 //! specification update, software clarification 3): ring addresses, head write-back, DCA. What one
 //! driver leaves there the card would use for the next one, with that one's memory.
 
 use kernel::{
-    io::poll::read_poll_timeout,
+    io::{
+        poll::read_poll_timeout,
+        Io, //
+    },
     prelude::*,
+    sync::atomic::{
+        Atomic,
+        Full,
+        Relaxed, //
+    },
     time::Delta, //
 };
 
@@ -18,10 +27,13 @@ use super::{
 };
 use crate::{
     control::vf_id::VfId,
+    mbox::misconduct::Sighting,
     regs::{
         iov::{
+            LVMMC,
             POOLS,
-            PSRTYPE, //
+            PSRTYPE,
+            WVBR, //
         },
         queue::{
             DCA_RXCTRL,
@@ -92,4 +104,34 @@ pub(crate) fn empty_queues(bar: &Bar0, vf: VfId) -> Result {
     }
     put::<PSRTYPE>(bar, vf.index(), 0);
     Ok(())
+}
+
+/// What the card has seen of pools that send what they must not. Reading clears, so there is one reader:
+/// the interrupt handler, once that may run, but for who has closed all pools.
+pub(crate) fn take_sighting(bar: &Bar0) -> Sighting {
+    let cause = bar.read(LVMMC).into_raw();
+    Sighting::of_registers(cause, bar.read(WVBR).into_raw())
+}
+
+/// What the interrupt handler has seen and the work has not.
+pub(crate) struct Seen(Atomic<u32>);
+
+impl Seen {
+    pub(crate) fn nothing() -> Self {
+        Self(Atomic::new(Sighting::NONE.pack()))
+    }
+
+    /// Adds to that. From the interrupt handler.
+    pub(crate) fn add(&self, sighting: Sighting) {
+        let mut old = self.0.load(Relaxed);
+        // Nobody else adds, and who takes leaves nothing: the second attempt succeeds.
+        while let Err(now) = self.0.cmpxchg(old, old | sighting.pack(), Full) {
+            old = now;
+        }
+    }
+
+    /// What was seen since the last time.
+    pub(crate) fn take(&self) -> Sighting {
+        Sighting::unpack(self.0.xchg(Sighting::NONE.pack(), Full))
+    }
 }

@@ -56,7 +56,10 @@ use crate::{
             VMVIR,
             VT_CTL, //
         },
-        queue::QDE,
+        queue::{
+            DTXCTL,
+            QDE, //
+        },
         Bar0, //
     },
 };
@@ -67,6 +70,7 @@ pub(crate) fn write(bar: &Bar0, write: Write) {
         Write::Receivers(pools) => bar.write_reg(VFRE::from(pools)),
         Write::Senders(pools) => bar.write_reg(VFTE::from(pools)),
         Write::SendControl(send) => bar.write_reg(dtxswc(send)),
+        Write::DetectMalice(on) => bar.update(DTXCTL, |dtxctl| dtxctl.with_mdp_en(on)),
         Write::Tag(pool, tag) => put::<VMVIR>(bar, pool, vmvir(tag)),
         Write::Limit(pool, limit) => rate::set(bar, pool, limit),
         Write::DropFrames(on) => bar.write_reg(QDE::from(if on { 0xffff } else { 0 })),

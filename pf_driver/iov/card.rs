@@ -146,6 +146,15 @@ impl Log for VfManager {
                 netdev_info!(self.ndev, "VF {} is let out of quarantine\n", vf);
                 self.works.health.queue();
             }
+            Event::Blocked(left_out) => netdev_err!(
+                self.ndev,
+                "VF {} is blocked by the card for a malformed descriptor: its driver is told to start again ({} more messages were left out)\n",
+                vf,
+                left_out
+            ),
+            Event::Unblocked => {
+                self.works.health.queue();
+            }
         }
     }
 

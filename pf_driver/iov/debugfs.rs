@@ -55,7 +55,7 @@ use crate::{
 };
 
 /// What is counted of each VF, as `ethtool -S` names it behind `vfN_`.
-pub(crate) const COUNTERS: [&str; 18] = [
+pub(crate) const COUNTERS: [&str; 19] = [
     "mbx_requests",
     "mbx_refused",
     "mbx_ignored",
@@ -66,6 +66,7 @@ pub(crate) const COUNTERS: [&str; 18] = [
     "resets",
     "function_resets",
     "spoof_events",
+    "card_blocks",
     "quarantines",
     "quarantine_resets",
     // Of the virtual mailbox, zero while the VF has the card's.
@@ -97,6 +98,7 @@ impl Vf {
             mailbox.resets,
             mailbox.function_resets,
             self.spoof_events,
+            self.penalties.card_blocks(),
             self.penalties.quarantines(),
             self.penalties.resets_ignored(),
             self.extra.port.is_some().into(),
@@ -135,7 +137,7 @@ impl VfFile {
         if control.resetting || is_gone(&self.vfs.bar) {
             return f.write_str("passes traffic: no\n- the PF is being reset\n");
         }
-        self.show_obstacles(f, pool, control.switch.state.link.up)?;
+        self.show_obstacles(f, vf, pool, control.switch.state.link.up)?;
         let mailbox = match vf.extra.port {
             Some(_) => "virtual, of rigb_vfio",
             None => "the card's",
@@ -168,6 +170,10 @@ impl VfFile {
             (
                 pool.quarantine.is_some(),
                 "it is in quarantine: look at its guest, then 'ip link set DEV vf N state auto'",
+            ),
+            (
+                vf.blocked,
+                "it is blocked by the card for a malformed descriptor, until its driver starts again: reload the driver in the guest, and look at what it is",
             ),
             (
                 pool.admin.link == LinkPolicy::ForcedDown,

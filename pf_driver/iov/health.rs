@@ -2,8 +2,9 @@
 
 //! A health reporter of VFs that misbehave, see [`crate::devlink`].
 //!
-//! A VF that is quarantined is an error of the reporter `vf`, which lasts until no VF is. Recovery lets
-//! all of them out, but not by itself: why a tenant was shut out is for a person to judge.
+//! A VF that is quarantined, or blocked by the card, is an error of the reporter `vf`, which lasts until
+//! no VF is. Recovery lets all of them out of quarantine, but not by itself: why a tenant was shut out is
+//! for a person to judge. A VF that is blocked starts again by itself.
 
 use kernel::{
     prelude::*,
@@ -60,6 +61,7 @@ impl VfManager {
 /// Tells of a VF.
 fn show(message: &mut Message<'_>, vf: VfId, entry: &Vf, quarantine: Option<Cause>) {
     message.number("vf", u64::try_from(vf.index()).unwrap_or(u64::MAX));
+    message.truth("blocked", entry.blocked);
     message.truth("quarantined", quarantine.is_some());
     if let Some(cause) = quarantine {
         message.words("cause", fmt!("{}", cause.words()));
@@ -69,7 +71,7 @@ fn show(message: &mut Message<'_>, vf: VfId, entry: &Vf, quarantine: Option<Caus
     }
 }
 
-/// Tells of VFs that were shut out or let out, and whether all is well. The work item's function.
+/// Tells of VFs that were blocked, shut out or let out, and whether all is well. The work item's function.
 pub(crate) fn report(this: ArcBorrow<'_, VfManager>) {
     // The reporter's operations take this lock: it must be free when anything is reported.
     let next = || {
@@ -77,7 +79,7 @@ pub(crate) fn report(this: ArcBorrow<'_, VfManager>) {
         control.vf_ids().find_map(|vf| {
             let quarantined = control.quarantine(vf).is_some();
             let entry = &mut control.vfs[vf];
-            let event = entry.penalties.take_event(!quarantined);
+            let event = entry.penalties.take_event(!quarantined && !entry.blocked);
             event.map(|event| (vf, event))
         })
     };
@@ -94,8 +96,8 @@ pub(crate) fn report(this: ArcBorrow<'_, VfManager>) {
     }
     let control = this.control.lock();
     let healthy = control
-        .vf_ids()
-        .all(|vf| control.quarantine(vf).is_none());
+        .live_vfs()
+        .all(|(vf, entry)| control.quarantine(vf).is_none() && !entry.blocked);
     drop(control);
     if let (true, Some(reporter)) = (healthy, reporter) {
         reporter.set_healthy();
@@ -107,8 +109,7 @@ fn tell(this: &VfManager, reporter: Option<&Reporter>, vf: VfId, event: VfEvent)
     let number = CString::try_from_fmt(fmt!("RIGB_VF={}", vf))?;
     let state = match event {
         VfEvent::Quarantined(_) => c"RIGB_VF_STATE=quarantined",
-        // Nobody looks at what the card blocks yet.
-        VfEvent::Blocked => return Ok(()),
+        VfEvent::Blocked => c"RIGB_VF_STATE=blocked",
         VfEvent::Released => c"RIGB_VF_STATE=released",
     };
     let error = match event {
@@ -117,7 +118,11 @@ fn tell(this: &VfManager, reporter: Option<&Reporter>, vf: VfId, event: VfEvent)
             vf,
             cause.words()
         ))?),
-        VfEvent::Blocked | VfEvent::Released => None,
+        VfEvent::Blocked => Some(CString::try_from_fmt(fmt!(
+            "VF {} is blocked by the card",
+            vf
+        ))?),
+        VfEvent::Released => None,
     };
     if let (Some(error), Some(reporter)) = (error, reporter) {
         reporter.report(&error);

@@ -27,7 +27,10 @@ use crate::{
         vf_id::PerVf, //
     },
     heap::NoMemory,
-    hw::is_gone,
+    hw::{
+        is_gone,
+        pool::Seen, //
+    },
     kapi::{
         net::{
             devlink::Reporter,
@@ -106,6 +109,8 @@ pub(crate) struct VfManager {
     /// The switch and the VFs.
     #[pin]
     pub(crate) control: Mutex<Control>,
+    /// What the card has seen VFs do.
+    pub(crate) seen: Seen,
     /// A message about VFs is on its way.
     pub(super) notify_pending: Atomic<bool>,
     /// Where VFs that misbehave are reported.
@@ -140,6 +145,7 @@ impl VfManager {
                 bar,
                 learned,
                 control <- new_mutex!(control),
+                seen: Seen::nothing(),
                 notify_pending: Atomic::new(false),
                 reporter <- new_mutex!(None),
                 rings <- new_spinlock!(rings),

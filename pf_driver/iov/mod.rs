@@ -22,7 +22,7 @@ pub(crate) mod enable;
 pub(crate) mod health;
 pub(crate) mod mailbox;
 pub(crate) mod manager;
-mod misconduct;
+pub(crate) mod misconduct;
 pub(crate) mod notify;
 pub(crate) mod port;
 pub(crate) mod traffic;

@@ -46,8 +46,15 @@ register! {
         /// Frames are switched between pools.
         31:31 loopback_en => bool;
     }
-    /// VM wrong behaviour: queues that broke the rules of DTXSWC. Cleared by reading.
-    pub(crate) WVBR(u32) @ 0x0_3554 { 15:0 queues; }
+    /// Last VM misbehaviour cause. Cleared by reading. See `mbox::misconduct`.
+    pub(crate) LVMMC(u32) @ 0x0_3548 { 31:0 value; }
+    /// VM wrong behaviour: what queues did. Cleared by reading.
+    pub(crate) WVBR(u32) @ 0x0_3554 {
+        /// Queues that broke the rules of DTXSWC, or were stopped.
+        15:0 named;
+        /// Queues that were stopped for a malformed descriptor.
+        31:16 stopped;
+    }
     /// Insertion of VLAN tags into what a pool sends.
     pub(crate) VMVIR(u32)[8] @ 0x0_3700 {
         /// The tag: VLAN and priority.

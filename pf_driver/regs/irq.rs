@@ -11,9 +11,13 @@ register! {
         2:2 lsc => bool;
         /// VM mailbox: request, acknowledge or function level reset of a VF.
         8:8 vmmb => bool;
+        /// A pool sent what it must not: LVMMC and WVBR say more. C igb's DOUTSYNC.
+        28:28 mddet => bool;
         /// The device reset itself.
         30:30 drsta => bool;
     }
+    /// Raises causes.
+    pub(crate) ICS(u32) @ 0x0_00c8 { 31:0 value; }
     /// Enables causes.
     pub(crate) IMS(u32) @ 0x0_00d0 { 31:0 value; }
     /// Disables causes.

@@ -24,6 +24,8 @@ register! {
     pub(crate) DTXCTL(u32) @ 0x0_3590 {
         /// Frames may come with a tag in their data.
         3:3 add_vlan_location => bool;
+        /// Stop queues with malformed descriptors: malicious driver protection.
+        5:5 mdp_en => bool;
         /// Report what VFs send against the rules.
         6:6 spoof_int => bool;
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Writes to a card's registers, traced by the kernel's mmiotrace.
+"""Accesses to a card's registers, traced by the kernel's mmiotrace.
 
 It sees what a driver writes also where an emulated card drops it. It traces mappings that
 are made while it runs, so the driver has to be bound meanwhile, and lets one CPU run.
@@ -42,12 +42,16 @@ class WriteTrace:
 
     def writes(self) -> list[tuple[int, int]]:
         """Register and value of all 32-bit writes since the last `clear`."""
+        return [(register, value) for kind, register, value in self.accesses() if kind == "W"]
+
+    def accesses(self) -> list[tuple[str, int, int]]:
+        """All 32-bit accesses since the last `clear`: "R" or "W", register and value."""
         found = []
         for line in (TRACING / "trace").read_text().splitlines():
-            # W WIDTH TIME MAP ADDRESS VALUE PC PID
+            # R|W WIDTH TIME MAP ADDRESS VALUE PC PID
             fields = line.split()
-            if fields[:2] == ["W", "4"]:
+            if fields[1:2] == ["4"] and fields[0] in ("R", "W"):
                 address = int(fields[4], 16)
                 if address in self._range:
-                    found.append((address - self._range.start, int(fields[5], 16)))
+                    found.append((fields[0], address - self._range.start, int(fields[5], 16)))
         return found

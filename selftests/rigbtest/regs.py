@@ -13,9 +13,18 @@ from .pci import COMMAND_IO, Function
 IORESOURCE_IO = 0x100
 IO_SIZE = 32
 
+ICR = 0x00C0
+ICS = 0x00C8
+IMS = 0x00D0
+# Of a cause register: a pool sent what it must not.
+MDDET = 1 << 28
 VFRE = 0x0C8C
 VFTE = 0x0C90
 DTXSWC = 0x3500
+LVMMC = 0x3548
+WVBR = 0x3554
+DTXCTL = 0x3590
+DTXCTL_MDP_EN = 1 << 5
 RTTDQSEL = 0x3604
 RTTBCNRC = 0x36B0
 

@@ -8,13 +8,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import regs
+from . import regs, wait
 from .attack import until_quarantined
 from .bench import Bench
 from .calls import Calls
 from .kselftest import KsftSkipEx, ksft_eq, ksft_in, ksft_not_in, ksft_pr, ksft_true
 from .mailbox import Mailbox
 from .mmio import WriteTrace
+from .regs import Registers
 from .text import found
 
 RATE = 250
@@ -177,4 +178,36 @@ def quiet_in_reset(bench: Bench) -> None:
         ksft_true(masks and masks[-1] & 1, "the VF is heard when it is over")
 
 
-CASES = [rate_registers, silicon_rules, quiet_in_reset, answer_time]
+def misconduct_is_read_at_once(bench: Bench) -> None:
+    """The handler reads what the card saw VFs do, in its order; before that, nothing is old."""
+    look = [("R", regs.LVMMC), ("R", regs.WVBR)]
+    with traced(bench) as trace:
+        bench.use("rigb")
+        seen = [access for access in trace.accesses() if access[1] in (
+            regs.LVMMC, regs.WVBR, regs.ICR, regs.IMS)]
+        armed = next(i for i, (kind, register, value) in enumerate(seen)
+                     if (kind, register) == ("W", regs.IMS) and value & regs.MDDET)
+        before = [access[:2] for access in seen[:armed]]
+        ksft_eq(before[-3:], [*look, ("R", regs.ICR)], "drained before it is armed")
+        trace.clear()
+        bench.start_vfs(2)
+        order = trace.writes()
+        protected = next(i for i, (register, value) in enumerate(order)
+                         if register == regs.DTXCTL and value & regs.DTXCTL_MDP_EN)
+        ksft_in(regs.VFTE, [register for register, _ in order[protected:]], "before pools open")
+        trace.clear()
+        Registers(bench.pf.function).write(regs.ICS, regs.MDDET)
+
+        def reads() -> list[tuple[str, int]]:
+            wanted = (regs.ICR, regs.LVMMC, regs.WVBR)
+            return [(kind, register) for kind, register, _ in trace.accesses()
+                    if kind == "R" and register in wanted]
+
+        wait.until(lambda: ("R", regs.WVBR) in reads(), "the handler")
+        first = reads().index(look[0])
+        ksft_eq(reads()[first - 1:first + 2], [("R", regs.ICR), *look])
+
+
+CASES = [
+    rate_registers, silicon_rules, quiet_in_reset, answer_time, misconduct_is_read_at_once,
+]

@@ -72,7 +72,7 @@ pub(crate) struct Registers {
     pub(crate) queues: QueueChoice,
     pub(crate) pool_control: PoolControl,
     pub(crate) max_frame: u32,
-    pub(crate) flags: [bool; 2],
+    pub(crate) flags: [bool; 3],
 }
 
 impl Registers {
@@ -94,7 +94,7 @@ impl Registers {
             queues: QueueChoice::Rss,
             pool_control: PoolControl::default(),
             max_frame: 0,
-            flags: [false; 2],
+            flags: [false; 3],
         }
     }
 
@@ -115,14 +115,15 @@ impl Registers {
             Write::Receivers(pools) => self.receivers = pools,
             Write::Senders(pools) => self.senders = pools,
             Write::SendControl(send) => self.send = send,
+            Write::DetectMalice(on) => self.flags[0] = on,
             Write::Tag(pool, tag) => self.tags[pool] = tag,
             Write::Limit(pool, limit) => self.limits[pool] = limit,
-            Write::DropFrames(on) => self.flags[0] = on,
+            Write::DropFrames(on) => self.flags[1] = on,
             Write::Receive(receive) => self.receive = receive,
             Write::Queues(choice) => self.queues = choice,
             Write::PoolControl(pools) => self.pool_control = pools,
             Write::MaxFrame(bytes) => self.max_frame = bytes,
-            Write::StripVlans(on) => self.flags[1] = on,
+            Write::StripVlans(on) => self.flags[2] = on,
             Write::StripReplicated => {}
             Write::Rar(index, entry) => self.rar[index] = entry,
             Write::Vlvf(index, entry) => self.vlvf[index] = entry,

@@ -195,11 +195,15 @@ impl World {
         let quarantined = pool.quarantine.is_some();
         let down = pool.admin.link == LinkPolicy::ForcedDown;
         let ready = pool.granted.clear_to_send();
+        let blocked = self.control.vfs[vf].blocked;
         self.expect(!(open && quarantined), || {
             format!("VF {vf} is open in quarantine")
         });
         self.expect(!(open && down), || {
             format!("VF {vf} is open without a link")
+        });
+        self.expect(!(open && blocked), || {
+            format!("VF {vf} is open though the card blocked it")
         });
         self.expect(!open || ready, || {
             format!("VF {vf} is open without a handshake")

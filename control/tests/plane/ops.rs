@@ -77,8 +77,9 @@ pub(crate) enum Act {
     // The host: a function level reset, another tenant with or without one.
     Flr,
     Attach,
-    // The card: queues that do not stop.
+    // The card: queues that do not stop, and those that it has stopped.
     Stuck(bool),
+    Block(bool),
     // A guest in good order.
     Reset,
     Negotiate,
@@ -114,6 +115,7 @@ impl World {
                 self.control.begin_tenant(&self.card, &self.log, vf);
             }
             Act::Stuck(stuck) => self.card.set_stuck(vf, *stuck),
+            Act::Block(certain) => self.block(vf, *certain),
             Act::Raw(words) => self.send(vf, words),
             Act::Mark => self.leave_mark(vf),
             Act::Hold => {
@@ -133,8 +135,11 @@ impl World {
                 }
             }
             Act::Misbehave => {
-                for _ in 0..401 {
+                for _ in 0..9 {
                     self.ask(vf, &Request::Reset);
+                    self.look_at_trail();
+                    self.block(vf, true);
+                    self.serve(vf);
                     self.look_at_trail();
                 }
             }
@@ -183,6 +188,13 @@ impl World {
         // What lets a VF out of quarantine closes it as well, which the next service follows.
         if restarted && !matches!(act, Act::Trust(true) | Act::Link(_)) {
             self.check_nothing(vf);
+        }
+    }
+
+    fn block(&mut self, vf: VfId, certain: bool) {
+        if !self.control.resetting {
+            self.control
+                .block(&self.card, &self.log, vf, certain, self.now);
         }
     }
 
@@ -279,6 +291,7 @@ fn acts() -> impl Strategy<Value = Act> {
         3 => Just(Act::Flr),
         1 => Just(Act::Attach),
         1 => any::<bool>().prop_map(Act::Stuck),
+        1 => any::<bool>().prop_map(Act::Block),
     ]
 }
 
