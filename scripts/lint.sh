@@ -68,6 +68,29 @@ check_sparse() {
 		CHECK='sparse -D__typeof_unqual__=__typeof__' "${objects[@]}"
 }
 
+# What CONFIG_FRAME_WARN is for gcc, which rustc does not mind: no function of a module has 2 KiB of the
+# stack or more. A size with a sign is one that is added.
+check_stack() {
+	local module large status=0
+	for module in "${MODULES[@]%_main}"; do
+		if [ ! -e "$module.ko" ]; then
+			echo "no $module.ko: run make"
+			status=1
+			continue
+		fi
+		large=$(in_tree objdump -d -C --no-show-raw-insn "$module.ko" | awk '
+			/^[0-9a-f]+ <.*>:$/ { name = $0 }
+			/\tsub +\$0x([89a-f]|[0-9a-f]+[0-9a-f])[0-9a-f][0-9a-f],%rsp/ && !/0xffff/ {
+				print name, $NF
+			}')
+		[ -z "$large" ] && continue
+		echo "$module.ko: functions with 2 KiB of the stack or more:"
+		echo "$large"
+		status=1
+	done
+	return "$status"
+}
+
 check_ruff() {
 	in_tree "$TOOLS/ruff" check --quiet --output-format concise --cache-dir build/ruff
 }
@@ -104,7 +127,7 @@ check_spdx() {
 
 MODULES=(pf_driver/rigb_main vf_driver/rigbvf_main vfio_driver/rigb_vfio_main)
 # Those that take longest are first, so that the others fill the time beside them.
-checks=(rustdoc clippy_modules clippy_crates sparse rustfmt shellcheck mypy htmldocs checkpatch
+checks=(rustdoc clippy_modules clippy_crates sparse rustfmt shellcheck mypy htmldocs checkpatch stack
 	codespell ruff spdx)
 # In a subshell each: what they set is their own.
 TOOLS=$(scripts/lint-tools.sh)
