@@ -66,7 +66,7 @@ impl Adapter {
         if !self.ready() && !self.recover() {
             return Some(RETRY);
         }
-        self.heed_news();
+        self.act_on_news();
         self.report_refused();
         if !self.ndev.running() {
             return Some(DOWN_POLL);

@@ -34,9 +34,9 @@ use crate::{
 /// What the PF has told.
 #[derive(Clone, Copy)]
 pub(crate) struct Told {
-    /// What was heeded.
+    /// What was acted on.
     state: Option<State>,
-    /// What is still to be heeded.
+    /// What is still to be acted on.
     news: Option<State>,
     log: TokenBucket,
 }
@@ -56,7 +56,7 @@ impl Told {
         }
     }
 
-    /// Takes in what the PF has told, for [`Adapter::heed_news`].
+    /// Takes in what the PF has told, for [`Adapter::act_on_news`].
     pub(crate) fn hear(&mut self, news: State) {
         self.news = Some(news);
     }
@@ -85,7 +85,7 @@ impl Told {
 
 impl Adapter {
     /// Does what follows from what the PF has told. Takes the RTNL if there is something.
-    pub(crate) fn heed_news(&self) {
+    pub(crate) fn act_on_news(&self) {
         if self.told.lock().news.is_none() {
             return;
         }
