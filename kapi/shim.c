@@ -8,4 +8,5 @@
 #include "shim/page_pool.c"
 #include "shim/queue.c"
 #include "shim/skb.c"
+#include "shim/sriov.c"
 #include "shim/work.c"

@@ -15,6 +15,7 @@
 #include "shim/port.h"
 #include "shim/queue.h"
 #include "shim/skb.h"
+#include "shim/sriov.h"
 #include "shim/work.h"
 
 #endif /* KAPI_SHIM_H */

@@ -323,12 +323,17 @@ fn possible_cpus() -> u32 {
 fn save_vfs(pdev: &pci::Device<Core<'_>>, this: Pin<&PfData>) {
     match sriov::save_vfs(pdev) {
         Ok(vfs) => *this.vfs.lock() = vfs,
-        Err(err) => dev_err!(
-            pdev,
-            "no memory to save what VFs are set to (error {}): reset those of guests after the PF\n",
-            err.to_errno()
-        ),
+        Err(err) => warn_of_vfs(pdev, err),
     }
+}
+
+/// What VFs are set to may be lost.
+fn warn_of_vfs(pdev: &pci::Device<Core<'_>>, err: Error) {
+    dev_err!(
+        pdev,
+        "no memory to keep what VFs are set to (error {}): reset those of guests after the PF\n",
+        err.to_errno()
+    );
 }
 
 impl PfData {
@@ -481,7 +486,9 @@ impl Driver for PfDriver {
             );
             return Recovery::Disconnect;
         }
-        sriov::restore_vfs(pdev);
+        if let Err(err) = sriov::restore_vfs(pdev) {
+            warn_of_vfs(pdev, err);
+        }
         // For an error that this port could live with, another function of the bus may have asked
         // for the reset.
         this.detach_if_present();

@@ -21,7 +21,7 @@ BENCH = Bench.find()
 MASTER = 1 << 2
 CAPABILITIES, MSIX = 0x34, 0x11
 MSIX_ENABLE = 1 << 15
-RESETS = 3
+RESETS = 10
 
 
 def prepare() -> VfioMailbox:

@@ -7,6 +7,7 @@
 
 mod bar;
 mod driver;
+#[cfg(not(kapi_vfio))]
 pub mod sriov;
 
 pub use self::{
@@ -181,7 +182,7 @@ fn pci_result(code: i32) -> Result {
     }
 }
 
-/// What a device is, by the name that upstream's series gives it, see [`sriov::SriovExt`].
+/// What a device is, by the name that upstream's series gives it, as for SR-IOV.
 pub trait DeviceExt {
     /// Whether the device is a virtual function.
     fn is_virtfn(&self) -> bool;

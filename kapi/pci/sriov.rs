@@ -18,10 +18,16 @@ use kernel::{
     },
     error::to_result,
     pci,
-    prelude::*, //
+    prelude::*,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 use super::raw;
+use crate::kapi::bindings as shim;
 
 /// SR-IOV of a physical function, by the names that upstream's series gives to methods of
 /// [`pci::Device`]. When that has them itself, they are the ones that are called, and this can go.
@@ -91,27 +97,56 @@ fn for_each_vf(pdev: &pci::Device<Core<'_>>, mut f: impl FnMut(*mut bindings::pc
     }
 }
 
+/// How long all VFs together are waited for. A reset of a VF takes about 0.1 s. A reset of the whole bus
+/// holds the locks until after this, and so may a VFIO driver that is unbound from an open VF.
+const LOCK_LIMIT: Delta = Delta::from_secs(2);
+
 /// A VF whose device lock is held, and whose configuration space user space cannot reach.
-struct LockedVf(NonNull<bindings::pci_dev>);
+struct LockedVf {
+    vf: NonNull<bindings::pci_dev>,
+    /// The thread that has, or waits for, the lock, if it is not the one that made this.
+    holder: Option<NonNull<shim::kapi_vf_holder>>,
+}
 
 // SAFETY: The reference may be dropped by any thread. A mutex is to be unlocked by who locked it, which is so
-// here: the core makes both callbacks of a reset from one thread.
+// here: the core makes both callbacks of a reset from one thread, and a holder unlocks what it locked.
 unsafe impl Send for LockedVf {}
 
 impl LockedVf {
-    /// Locks `vf` unless somebody else has it: who binds, unbinds or resets it, or a reset of the whole
-    /// bus. These save and restore it themselves.
+    /// Locks `vf`, or has a thread wait for its lock: [`Self::wait`] is to be called then.
+    ///
+    /// Who resets a VF saves and restores it, but a reset of the PF in between wipes what is restored: so
+    /// that has to be waited for. The caller may have the lock itself, in a reset of the whole bus,
+    /// so the wait needs an end, and trying again and again never succeeds against a guest that resets
+    /// its VF again and again.
     ///
     /// # Safety
     ///
     /// `vf` is valid.
-    unsafe fn try_lock(vf: *mut bindings::pci_dev) -> Option<Self> {
+    unsafe fn begin(vf: *mut bindings::pci_dev) -> Result<Self> {
         // SAFETY: By the requirements of this function.
-        if unsafe { bindings::pci_dev_trylock(vf) } == 0 {
-            return None;
-        }
+        let holder = if unsafe { bindings::pci_dev_trylock(vf) } != 0 {
+            None
+        } else {
+            // SAFETY: By the requirements of this function.
+            Some(NonNull::new(unsafe { shim::kapi_vf_holder_start(vf.cast()) }).ok_or(ENOMEM)?)
+        };
         // SAFETY: `vf` is valid, by the requirements of this function.
-        NonNull::new(unsafe { bindings::pci_dev_get(vf) }).map(Self)
+        let vf = unsafe { bindings::pci_dev_get(vf) };
+        // SAFETY: A reference to a valid device is not null.
+        let vf = unsafe { NonNull::new_unchecked(vf) };
+        Ok(Self { vf, holder })
+    }
+
+    /// Waits until the VF is locked, [`LOCK_LIMIT`] from `start` at most. Whether it is.
+    fn wait(&self, start: Instant<Monotonic>) -> bool {
+        let Some(holder) = self.holder else {
+            return true;
+        };
+        let left = (LOCK_LIMIT.as_millis() - start.elapsed().as_millis()).max(0);
+        // SAFETY: Started by `begin`, and not stopped before this is dropped.
+        // CAST: Between 0 and the limit.
+        unsafe { shim::kapi_vf_holder_wait(holder.as_ptr(), left as u32) }
     }
 
     /// Locks `vf`, and waits for whoever has it.
@@ -123,39 +158,62 @@ impl LockedVf {
         // SAFETY: By the requirements of this function.
         unsafe { bindings::pci_dev_lock(vf) };
         // SAFETY: `vf` is valid, by the requirements of this function.
-        NonNull::new(unsafe { bindings::pci_dev_get(vf) }).map(Self)
+        let vf = NonNull::new(unsafe { bindings::pci_dev_get(vf) })?;
+        Some(Self { vf, holder: None })
     }
 
     fn save(&self) {
         // SAFETY: Referenced and locked. What may fail are capabilities; the header is saved all the same.
-        let _ = unsafe { bindings::pci_save_state(self.0.as_ptr()) };
+        let _ = unsafe { bindings::pci_save_state(self.vf.as_ptr()) };
     }
 
     /// Saves, but does not take from the core that it saves as well, unless the VF's driver has.
     fn keep(&self) {
         // SAFETY: Referenced and locked, so nobody writes this bit.
-        let by_driver = unsafe { self.0.as_ref() }.state_saved() != 0;
+        let by_driver = unsafe { self.vf.as_ref() }.state_saved() != 0;
         self.save();
         if !by_driver {
             // SAFETY: Referenced and locked; without a state this only forgets that there is one.
-            let _ = unsafe { bindings::pci_load_saved_state(self.0.as_ptr(), ptr::null_mut()) };
+            let _ = unsafe { bindings::pci_load_saved_state(self.vf.as_ptr(), ptr::null_mut()) };
         }
     }
 
     fn restore(&self) {
         // SAFETY: Referenced and locked. The core saved a first state when the device was made.
-        unsafe { bindings::pci_restore_state(self.0.as_ptr()) };
+        unsafe { bindings::pci_restore_state(self.vf.as_ptr()) };
     }
 }
 
 impl Drop for LockedVf {
     fn drop(&mut self) {
-        // SAFETY: Locked and referenced by `try_lock`.
-        unsafe {
-            bindings::pci_dev_unlock(self.0.as_ptr());
-            bindings::pci_dev_put(self.0.as_ptr());
+        match self.holder {
+            // SAFETY: Started by `begin`. It unlocks the VF.
+            Some(holder) => unsafe { shim::kapi_vf_holder_stop(holder.as_ptr()) },
+            // SAFETY: Locked by who made this.
+            None => unsafe { bindings::pci_dev_unlock(self.vf.as_ptr()) },
         }
+        // SAFETY: Referenced by who made this.
+        unsafe { bindings::pci_dev_put(self.vf.as_ptr()) };
     }
+}
+
+/// Locks all VFs that can be locked within [`LOCK_LIMIT`].
+///
+/// # Errors
+///
+/// [`ENOMEM`].
+fn lock_vfs(pdev: &pci::Device<Core<'_>>) -> Result<KVec<LockedVf>> {
+    let mut vfs = KVec::with_capacity(usize::from(pdev.num_vf()), GFP_KERNEL)?;
+    let mut result = Ok(());
+    for_each_vf(pdev, |vf| {
+        // SAFETY: Referenced.
+        let vf = unsafe { LockedVf::begin(vf) };
+        result = result.and(vf.and_then(|vf| Ok(vfs.push(vf, GFP_KERNEL)?)));
+    });
+    result?;
+    let start = Instant::now();
+    vfs.retain(|vf| vf.wait(start));
+    Ok(vfs)
 }
 
 /// VFs whose configuration space is saved, and that nobody else resets or restores until this is
@@ -184,15 +242,10 @@ impl SavedVfs {
 ///
 /// [`ENOMEM`].
 pub fn save_vfs(pdev: &pci::Device<Core<'_>>) -> Result<SavedVfs> {
-    let mut saved = KVec::with_capacity(usize::from(pdev.num_vf()), GFP_KERNEL)?;
-    for_each_vf(pdev, |vf| {
-        // SAFETY: Referenced.
-        if let Some(vf) = unsafe { LockedVf::try_lock(vf) } {
-            vf.save();
-            // There is room for all.
-            let _ = saved.push(vf, GFP_KERNEL);
-        }
-    });
+    let saved = lock_vfs(pdev)?;
+    for vf in &saved {
+        vf.save();
+    }
     Ok(SavedVfs(saved))
 }
 
@@ -221,13 +274,13 @@ pub fn wake_vfs(pdev: &pci::Device<Core<'_>>) {
 /// Restores what VFs had when their state was saved last, by [`save_vfs`] or when they were made. For
 /// [`Driver::slot_reset`](super::Driver::slot_reset), where the core takes the locks of VFs for their own
 /// callbacks, so that nobody can hold them all the while.
-pub fn restore_vfs(pdev: &pci::Device<Core<'_>>) {
-    for_each_vf(pdev, |vf| {
-        // SAFETY: Referenced.
-        if let Some(vf) = unsafe { LockedVf::try_lock(vf) } {
-            vf.restore();
-        }
-    });
+///
+/// # Errors
+///
+/// [`ENOMEM`].
+pub fn restore_vfs(pdev: &pci::Device<Core<'_>>) -> Result {
+    SavedVfs(lock_vfs(pdev)?).restore();
+    Ok(())
 }
 
 /// Limits `sriov_totalvfs`: the core refuses more with [`ERANGE`]. The limit ends with the binding.
