@@ -265,7 +265,7 @@ impl<H: Hw> Maker<'_, H> {
             size,
             ring.clone(),
             slots_in,
-            Mapper::new(self.parent),
+            Mapper::new(self.parent)?,
             self.counters.clone(),
         );
         let consumer = TxConsumer::new(
@@ -273,7 +273,7 @@ impl<H: Hw> Maker<'_, H> {
             size,
             ring,
             slots_out,
-            Mapper::new(self.parent),
+            Mapper::new(self.parent)?,
             self.counters.clone(),
         );
         Ok((producer, consumer, info))
@@ -284,8 +284,6 @@ impl<H: Hw> Maker<'_, H> {
         let ring = DescRing::new(self.parent, count * DESC_WORDS)?;
         let info = RingInfo::new(&ring, size);
         let pool = PagePool::new(
-            self.parent,
-            self.dev,
             napi,
             u32::from(self.index),
             u32::from(size.get()),

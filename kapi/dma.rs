@@ -13,7 +13,6 @@ use kernel::{
     },
     dma::Coherent,
     prelude::*,
-    sync::aref::ARef,
     transmute::{
         AsBytes,
         FromBytes, //
@@ -27,7 +26,10 @@ use kernel::sync::barrier::{
     Write, //
 };
 
-use super::bindings;
+use super::{
+    binding::Binding,
+    bindings, //
+};
 
 /// Orders reads of memory that a device writes: what was read before is older than what is read
 /// after.
@@ -51,9 +53,11 @@ pub fn dma_wmb() {
     dma_mb(Write)
 }
 
-/// Memory shared with a device, as a ring of elements that either side may change at any time.
+/// Memory shared with a device, as a ring of elements that either side may change at any time. The device
+/// stays bound as long.
 pub struct DescRing<D: AsBytes + FromBytes + Copy> {
     mem: Coherent<[D]>,
+    _binding: Binding,
 }
 
 impl<D: AsBytes + FromBytes + Copy> DescRing<D> {
@@ -65,6 +69,7 @@ impl<D: AsBytes + FromBytes + Copy> DescRing<D> {
     pub fn new(dev: &device::Device<Bound>, count: usize) -> Result<Self> {
         Ok(Self {
             mem: Coherent::<D>::zeroed_slice(dev, count, GFP_KERNEL)?,
+            _binding: Binding::new(dev)?,
         })
     }
 
@@ -136,22 +141,27 @@ impl<D: AsBytes + FromBytes + Copy + Default> DescRing<D> {
     }
 }
 
-/// Maps and unmaps memory of the stack for a device.
+/// Maps and unmaps memory of the stack for a device, which stays bound as long.
 pub struct Mapper {
-    dev: ARef<device::Device>,
+    binding: Binding,
 }
 
 impl Mapper {
-    /// A mapper for `dev`. Mappings must be undone before the device is unbound, as in C.
-    pub fn new(dev: &device::Device<Bound>) -> Self {
-        let dev: &device::Device = dev;
-        Self { dev: dev.into() }
+    /// A mapper for `dev`. Process context.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub fn new(dev: &device::Device<Bound>) -> Result<Self> {
+        Ok(Self {
+            binding: Binding::new(dev)?,
+        })
     }
 
     /// The raw device.
     #[inline]
     pub(in crate::kapi) fn as_raw(&self) -> *mut bindings::device {
-        core::ptr::from_ref(&*self.dev).cast_mut().cast()
+        core::ptr::from_ref(self.binding.device()).cast_mut().cast()
     }
 
     /// Whether mappings have to be undone at all. If not, and only for mappings that were made before
@@ -159,7 +169,7 @@ impl Mapper {
     /// nothing was copied to where it can be reached.
     #[inline]
     pub fn needs_unmap(&self) -> bool {
-        // SAFETY: The device is referenced.
+        // SAFETY: The device is bound.
         unsafe { bindings::kapi_dma_need_unmap(self.as_raw()) }
     }
 
@@ -167,7 +177,7 @@ impl Mapper {
     /// IOMMU layer reports, and harms no memory of the kernel.
     #[inline]
     pub fn unmap(&self, mapping: Mapping) {
-        // SAFETY: The device is referenced, the mapping is live and consumed here.
+        // SAFETY: The device is bound, the mapping is live and consumed here.
         unsafe { bindings::kapi_dma_unmap_to_device(self.as_raw(), mapping.addr, mapping.len()) };
     }
 }

@@ -3,8 +3,7 @@
 //! MSI-X vectors and interrupt handlers that own what they need.
 //!
 //! [`kernel::irq`] borrows from the bound device and is therefore unsafe to construct. Here a
-//! registration holds its vectors, and the vectors their device, by reference count. What is leaked
-//! until the device is unbound stays: the vectors may be another driver's by then.
+//! registration holds its vectors by reference count, and unbinding the device waits for the vectors.
 //!
 //! C headers: [`include/linux/interrupt.h`](srctree/include/linux/interrupt.h),
 //! [`include/linux/pci.h`](srctree/include/linux/pci.h)
@@ -33,11 +32,11 @@ use super::{
 ///
 /// # Invariants
 ///
-/// While `binding` lasts, the device has the vectors that this was made with, `len` of them.
+/// The device has the vectors that this was made with, `len` of them.
 pub struct Vectors {
     pdev: ARef<pci::Device>,
-    binding: Arc<Binding>,
     len: u32,
+    _binding: Binding,
 }
 
 impl Vectors {
@@ -48,21 +47,18 @@ impl Vectors {
     /// [`ENOSPC`] if fewer than `min` are to be had, [`EINVAL`] or another error if the device has
     /// no MSI-X.
     pub fn alloc_msix(pdev: &pci::Device<Bound>, min: u32, max: u32) -> Result<Arc<Self>> {
+        let binding = Binding::new(pdev.as_ref())?;
         // SAFETY: A valid, bound device.
         let len =
             unsafe { bindings::pci_alloc_irq_vectors(raw(pdev), min, max, bindings::PCI_IRQ_MSIX) };
         to_result(len)?;
-        let binding = Binding::new(pdev.as_ref()).inspect_err(|_| {
-            // SAFETY: Allocated just now.
-            unsafe { bindings::pci_free_irq_vectors(raw(pdev)) }
-        })?;
         let pdev: &pci::Device = pdev;
         // Made before the Arc, so that a failed allocation frees the vectors.
         // INVARIANT: Allocated just now, and only dropping this frees them.
         let vectors = Self {
             pdev: pdev.into(),
-            binding,
             len: u32::try_from(len)?,
+            _binding: binding,
         };
         Ok(Arc::new(vectors, GFP_KERNEL)?)
     }
@@ -82,7 +78,7 @@ impl Vectors {
         if index >= self.len {
             return Err(EINVAL);
         }
-        // SAFETY: The device is referenced; of one without vectors the function says so.
+        // SAFETY: The device is bound, and has the vectors by the type invariant.
         let irq = unsafe { bindings::pci_irq_vector(raw(&*self.pdev), index) };
         to_result(irq)?;
         Ok(u32::try_from(irq)?)
@@ -91,11 +87,9 @@ impl Vectors {
 
 impl Drop for Vectors {
     fn drop(&mut self) {
-        self.binding.run(|| {
-            // SAFETY: Bound, so they are these vectors by the type invariant. Handlers hold a reference
-            // count, so none is left.
-            unsafe { bindings::pci_free_irq_vectors(raw(&*self.pdev)) };
-        });
+        // SAFETY: The device is still bound, so they are these vectors by the type invariant. Handlers
+        // hold a reference count, so none is left.
+        unsafe { bindings::pci_free_irq_vectors(raw(&*self.pdev)) };
     }
 }
 
@@ -106,12 +100,16 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 /// A handler that is called whenever its vector fires, until it is dropped.
+///
+/// # Invariants
+///
+/// `irq` is requested, with pointers to `handler` and to the name.
 pub struct Registration<H: Handler> {
     irq: u32,
-    /// What C has pointers to until `free_irq()`, which waits for a running handler: the handler, and
-    /// the name that `/proc/interrupts` shows.
-    kept: Option<(KBox<H>, CString)>,
-    vectors: Arc<Vectors>,
+    handler: KBox<H>,
+    /// What `/proc/interrupts` shows.
+    _name: CString,
+    _vectors: Arc<Vectors>,
 }
 
 impl<H: Handler> Registration<H> {
@@ -119,31 +117,28 @@ impl<H: Handler> Registration<H> {
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if there is no such vector, [`ENODEV`] if their device is not bound any more,
-    /// [`ENOMEM`], and what `request_irq()` says.
+    /// [`EINVAL`] if there is no such vector, [`ENOMEM`], and what `request_irq()` says.
     pub fn request(vectors: &Arc<Vectors>, index: u32, name: CString, handler: H) -> Result<Self> {
         let irq = vectors.irq_number(index)?;
         let handler = KBox::new(handler, GFP_KERNEL)?;
-        let mut requested = ENODEV.to_errno();
-        vectors.binding.run(|| {
-            // SAFETY: Bound, so the vector is this device's. The box and the name stay in place until
-            // `free_irq()`, and the type fits the callback.
-            requested = unsafe {
-                bindings::request_threaded_irq(
-                    irq,
-                    Some(Self::callback),
-                    None,
-                    0,
-                    name.as_char_ptr(),
-                    core::ptr::from_ref(&*handler).cast_mut().cast(),
-                )
-            };
-        });
-        to_result(requested)?;
+        // SAFETY: The vector is the device's as long as `vectors`. The box and the name stay in place
+        // until `free_irq()`, and the type fits the callback.
+        to_result(unsafe {
+            bindings::request_threaded_irq(
+                irq,
+                Some(Self::callback),
+                None,
+                0,
+                name.as_char_ptr(),
+                core::ptr::from_ref(&*handler).cast_mut().cast(),
+            )
+        })?;
+        // INVARIANT: Requested just now.
         Ok(Self {
             irq,
-            kept: Some((handler, name)),
-            vectors: vectors.clone(),
+            handler,
+            _name: name,
+            _vectors: vectors.clone(),
         })
     }
 
@@ -167,18 +162,8 @@ impl<H: Handler> Registration<H> {
 
 impl<H: Handler> Drop for Registration<H> {
     fn drop(&mut self) {
-        let Some((handler, name)) = self.kept.take() else {
-            return;
-        };
-        let freed = self.vectors.binding.run(|| {
-            // SAFETY: Bound, so it is the interrupt that `request()` requested, with this pointer.
-            unsafe {
-                bindings::free_irq(self.irq, core::ptr::from_ref(&*handler).cast_mut().cast())
-            };
-        });
-        if !freed {
-            // It may still be called.
-            core::mem::forget((handler, name));
-        }
+        let handler = core::ptr::from_ref(&*self.handler).cast_mut().cast();
+        // SAFETY: By the type invariant. A running handler is waited for.
+        unsafe { bindings::free_irq(self.irq, handler) };
     }
 }

@@ -53,7 +53,6 @@ use crate::{
 impl Adapter {
     /// Makes rings for `plan`; nothing runs yet.
     fn make_pairs(&self, dev: &Device<Rtnl>, plan: &Plan) -> Result<Pairs> {
-        let parent = dev.bound_parent()?;
         let regs = QueueRegs::new(self.bar.clone(), plan.layout, self.neighbours.clone());
         let regs = Arc::new(regs, GFP_KERNEL)?;
         let config = Config {
@@ -61,7 +60,7 @@ impl Adapter {
             tx_desc: plan.tx_desc,
             rx_desc: plan.rx_desc,
         };
-        let running = self.datapath.open(parent, regs.clone(), &config)?;
+        let running = self.datapath.open(dev.parent(), regs.clone(), &config)?;
         Ok((running, regs))
     }
 

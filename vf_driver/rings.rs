@@ -58,8 +58,7 @@ impl Adapter {
             tx_desc,
             rx_desc,
         };
-        self.datapath
-            .open(dev.bound_parent()?, self.hw.clone(), &config)
+        self.datapath.open(dev.parent(), self.hw.clone(), &config)
     }
 
     fn start_rings(&self, dev: &Device<Rtnl>, mut running: Running<Hw>) -> Result<Rings> {

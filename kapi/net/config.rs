@@ -6,7 +6,6 @@ use core::ptr::addr_of_mut;
 
 use crate::kapi::bindings;
 use kernel::{
-    device,
     error::to_result,
     impl_flags,
     prelude::*,
@@ -46,20 +45,6 @@ impl Device<Rtnl> {
         // SAFETY: Valid by the type invariant.
         let state = unsafe { (*self.as_raw()).reg_state };
         u32::from(state) == bindings::netdev_reg_state_NETREG_REGISTERED
-    }
-
-    /// The parent, bound: for allocating DMA memory in callbacks and in work items that took the RTNL.
-    ///
-    /// # Errors
-    ///
-    /// [`ENODEV`] unless this device is registered, and after the parent was unbound.
-    pub fn bound_parent(&self) -> Result<&device::Device<device::Bound>> {
-        if !self.registered() || !self.private().parent_bound() {
-            return Err(ENODEV);
-        }
-        // SAFETY: `alloc_ether` got the parent while it was bound, and made it a part of unbinding to
-        // change under the RTNL what was just tested. The RTNL is held for as long as `self` lives.
-        Ok(unsafe { self.parent().as_bound() })
     }
 
     fn uninitialized(&self) -> Result {

@@ -15,9 +15,12 @@ use core::{
     },
 };
 
-use crate::kapi::bindings;
+use crate::kapi::{
+    binding::Binding,
+    bindings, //
+};
 use kernel::{
-    device, devres, fmt,
+    device, fmt,
     prelude::*,
     sync::{
         rcu,
@@ -34,7 +37,6 @@ use super::{
     queue::TxQueue,
     registration::Private,
     rtnl::{
-        rtnl_lock,
         Context,
         Normal,
         Rtnl, //
@@ -73,8 +75,8 @@ const _: () = {
 };
 
 impl Device {
-    /// Allocates an Ethernet device below `parent`, named `eth%d`, with room for so many queues. It is
-    /// kept until `parent` is unbound, if not longer. Process context, without the RTNL.
+    /// Allocates an Ethernet device below `parent`, named `eth%d`, with room for so many queues.
+    /// Unbinding `parent` waits for it. Process context.
     ///
     /// # Errors
     ///
@@ -89,28 +91,26 @@ impl Device {
         }
         // CAST: The size of a small struct.
         let size = size_of::<Private>() as c_int;
+        let binding = Binding::new(parent)?;
         // SAFETY: The counts are not zero. There are no other requirements.
         let raw = unsafe { bindings::alloc_etherdev_mqs(size, tx_queues, rx_queues) };
         let raw = NonNull::new(raw).ok_or(ENOMEM)?;
 
-        let any_parent: &device::Device = parent;
         // SAFETY: The device is new and ours alone. Its private area is large and aligned enough
         // for `Private` (asserted above), which is written before anything reads it. The parent
         // lives as long as `Private`, whose drop comes after `free_netdev`'s last use of it.
         unsafe {
             (*raw.as_ptr()).dev.parent = core::ptr::from_ref(parent).cast_mut().cast();
-            Private::place(raw.as_ptr()).write(Private::new(any_parent.into()));
+            Private::place(raw.as_ptr()).write(Private::new(binding));
         }
         // INVARIANT: Made and initialized just now. If `Arc::new` fails it drops, thus frees it.
-        let dev = Arc::new(
+        Ok(Arc::new(
             Self {
                 raw,
                 _ctx: PhantomData,
             },
             GFP_KERNEL,
-        )?;
-        devres::register(parent, ParentUnbound(dev.clone()), GFP_KERNEL)?;
-        Ok(dev)
+        )?)
     }
 
     /// The same device, with the claim that the RTNL is held.
@@ -185,9 +185,9 @@ impl Device {
         Name(name)
     }
 
-    /// The parent, which may be unbound or gone from the bus by now.
-    pub fn parent(&self) -> &device::Device {
-        self.private().parent()
+    /// The parent: what does the DMA.
+    pub fn parent(&self) -> &device::Device<device::Bound> {
+        self.private().parent().device()
     }
 
     /// The address.
@@ -348,17 +348,6 @@ impl<Ctx: Context> Drop for Device<Ctx> {
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.name().fmt(f)
-    }
-}
-
-/// Dropped when the parent of the device is unbound.
-struct ParentUnbound(Arc<Device>);
-
-impl Drop for ParentUnbound {
-    fn drop(&mut self) {
-        // Waits for whoever was told that the parent is bound: see `Device::<Rtnl>::bound_parent()`.
-        let _rtnl = rtnl_lock();
-        self.0.private().set_parent_unbound();
     }
 }
 

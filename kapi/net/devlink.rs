@@ -13,7 +13,10 @@ use core::{
     ptr::NonNull, //
 };
 
-use crate::kapi::bindings;
+use crate::kapi::{
+    binding::Binding,
+    bindings, //
+};
 use kernel::{
     device::{
         Bound,
@@ -154,12 +157,14 @@ impl Reporter {
     }
 }
 
-/// A registered devlink instance. Dropping it waits for operations that run.
+/// A registered devlink instance. Dropping it waits for operations that run, unbinding its device for
+/// that.
 pub struct Registration<T: Devlink> {
     devlink: NonNull<bindings::devlink>,
     reporter: NonNull<bindings::devlink_health_reporter>,
     shared: Arc<Shared>,
     _data: PhantomData<Arc<T>>,
+    _binding: Binding,
 }
 
 // SAFETY: What it owns can be used and dropped from any thread; `T` is `Send + Sync`.
@@ -176,6 +181,7 @@ impl<T: Devlink> Registration<T> {
     ///
     /// [`ENOMEM`].
     pub fn new(dev: &Device<Bound>, data: Arc<T>) -> Result<Self> {
+        let binding = Binding::new(dev)?;
         let shared = Arc::pin_init(
             pin_init!(Shared {
                 live <- new_mutex!(None),
@@ -238,6 +244,7 @@ impl<T: Devlink> Registration<T> {
             reporter,
             shared,
             _data: PhantomData,
+            _binding: binding,
         })
     }
 

@@ -14,7 +14,6 @@ use core::{
 };
 
 use kernel::{
-    device,
     error::{
         from_err_ptr, //
     },
@@ -26,8 +25,7 @@ use super::{
         Handle,
         NapiOwner, //
     },
-    netdev_err,
-    Device, //
+    netdev_err, //
 };
 use crate::kapi::bindings;
 
@@ -58,16 +56,14 @@ pub struct PagePool {
 unsafe impl Send for PagePool {}
 
 impl PagePool {
-    /// Makes a pool of about `entries` pages for queue `queue` of `netdev`, which the device `dev`
-    /// writes from byte `headroom` on, at most `max_len` bytes.
+    /// Makes a pool of about `entries` pages for queue `queue` of the device of `napi`, whose parent
+    /// writes them from byte `headroom` on, at most `max_len` bytes.
     ///
     /// # Errors
     ///
     /// [`EINVAL`] if `headroom` and `max_len` leave no room in a page for the skb's own data;
     /// else what `page_pool_create()` says.
     pub fn new(
-        dev: &device::Device<device::Bound>,
-        netdev: &Device,
         napi: Handle,
         queue: u32,
         entries: u32,
@@ -80,11 +76,12 @@ impl PagePool {
         if headroom >= kernel::page::PAGE_SIZE as u32 || max_len > room {
             return Err(EINVAL);
         }
-        // SAFETY: All three are live; the pool holds the device, `napi` the instance, and with it
-        // the net device.
+        let netdev = napi.device();
+        // SAFETY: All three are live: `napi` holds the instance and the net device, and this one keeps
+        // its parent bound.
         let raw = from_err_ptr(unsafe {
             bindings::kapi_page_pool_create(
-                core::ptr::from_ref(dev).cast_mut().cast(),
+                core::ptr::from_ref(netdev.parent()).cast_mut().cast(),
                 netdev.as_raw(),
                 napi.as_raw(),
                 queue,

@@ -7,13 +7,14 @@ use core::{
     ptr::addr_of_mut, //
 };
 
-use crate::kapi::bindings;
+use crate::kapi::{
+    binding::Binding,
+    bindings, //
+};
 use kernel::{
-    device,
     error::to_result,
     prelude::*,
     sync::{
-        aref::ARef,
         atomic::{
             Atomic,
             Relaxed, //
@@ -48,20 +49,17 @@ pub(super) struct Private {
     used: Atomic<bool>,
     /// Whether the core takes no more link events from this device.
     gone: Atomic<bool>,
-    /// Whether the parent is bound to the driver that made the device. Changes once, under the RTNL.
-    parent_bound: Atomic<bool>,
     /// How many strings of each set the core was told of, see [`super::ethtool::strings`].
     string_counts: [Atomic<u32>; 2],
-    parent: ARef<device::Device>,
+    parent: Binding,
 }
 
 impl Private {
-    pub(super) fn new(parent: ARef<device::Device>) -> Self {
+    pub(super) fn new(parent: Binding) -> Self {
         Self {
             data: UnsafeCell::new(core::ptr::null_mut()),
             used: Atomic::new(false),
             gone: Atomic::new(false),
-            parent_bound: Atomic::new(true),
             string_counts: [Atomic::new(0), Atomic::new(0)],
             parent,
         }
@@ -78,18 +76,8 @@ impl Private {
         unsafe { addr_of_mut!((*dev).priv_) }.cast()
     }
 
-    pub(super) fn parent(&self) -> &device::Device {
+    pub(super) fn parent(&self) -> &Binding {
         &self.parent
-    }
-
-    /// Whether the parent is still bound; with the RTNL held it stays so.
-    pub(super) fn parent_bound(&self) -> bool {
-        self.parent_bound.load(Relaxed)
-    }
-
-    /// To be called under the RTNL, before unbinding the parent ends.
-    pub(super) fn set_parent_unbound(&self) {
-        self.parent_bound.store(false, Relaxed);
     }
 
     pub(super) fn is_gone(&self) -> bool {
@@ -129,7 +117,7 @@ impl Private {
 /// Making and dropping one takes the RTNL and sleeps, so neither may be done with the RTNL held or
 /// in what the core waits for while it holds it. Dropping closes the device and waits until
 /// nobody refers to it any more; after that no operation runs. It is to be kept outside of `T`, or
-/// neither is ever dropped. A module must not end with one forgotten.
+/// neither is ever dropped. Unbinding the parent waits for it.
 pub struct Registration<T: Driver + Ethtool + QueueStats> {
     dev: Arc<Device>,
     _data: core::marker::PhantomData<Arc<T>>,

@@ -21,12 +21,13 @@ use kernel::{
 };
 
 use super::raw;
+use crate::kapi::binding::Binding;
 
 /// A BAR, requested and mapped, of at least `SIZE` bytes.
 ///
 /// [`kernel::pci::Bar`] borrows from the bound device; this one owns the mapping, so that interrupt
-/// handlers and network callbacks can share it by reference count. After unbind, should somebody
-/// still hold it, it reads as whatever the bus says of a disabled device.
+/// handlers and network callbacks can share it by reference count. Unbinding waits for it: at its
+/// address the bus may have another device afterwards.
 ///
 /// # Invariants
 ///
@@ -35,6 +36,7 @@ pub struct Bar<const SIZE: usize> {
     pdev: ARef<pci::Device>,
     io: MmioRaw<Region<SIZE>>,
     num: i32,
+    _binding: Binding,
 }
 
 impl<const SIZE: usize> Bar<SIZE> {
@@ -50,6 +52,7 @@ impl<const SIZE: usize> Bar<SIZE> {
             return Err(EINVAL);
         }
         let num = i32::try_from(num)?;
+        let binding = Binding::new(pdev.as_ref())?;
         let dev = raw(pdev);
         // SAFETY: A valid device and BAR number, and a name that lives for ever.
         if unsafe { bindings::pci_request_region(dev, num, name.as_char_ptr()) } != 0 {
@@ -73,6 +76,7 @@ impl<const SIZE: usize> Bar<SIZE> {
                     pdev: pdev.into(),
                     io,
                     num,
+                    _binding: binding,
                 })
             }
             Err(err) => {
@@ -87,7 +91,7 @@ impl<const SIZE: usize> Bar<SIZE> {
 impl<const SIZE: usize> Drop for Bar<SIZE> {
     fn drop(&mut self) {
         let dev = raw(&*self.pdev);
-        // SAFETY: By the type invariant; the device is referenced.
+        // SAFETY: By the type invariant; the device is still bound.
         unsafe {
             bindings::pci_iounmap(dev, self.io.addr() as *mut c_void);
             bindings::pci_release_region(dev, self.num);

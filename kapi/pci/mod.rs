@@ -33,10 +33,7 @@ use kernel::{
     },
     pci,
     prelude::*,
-    sync::{
-        aref::ARef,
-        Arc, //
-    }, //
+    sync::aref::ARef, //
 };
 
 use super::binding::Binding;
@@ -48,11 +45,10 @@ pub(in crate::kapi) fn raw<Ctx: DeviceContext>(pdev: &pci::Device<Ctx>) -> *mut 
     core::ptr::from_ref(pdev).cast_mut().cast()
 }
 
-/// An enabled device with bus mastering. Dropping it turns both off, unless it was leaked until the device
-/// was unbound: then that is no longer this driver's to decide.
+/// An enabled device with bus mastering. Dropping it turns both off, which unbinding waits for.
 pub struct Enabled {
     pdev: ARef<pci::Device>,
-    binding: Arc<Binding>,
+    _binding: Binding,
 }
 
 impl Enabled {
@@ -68,7 +64,7 @@ impl Enabled {
         let pdev: &pci::Device = pdev;
         Ok(Self {
             pdev: pdev.into(),
-            binding,
+            _binding: binding,
         })
     }
 }
@@ -76,15 +72,13 @@ impl Enabled {
 impl Drop for Enabled {
     fn drop(&mut self) {
         let raw = raw(&*self.pdev);
-        self.binding.run(|| {
-            // SAFETY: The device is referenced, and bound to the driver that enabled it in `new()`.
-            unsafe { bindings::pci_clear_master(raw) };
-            // A recovery that failed has left it disabled.
-            if enabled(raw) {
-                // SAFETY: It is bound to the driver that enabled it, and enabled.
-                unsafe { bindings::pci_disable_device(raw) };
-            }
-        });
+        // SAFETY: The device is still bound to the driver that enabled it in `new()`.
+        unsafe { bindings::pci_clear_master(raw) };
+        // A recovery that failed has left it disabled.
+        if enabled(raw) {
+            // SAFETY: It is bound to the driver that enabled it, and enabled.
+            unsafe { bindings::pci_disable_device(raw) };
+        }
     }
 }
 

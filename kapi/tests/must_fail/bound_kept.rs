@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! That the parent of a network device is bound is known for as long as the RTNL is held.
+//! That the parent of a network device is bound is known for as long as that device is held.
 
-use kapi::kapi::net::{
-    rtnl_lock,
-    Device, //
-};
+use kapi::kapi::net::Device;
 use kernel::{
     device,
-    prelude::*, //
+    sync::Arc, //
 };
 
 /// As in a work item.
-pub fn work(dev: &Device) -> Result<&device::Device<device::Bound>> {
-    let rtnl = rtnl_lock();
-    rtnl.device(dev).bound_parent() //~ E0515
+pub fn work(dev: Arc<Device>) -> &'static device::Device<device::Bound> {
+    dev.parent() //~ E0515
 }
