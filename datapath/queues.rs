@@ -25,6 +25,7 @@ use super::{
 use crate::kapi::net::{
     stats::Stats64,
     Device,
+    DropReason,
     FeatureSet,
     Features,
     SkBuff,
@@ -87,12 +88,14 @@ impl<H: Hw> Datapath<H> {
     #[inline]
     pub fn xmit(&self, skb: SkBuff, queue: &mut XmitQueue<'_>) -> TxVerdict {
         let Some(pair) = self.queues.get(usize::from(queue.index())) else {
+            skb.drop_with(DropReason::DevReady);
             return TxVerdict::Ok;
         };
         let sent = pair.producer.with(queue, |producer, queue| match producer {
             Some(producer) => producer.xmit(skb, queue),
             None => {
                 pair.counters.xmit.dropped.add(1);
+                skb.drop_with(DropReason::DevReady);
                 TxVerdict::Ok
             }
         });

@@ -36,6 +36,7 @@ use crate::kapi::{
     net::{
         rx::ETH_HLEN,
         Device,
+        DropReason,
         Features,
         NapiOwner,
         PagePool,
@@ -268,6 +269,7 @@ impl<H: Hw> RxQueue<H> {
                 Ok(()) => Partial::Frame(frame),
                 Err(_) => {
                     self.counters.rx.length_errors.add(1);
+                    frame.drop_with(DropReason::PktTooBig);
                     return;
                 }
             },
@@ -283,6 +285,7 @@ impl<H: Hw> RxQueue<H> {
                 if status.frame_error() {
                     self.counters.rx.frame_errors.add(1);
                     if !features.contains(Features::RXALL) {
+                        frame.drop_with(DropReason::DevHdr);
                         return None;
                     }
                 }
@@ -307,6 +310,7 @@ impl<H: Hw> RxQueue<H> {
         if batch.looks_at_frames {
             let refused = |(to, from)| !self.hw.accepts(&to, &from);
             if frame.mac_addresses().is_some_and(refused) {
+                frame.drop_with(DropReason::LocalMac);
                 return;
             }
         }

@@ -47,6 +47,7 @@ use crate::kapi::{
     },
     net::{
         skb::MAX_FRAGS,
+        DropReason,
         SkBuff,
         TxShape,
         TxVerdict,
@@ -107,8 +108,16 @@ impl Counts {
     };
 }
 
-/// Why a frame was dropped. The counters tell; nobody waits for an answer.
+/// A frame was dropped, and whoever watches drops was told why. To be counted.
 struct Dropped;
+
+impl Dropped {
+    #[cold]
+    fn with(skb: SkBuff, reason: DropReason) -> Self {
+        skb.drop_with(reason);
+        Self
+    }
+}
 
 /// The producer's side of a transmit ring.
 pub(super) struct TxProducer<H: Hw> {
@@ -150,10 +159,10 @@ impl<H: Hw> TxProducer<H> {
 
     /// Puts a frame on the ring, or drops and counts it, or gives it back.
     #[inline]
-    pub(super) fn xmit(&mut self, skb: SkBuff, queue: &XmitQueue<'_>) -> TxVerdict {
-        let Ok(skb) = skb.pad_to(MIN_FRAME) else {
-            return self.drop_one();
-        };
+    pub(super) fn xmit(&mut self, mut skb: SkBuff, queue: &XmitQueue<'_>) -> TxVerdict {
+        if skb.pad_to(MIN_FRAME).is_err() {
+            return self.drop_one(skb, DropReason::NoMem);
+        }
         if skb.is_plain() {
             self.send(skb, None, queue)
         } else {
@@ -167,7 +176,7 @@ impl<H: Hw> TxProducer<H> {
         let mut wishes = skb.tx_wishes();
         if Self::beyond_hardware(&wishes) {
             if self.sum_in_software(&mut skb).is_err() {
-                return self.drop_one();
+                return self.drop_one(skb, DropReason::SkbCsum);
             }
             wishes = skb.tx_wishes();
         }
@@ -185,9 +194,12 @@ impl<H: Hw> TxProducer<H> {
         let shape = skb.tx_shape();
         let data = Self::data_descs(&skb, &shape);
         let needed = data.wrapping_add(1);
-        if shape.headlen == 0 || needed > self.longest() {
-            // No header, or so scattered that it would wait for ever: not a frame of the stack's.
-            return self.drop_one();
+        // Not a frame of the stack's: without a header, or so scattered that it would wait for ever.
+        if shape.headlen == 0 {
+            return self.drop_one(skb, DropReason::HdrTrunc);
+        }
+        if needed > self.longest() {
+            return self.drop_one(skb, DropReason::PktTooBig);
         }
         if self.may_lack(needed) && self.stopped(queue, needed, needed) {
             self.counters.xmit.busy.add(1);
@@ -197,12 +209,15 @@ impl<H: Hw> TxProducer<H> {
         let plan = match wishes {
             None => Plan::plain(shape.len)
                 .map(Planned::alone)
-                .map_err(|_| Dropped),
+                .map_err(|_| DropReason::DevHdr),
             Some(wishes) => Self::plan(&mut skb, wishes, shape.len),
         };
-        let posted = plan.and_then(|planned| self.post(skb, &shape, &planned, data));
-        let Ok(bytes) = posted else {
-            return self.drop_one();
+        let planned = match plan {
+            Ok(planned) => planned,
+            Err(reason) => return self.drop_one(skb, reason),
+        };
+        let Ok(bytes) = self.post(skb, &shape, &planned, data) else {
+            return self.count_dropped();
         };
         self.unkicked = true;
         if self.may_lack(STOP_BELOW) && self.stopped(queue, STOP_BELOW, WAKE_AT) {
@@ -215,10 +230,17 @@ impl<H: Hw> TxProducer<H> {
         TxVerdict::Ok
     }
 
+    /// Drops a frame, and counts it.
+    #[cold]
+    fn drop_one(&mut self, skb: SkBuff, reason: DropReason) -> TxVerdict {
+        skb.drop_with(reason);
+        self.count_dropped()
+    }
+
     /// Counts a frame that was dropped. No frame may follow to ring the doorbell for its
     /// predecessors, so that this must be done now.
     #[cold]
-    fn drop_one(&mut self) -> TxVerdict {
+    fn count_dropped(&mut self) -> TxVerdict {
         self.counters.xmit.dropped.add(1);
         self.flush();
         TxVerdict::Ok
@@ -346,7 +368,7 @@ impl<H: Hw> TxProducer<H> {
     /// Says what the hardware is to do with a frame of `len` bytes. Kept apart, so that the way of a
     /// frame without wishes is short.
     #[inline(never)]
-    fn plan(skb: &mut SkBuff, wishes: &TxWishes, len: u32) -> Result<Planned, Dropped> {
+    fn plan(skb: &mut SkBuff, wishes: &TxWishes, len: u32) -> Result<Planned, DropReason> {
         let mut segments = 1;
         let work = match (wishes.checksum, wishes.gso) {
             (None, None) => Work::None,
@@ -356,7 +378,7 @@ impl<H: Hw> TxProducer<H> {
             }
             (Some(sum), None) => {
                 let ip_len = u32::from(sum.start.saturating_sub(wishes.l3_offset));
-                let l4 = transport(sum.offset, sum.sctp).ok_or(Dropped)?;
+                let l4 = transport(sum.offset, sum.sctp).ok_or(DropReason::SkbCsum)?;
                 Work::Checksum { l4, ip_len }
             }
         };
@@ -367,14 +389,17 @@ impl<H: Hw> TxProducer<H> {
             work,
             has_fcs: wishes.has_fcs,
         };
-        let plan = frame.plan().map_err(|_| Dropped)?;
+        let plan = frame.plan().map_err(|_| DropReason::DevHdr)?;
         Ok(Planned { plan, segments })
     }
 
     /// Makes the headers a template for the segments.
     #[inline]
-    fn segmentation(skb: &mut SkBuff, wishes: &TxWishes, mss: u16) -> Result<Work, Dropped> {
-        let header = skb.tso_prepare().map_err(|_| Dropped)?;
+    fn segmentation(skb: &mut SkBuff, wishes: &TxWishes, mss: u16) -> Result<Work, DropReason> {
+        let header = skb.tso_prepare().map_err(|err| match err {
+            ENOMEM => DropReason::NoMem,
+            _ => DropReason::BadGso,
+        })?;
         Ok(Work::Segment {
             l4: if header.udp { L4::Udp } else { L4::Tcp },
             ipv4: header.ipv4,
@@ -460,6 +485,9 @@ impl<'a, H: Hw> Posting<'a, H> {
             if let Some(mapping) = slot.mapping {
                 self.to.mapper.unmap(mapping);
             }
+            if let Some(skb) = slot.skb {
+                skb.drop_with(DropReason::FullRing);
+            }
             Dropped
         })
     }
@@ -478,7 +506,9 @@ impl<'a, H: Hw> Posting<'a, H> {
     /// Maps a frame that is one buffer with one descriptor, and writes it.
     #[inline(always)]
     fn single(mut self, skb: SkBuff, counts: Counts) -> Result<(), Dropped> {
-        let mapping = skb.map_head(&self.to.mapper).map_err(|_| Dropped)?;
+        let Ok(mapping) = skb.map_head(&self.to.mapper) else {
+            return Err(Dropped::with(skb, DropReason::NoMem));
+        };
         let words = self.words(mapping.addr(), mapping.len(), true);
         skb.tx_timestamp();
         self.put(words, Some(mapping), Some(skb), counts)
@@ -487,13 +517,26 @@ impl<'a, H: Hw> Posting<'a, H> {
     /// Maps a frame's buffers and writes their descriptors.
     #[inline(never)]
     fn scattered(mut self, skb: SkBuff, nr_frags: u32, counts: Counts) -> Result<(), Dropped> {
-        let mut mapping = skb.map_head(&self.to.mapper).map_err(|_| Dropped)?;
-        for index in 0..nr_frags {
-            self.buffer(mapping, None, Counts::NONE)?;
-            mapping = skb.map_frag(&self.to.mapper, index).map_err(|_| Dropped)?;
+        match self.all_but_last(&skb, nr_frags) {
+            Ok(last) => {
+                skb.tx_timestamp();
+                self.buffer(last, Some(skb), counts)
+            }
+            Err(reason) => Err(Dropped::with(skb, reason)),
         }
-        skb.tx_timestamp();
-        self.buffer(mapping, Some(skb), counts)
+    }
+
+    /// Maps the buffers, and writes the descriptors of all but the last one, which it returns.
+    #[inline]
+    fn all_but_last(&mut self, skb: &SkBuff, nr_frags: u32) -> Result<Mapping, DropReason> {
+        let no_mem = |_| DropReason::NoMem;
+        let mut mapping = skb.map_head(&self.to.mapper).map_err(no_mem)?;
+        for index in 0..nr_frags {
+            self.buffer(mapping, None, Counts::NONE)
+                .map_err(|Dropped| DropReason::FullRing)?;
+            mapping = skb.map_frag(&self.to.mapper, index).map_err(no_mem)?;
+        }
+        Ok(mapping)
     }
 
     /// Writes the descriptors of one buffer. With the last buffer comes the frame itself.

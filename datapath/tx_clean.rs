@@ -26,6 +26,7 @@ use crate::kapi::{
     },
     net::{
         Device,
+        DropReason,
         PollContext,
         TxQueue, //
     },
@@ -139,8 +140,9 @@ impl TxConsumer {
             if let Some(mapping) = slot.mapping {
                 self.mapper.unmap(mapping);
             }
-            if slot.skb.is_some() {
+            if let Some(skb) = slot.skb {
                 self.counters.xmit.dropped.add(1);
+                skb.drop_with(DropReason::QueuePurge);
             }
         }
         self.slots.release();

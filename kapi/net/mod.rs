@@ -14,6 +14,7 @@ pub mod config;
 pub mod device;
 pub mod devlink;
 pub mod driver;
+pub mod drop_reason;
 pub mod ethtool;
 pub mod extack;
 pub mod features;
@@ -46,6 +47,7 @@ pub use self::{
     },
     device::Device,
     driver::Driver,
+    drop_reason::DropReason,
     ethtool::Ethtool,
     extack::Extack,
     features::{

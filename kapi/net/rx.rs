@@ -9,6 +9,7 @@ use core::{
 
 use super::{
     addr::ETH_ALEN,
+    drop_reason::DropReason,
     napi::RxContext,
     page_pool::PoolPage,
     skb::{
@@ -91,6 +92,12 @@ impl RxFrame {
         };
         page.forget();
         Ok(())
+    }
+
+    /// [`SkBuff::drop_with`].
+    #[cold]
+    pub fn drop_with(self, reason: DropReason) {
+        self.skb.drop_with(reason);
     }
 
     /// Gives up ownership.

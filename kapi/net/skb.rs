@@ -25,6 +25,7 @@ use super::{
         MacAddress,
         ETH_ALEN, //
     },
+    DropReason,
     PollContext, //
 };
 use crate::kapi::{
@@ -323,26 +324,22 @@ impl SkBuff {
         })
     }
 
-    /// Pads with zeros to `len` bytes. The frame is gone if that fails.
+    /// Pads with zeros to `len` bytes.
     ///
     /// # Errors
     ///
     /// [`EINVAL`] for more than a page, [`ENOMEM`].
     #[inline]
-    pub fn pad_to(self, len: u32) -> Result<Self> {
+    pub fn pad_to(&mut self, len: u32) -> Result {
         if self.len() >= len {
-            return Ok(self);
+            return Ok(());
         }
         // C takes it for an `int`, and adds to it.
         if len > PAGE_SIZE as u32 {
             return Err(EINVAL);
         }
-        let raw = self.into_raw();
-        // SAFETY: Owned; on failure the function frees it.
-        to_result(unsafe { bindings::kapi_skb_pad(raw, len) })?;
-        let raw = NonNull::new(raw).ok_or(ENOMEM)?;
-        // SAFETY: Still owned, since it was not freed.
-        Ok(unsafe { Self::from_raw(raw) })
+        // SAFETY: By the type invariant. The function does not free it.
+        to_result(unsafe { bindings::kapi_skb_pad(self.as_raw(), len) })
     }
 
     /// Computes a pending checksum in software.
@@ -405,6 +402,13 @@ impl SkBuff {
         Ok(unsafe { Mapping::to_device(addr, len) })
     }
 
+    /// Frees a frame that is dropped, and says why to who watches. Any context.
+    #[cold]
+    pub fn drop_with(self, reason: DropReason) {
+        // SAFETY: Owned. CAST: What it is made of.
+        unsafe { bindings::dev_kfree_skb_any_reason(self.into_raw(), reason as u32) };
+    }
+
     /// Frees a frame that was sent. In a poll function, so that freed skbs are reused in bulk.
     #[inline]
     pub fn consume(self, ctx: &PollContext<'_>) {
@@ -415,7 +419,8 @@ impl SkBuff {
 
 impl Drop for SkBuff {
     fn drop(&mut self) {
-        // SAFETY: Owned.
-        unsafe { bindings::kapi_skb_free_any(self.as_raw()) };
+        let reason = DropReason::NotSpecified;
+        // SAFETY: Owned. CAST: What it is made of.
+        unsafe { bindings::dev_kfree_skb_any_reason(self.as_raw(), reason as u32) };
     }
 }

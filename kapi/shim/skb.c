@@ -88,15 +88,15 @@ int kapi_skb_tso_prepare(struct sk_buff *skb, struct kapi_tso *tso)
 }
 
 /**
- * kapi_skb_pad() - skb_put_padto()
- * @skb: frame, freed on failure
+ * kapi_skb_pad() - __skb_put_padto()
+ * @skb: frame, the caller's also on failure
  * @len: bytes that it shall have at least
  *
  * Return: 0 or -ENOMEM.
  */
 int kapi_skb_pad(struct sk_buff *skb, unsigned int len)
 {
-	return skb_put_padto(skb, len);
+	return __skb_put_padto(skb, len, false);
 }
 
 /**
@@ -117,15 +117,6 @@ int kapi_skb_checksum_help(struct sk_buff *skb)
 void kapi_skb_tx_timestamp(struct sk_buff *skb)
 {
 	skb_tx_timestamp(skb);
-}
-
-/**
- * kapi_skb_free_any() - dev_kfree_skb_any()
- * @skb: frame that is dropped
- */
-void kapi_skb_free_any(struct sk_buff *skb)
-{
-	dev_kfree_skb_any(skb);
 }
 
 /*

@@ -38,7 +38,6 @@ int kapi_skb_tso_prepare(struct sk_buff *skb, struct kapi_tso *tso);
 int kapi_skb_pad(struct sk_buff *skb, unsigned int len);
 int kapi_skb_checksum_help(struct sk_buff *skb);
 void kapi_skb_tx_timestamp(struct sk_buff *skb);
-void kapi_skb_free_any(struct sk_buff *skb);
 dma_addr_t kapi_skb_map_head(struct device *dev, const struct sk_buff *skb);
 dma_addr_t kapi_skb_map_frag(struct device *dev, const struct sk_buff *skb,
 			     unsigned int index);

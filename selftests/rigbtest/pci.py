@@ -9,6 +9,8 @@ from . import wait
 
 SYSFS = Path("/sys/bus/pci")
 VENDOR = 0x8086
+# QEMU gives its devices a subsystem of its own.
+QEMU = 0x1AF4
 # 82576 ports: copper, fibre, serdes, quad copper, ...
 PF_IDS = (0x10C9, 0x10E6, 0x10E7, 0x10E8, 0x1526, 0x150A, 0x1518, 0x150D)
 VF_IDS = (0x10CA, 0x152D)
@@ -47,6 +49,11 @@ class Function:
     def id(self) -> tuple[int, int]:
         """Vendor and device."""
         return int(self.read("vendor"), 16), int(self.read("device"), 16)
+
+    @property
+    def emulated(self) -> bool:
+        """Whether it is none of silicon."""
+        return int(self.read("subsystem_vendor"), 16) == QEMU
 
     @property
     def driver(self) -> str:
