@@ -26,7 +26,7 @@ from rigbtest import kselftest, traffic, vfio, wait
 from rigbtest import mailbox as mb
 from rigbtest.attack import until_quarantined
 from rigbtest.bench import Bench, finish
-from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError
+from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError, Driver
 from rigbtest.kmsg import KernelLog
 from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_in, ksft_lt, ksft_ne, ksft_pr
 from rigbtest.kselftest import ksft_raises, ksft_run, ksft_true
@@ -499,6 +499,20 @@ def mixed() -> None:
         BENCH.dirty = True
 
 
+def other_builds() -> None:
+    """A driver of another build, whose mailboxes rigb could not use, is refused.
+
+    The module tries it, and is not loaded unless all is as it should be.
+    """
+    offers = Driver("port_abi", "selftests/modules/port_abi.ko")
+    BENCH.use("rigb", "", 0)
+    try:
+        offers.load()
+        ksft_true(offers.loaded())
+    finally:
+        offers.unload()
+
+
 def side_by_side() -> None:
     """How long a request takes over either mailbox."""
     prepare()
@@ -513,7 +527,8 @@ def side_by_side() -> None:
 
 CASES = (
     registers, ownership, mappings, handshake, notices, pf_reset, new_tenant, log_of_opens, vf_resets,
-    random_accesses, storm, kill_in_the_middle, modules, without_rigb, mixed, side_by_side,
+    random_accesses, storm, kill_in_the_middle, modules, without_rigb, other_builds, mixed,
+    side_by_side,
 )
 
 
