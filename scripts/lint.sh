@@ -59,6 +59,13 @@ check_checkpatch() {
 		--file "${list[@]}"
 }
 
+# Comments that begin as the kernel's documentation of functions does, and are none.
+check_kernel_doc() {
+	local list
+	mapfile -t list < <(files '*.c' '*.h')
+	in_tree python3 "$KSRC/scripts/kernel-doc" -none -Wall -Werror "${list[@]}"
+}
+
 # kbuild's C=2, on the C files of the modules. Debian's sparse does not know this operator of C23;
 # for what sparse looks at, __typeof__ is as good.
 check_sparse() {
@@ -128,7 +135,7 @@ check_spdx() {
 MODULES=(pf_driver/rigb_main vf_driver/rigbvf_main vfio_driver/rigb_vfio_main)
 # Those that take longest are first, so that the others fill the time beside them.
 checks=(rustdoc clippy_modules clippy_crates sparse rustfmt shellcheck mypy htmldocs checkpatch stack
-	codespell ruff spdx)
+	kernel_doc codespell ruff spdx)
 # In a subshell each: what they set is their own.
 TOOLS=$(scripts/lint-tools.sh)
 results=$(mktemp -d)

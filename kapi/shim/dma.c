@@ -3,15 +3,24 @@
 
 #include "dma.h"
 
-/* Undoes dma_map_single() or dma_map_page(), which undo alike. */
+/**
+ * kapi_dma_unmap_to_device() - dma_unmap_page()
+ * @dev: device that has read
+ * @addr: where it found the memory, as dma_map_single() or dma_map_page() said:
+ *	what both did is undone alike
+ * @len: bytes that were mapped
+ */
 void kapi_dma_unmap_to_device(struct device *dev, dma_addr_t addr, u32 len)
 {
 	dma_unmap_page(dev, addr, len, DMA_TO_DEVICE);
 }
 
-/*
- * Whether what was mapped for @dev so far has to be unmapped. Mapping something
- * that is to be says so before it returns.
+/**
+ * kapi_dma_need_unmap() - dma_need_unmap()
+ * @dev: device that reads
+ *
+ * Return: whether what was mapped for @dev so far has to be unmapped. Mapping
+ * something that is to be says so before it returns.
  */
 bool kapi_dma_need_unmap(struct device *dev)
 {

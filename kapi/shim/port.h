@@ -21,7 +21,7 @@
 #define RIGB_PORT_WORDS		16
 #define RIGB_PORT_COUNTERS	5
 
-/*
+/**
  * struct rigb_port_ops - a mailbox, as the PF's driver uses it
  * @version: RIGB_PORT_VERSION
  * @size: of this table
@@ -51,7 +51,7 @@ struct rigb_port_ops {
 	void (*counters)(void *port, u64 *counters);
 };
 
-/*
+/**
  * struct rigb_port_api - what the PF's driver offers
  * @version: RIGB_PORT_VERSION
  * @size: of this table

@@ -119,9 +119,15 @@ void kapi_skb_tx_timestamp(struct sk_buff *skb)
 	skb_tx_timestamp(skb);
 }
 
-/*
- * Maps the linear part; DMA_MAPPING_ERROR on failure. dma_map_single() would go
- * by way of the struct page and come back to the physical address.
+/**
+ * kapi_skb_map_head() - dma_map_phys(), of all of the linear part
+ * @dev: device that reads
+ * @skb: frame
+ *
+ * dma_map_single() would go by way of the struct page and come back to the
+ * physical address.
+ *
+ * Return: where the device finds it, or DMA_MAPPING_ERROR.
  */
 dma_addr_t kapi_skb_map_head(struct device *dev, const struct sk_buff *skb)
 {
