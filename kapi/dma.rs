@@ -55,6 +55,27 @@ pub fn dma_wmb() {
 
 /// Memory shared with a device, as a ring of elements that either side may change at any time. The device
 /// stays bound as long.
+///
+/// # Examples
+///
+/// ```
+/// use crate::kapi::dma::{
+///     dma_wmb,
+///     DescRing, //
+/// };
+/// use kernel::{
+///     device,
+///     prelude::*, //
+/// };
+///
+/// fn make(dev: &device::Device<device::Bound>, buffer: u64) -> Result<DescRing<u64>> {
+///     let ring = DescRing::new(dev, 256)?;
+///     ring.write(0, buffer);
+///     // Before the device hears of it.
+///     dma_wmb();
+///     Ok(ring)
+/// }
+/// ```
 pub struct DescRing<D: AsBytes + FromBytes + Copy> {
     mem: Coherent<[D]>,
     _binding: Binding,
@@ -142,6 +163,35 @@ impl<D: AsBytes + FromBytes + Copy + Default> DescRing<D> {
 }
 
 /// Maps and unmaps memory of the stack for a device, which stays bound as long.
+///
+/// # Examples
+///
+/// ```
+/// use crate::kapi::{
+///     dma::{
+///         Mapper,
+///         Mapping, //
+///     },
+///     net::{
+///         DropReason,
+///         SkBuff, //
+///     }, //
+/// };
+///
+/// fn map(mapper: &Mapper, skb: SkBuff) -> Option<(SkBuff, Mapping)> {
+///     match skb.map_head(mapper) {
+///         Ok(mapping) => Some((skb, mapping)),
+///         Err(_) => {
+///             skb.drop_with(DropReason::NoMem);
+///             None
+///         }
+///     }
+/// }
+///
+/// fn unmap(mapper: &Mapper, mapping: Mapping) {
+///     mapper.unmap(mapping);
+/// }
+/// ```
 pub struct Mapper {
     binding: Binding,
 }

@@ -101,6 +101,41 @@ pub trait Handler: Send + Sync + 'static {
 
 /// A handler that is called whenever its vector fires, until it is dropped.
 ///
+/// # Examples
+///
+/// ```
+/// use crate::kapi::{
+///     irq::{
+///         Handler,
+///         IrqReturn,
+///         Registration,
+///         Vectors, //
+///     },
+///     net::napi, //
+/// };
+/// use kernel::{
+///     device::Bound,
+///     pci,
+///     prelude::*,
+///     str::CString, //
+/// };
+///
+/// struct QueueIrq(napi::Handle);
+///
+/// impl Handler for QueueIrq {
+///     fn handle(&self) -> IrqReturn {
+///         self.0.schedule();
+///         IrqReturn::Handled
+///     }
+/// }
+///
+/// fn request(pdev: &pci::Device<Bound>, napi: napi::Handle) -> Result<Registration<QueueIrq>> {
+///     let vectors = Vectors::alloc_msix(pdev, 1, 1)?;
+///     let name = CString::try_from_fmt(fmt!("queue-0"))?;
+///     Registration::request(&vectors, 0, name, QueueIrq(napi))
+/// }
+/// ```
+///
 /// # Invariants
 ///
 /// `irq` is requested, with pointers to `handler` and to the name.

@@ -41,6 +41,44 @@ macro_rules! kapi_new_work {
 pub use crate::kapi_new_work as new_work;
 
 /// A delayed work item that calls a function with its target.
+///
+/// # Examples
+///
+/// ```
+/// use crate::kapi::work::{
+///     new_work,
+///     Work, //
+/// };
+/// use kernel::{
+///     prelude::*,
+///     sync::{
+///         Arc,
+///         ArcBorrow, //
+///     },
+///     time::Delta, //
+/// };
+///
+/// struct Link {
+///     changed: Arc<Work<Link>>,
+/// }
+///
+/// fn link_changed(link: ArcBorrow<'_, Link>) {
+///     // And look again.
+///     link.changed.queue_after(Delta::from_secs(2));
+/// }
+///
+/// fn make_link() -> Result<Arc<Link>> {
+///     let changed = new_work!(link_changed)?;
+///     let link = Arc::new(Link { changed }, GFP_KERNEL)?;
+///     link.changed.attach(link.clone());
+///     Ok(link)
+/// }
+///
+/// // At unbind: the work and its target have each other until then.
+/// fn end_link(link: &Link) {
+///     link.changed.disable_sync();
+/// }
+/// ```
 #[pin_data(PinnedDrop)]
 pub struct Work<T: Send + Sync + 'static> {
     #[pin]

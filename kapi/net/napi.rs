@@ -50,6 +50,43 @@ pub enum Polled {
 }
 
 /// The poll function of a queue (or of a pair of queues).
+///
+/// # Examples
+///
+/// ```
+/// use crate::kapi::net::{
+///     PagePool,
+///     Poll,
+///     PollContext,
+///     Polled,
+///     RxFrame,
+///     RxMeta, //
+/// };
+///
+/// struct Queue {
+///     pool: PagePool,
+/// }
+///
+/// impl Poll for Queue {
+///     // What unmasks the interrupt.
+///     type Irq = ();
+///
+///     fn poll(&mut self, ctx: &mut PollContext<'_>) -> Polled {
+///         let Some(mut ctx) = ctx.receive() else {
+///             return Polled::Done(0);
+///         };
+///         let owner = ctx.owner();
+///         let page = self.pool.open(&owner).and_then(|mut pages| pages.alloc());
+///         let Some(Ok(frame)) = page.map(|page| RxFrame::new(page, 60, &ctx)) else {
+///             return Polled::Again;
+///         };
+///         ctx.gro_receive(frame, 0, &RxMeta::default());
+///         Polled::Done(1)
+///     }
+///
+///     fn rearm(_irq: &()) {}
+/// }
+/// ```
 pub trait Poll: Send + 'static {
     /// What enabling the interrupt takes.
     type Irq: Send + Sync + 'static;

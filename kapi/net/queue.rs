@@ -167,6 +167,32 @@ impl XmitQueue<'_> {
 }
 
 /// State that belongs to one transmit queue and is opened by that queue's lock.
+///
+/// # Examples
+///
+/// ```
+/// use crate::kapi::net::{
+///     DropReason,
+///     SkBuff,
+///     TxVerdict,
+///     XmitCell,
+///     XmitQueue, //
+/// };
+///
+/// struct Sent(u64);
+///
+/// // Within `ndo_start_xmit`: no lock is taken.
+/// fn start_xmit(cell: &XmitCell<Sent>, skb: SkBuff, queue: &mut XmitQueue<'_>) -> TxVerdict {
+///     cell.with(queue, |sent, _queue| sent.0 += 1);
+///     skb.drop_with(DropReason::DevReady);
+///     TxVerdict::Ok
+/// }
+///
+/// // Elsewhere, as in `ndo_open`.
+/// fn begin(cell: &XmitCell<Sent>) -> u64 {
+///     cell.replace(Sent(0)).0
+/// }
+/// ```
 pub struct XmitCell<T> {
     raw: *mut bindings::netdev_queue,
     _dev: Arc<Device>,

@@ -41,6 +41,27 @@ pub struct RtnlGuard {
 
 /// Takes the RTNL. Process context, sleeps; deadlocks if this thread already holds it, as it does
 /// in every callback that gets a [`Device<Rtnl>`].
+///
+/// # Examples
+///
+/// ```
+/// use crate::kapi::net::{
+///     rtnl_lock,
+///     Device,
+///     Rtnl, //
+/// };
+///
+/// fn quiesce(dev: &Device<Rtnl>) {
+///     dev.tx_disable();
+///     dev.detach();
+/// }
+///
+/// // As in a work item.
+/// fn reset(dev: &Device) {
+///     let rtnl = rtnl_lock();
+///     quiesce(rtnl.device(dev));
+/// }
+/// ```
 pub fn rtnl_lock() -> RtnlGuard {
     // SAFETY: `rtnl_lock` has no requirement on memory; the guard releases the lock.
     unsafe { bindings::rtnl_lock() };

@@ -29,6 +29,35 @@ use crate::kapi::binding::Binding;
 /// handlers and network callbacks can share it by reference count. Unbinding waits for it: at its
 /// address the bus may have another device afterwards.
 ///
+/// # Examples
+///
+/// ```
+/// use crate::kapi::pci::Bar;
+/// use kernel::{
+///     device::Bound,
+///     io::{
+///         register,
+///         Io, //
+///     },
+///     pci,
+///     prelude::*, //
+/// };
+///
+/// register! {
+///     /// What the device does.
+///     CTRL(u32) @ 0x0 {
+///         /// It resets itself.
+///         26:26 reset => bool;
+///     }
+/// }
+///
+/// fn reset(pdev: &pci::Device<Bound>) -> Result {
+///     let bar = Bar::<0x1000>::map(pdev, 0, c"example")?;
+///     (&bar).write_reg(CTRL::zeroed().with_reset(true));
+///     Ok(())
+/// }
+/// ```
+///
 /// # Invariants
 ///
 /// `io` is the mapping of BAR `num` of `pdev`, made and only undone by this value.
