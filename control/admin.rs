@@ -102,6 +102,8 @@ impl<C: Card> Control<C> {
         if has_too_many(granted, &config) || given && !granted.takes_mac(&config) {
             return self.restart(card, vf, admin);
         }
+        // Another address may be reserved for it from now on.
+        self.switch.release();
         self.switch.change_vf(card, vf, |pool| {
             pool.admin = admin;
             if given {
@@ -255,6 +257,7 @@ impl<C: Card> Control<C> {
         }
         let pf = &mut self.switch.state.pf;
         pf.set_receive(unicast, groups, all_multicast, promiscuous);
+        self.switch.release();
         self.commit(card)
     }
 }

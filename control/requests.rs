@@ -56,6 +56,10 @@ impl<C: Card, L: Log> Policy for VfBackend<'_, C, L> {
             || state.pf.neighbours().any(|other| other == mac.bytes())
     }
 
+    fn releases(&self) -> u64 {
+        self.switch.releases
+    }
+
     fn groups(&self) -> &HashSet {
         &self.switch.state.vfs[self.vf].groups
     }
@@ -124,6 +128,15 @@ impl<C: Card> Control<C> {
             return None;
         }
         next
+    }
+
+    /// When to serve the mailboxes again for an address that a VF was refused and that may be free now, if
+    /// there is one.
+    pub fn room_due(&self) -> Option<Time> {
+        self.live_vfs()
+            .filter(|(vf, _)| self.quarantine(*vf).is_none())
+            .filter_map(|(_, entry)| entry.server.room_due(self.switch.releases))
+            .min()
     }
 
     /// Drops what a VF in quarantine sends. Whether it is released, since it went through a function

@@ -48,6 +48,8 @@ pub struct Switch {
     before: Heap<VfPool>,
     /// Goes up with each change of a VF's pool.
     pub changes: u64,
+    /// Goes up whenever a function may have let go of an address, or of the right to one.
+    pub releases: u64,
     /// Whether the card does hold `current`: not between a reset and [`Switch::restore`].
     live: bool,
 }
@@ -77,6 +79,7 @@ impl Switch {
             next: heap::boxed(Image::CLOSED)?,
             before: heap::boxed(VfPool::new(Admin::DEFAULT))?,
             changes: 0,
+            releases: 0,
             live: false,
         })
     }
@@ -92,11 +95,19 @@ impl Switch {
         if self.live {
             self.next.write(card, Some(&self.current));
         }
+        let moved = self.next.rar != self.current.rar;
         core::mem::swap(&mut self.current, &mut self.next);
-        if !self.state.learns() {
-            self.state.pf.set_neighbours(core::iter::empty());
+        let forgot = !self.state.learns() && self.state.pf.set_neighbours(core::iter::empty());
+        if moved || forgot {
+            self.release();
         }
         Ok(())
+    }
+
+    /// Has those look who wait for an address: a function may have let go of one, whether or not it has
+    /// a place in the card.
+    pub fn release(&mut self) {
+        self.releases = self.releases.wrapping_add(1);
     }
 
     /// Changes what a VF may do and commits; if that fails all is as it was.

@@ -126,6 +126,7 @@ fn update(this: ArcBorrow<'_, Neighbours>) {
         learned.age();
     }
     if control.switch.state.pf.set_neighbours(learned.addresses()) {
+        control.switch.release();
         // They take what places are left, so this does not fail for them.
         let _ = this.vfs.commit(control);
     }

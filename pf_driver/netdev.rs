@@ -187,6 +187,7 @@ impl net::Driver for Adapter {
         if set == Err(MacRefusal::Reserved) {
             netdev_warn!(this.ndev, "{} is the address of a VF: choose another, or give the VF another with 'ip link set {} vf N mac ADDRESS'\n", mac, *this.ndev);
         }
+        this.vfs.follow(&control);
         Ok(set?)
     }
 

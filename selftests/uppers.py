@@ -9,7 +9,7 @@ from typing import Any
 from rigbtest import traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.frames import PACKET_MR_MULTICAST, Sniffer, delivered, wait_delivered
-from rigbtest.kselftest import case, ksft_run, ksft_true
+from rigbtest.kselftest import case, ksft_eq, ksft_run, ksft_true
 from rigbtest.port import Port
 from rigbtest.regs import Registers
 
@@ -21,6 +21,7 @@ ARP_INTERVAL = 100
 LACP_GROUP = "01:80:c2:00:00:02"
 # The address of a virtual router by RFC 5798.
 VRRP_MAC = "00:00:5e:00:01:52"
+OWN_MAC = "02:82:57:81:00:01"
 
 
 class Bond(Port):
@@ -127,10 +128,20 @@ def lacp(driver: str) -> None:
         traffic.reach(mine, theirs)
 
 
+def holders(registers: Registers) -> list[int]:
+    """The pools that receive the router's address."""
+    return [pool for pool in range(8) if VRRP_MAC in registers.addresses(pool)]
+
+
 def wait_holder(registers: Registers, holder: int) -> None:
     """Waits until one pool receives the router's address, and no other."""
-    wait.register(lambda: [pool for pool in range(8) if VRRP_MAC in registers.addresses(pool)]
-                  == [holder], f"router's address in pool {holder}")
+    wait.register(lambda: holders(registers) == [holder], f"router's address in pool {holder}")
+
+
+def add_router(port: Port) -> None:
+    """Puts the router's address on a port, as keepalived does."""
+    port.ip(f"link add link {{dev}} name vrrp address {VRRP_MAC} type macvlan mode private",
+            "link set vrrp up")
 
 
 def virtual_router(driver: str) -> None:
@@ -140,8 +151,7 @@ def virtual_router(driver: str) -> None:
     wire, registers = BENCH.wire, Registers(BENCH.pf.function)
     pools = {BENCH.vfs[0].label: 0, BENCH.vfs[1].label: 1, BENCH.pf.label: 7}
     for port in (*BENCH.vfs, BENCH.pf, BENCH.vfs[0]):
-        port.ip(f"link add link {{dev}} name vrrp address {VRRP_MAC} type macvlan mode private",
-                "link set vrrp up")
+        add_router(port)
         wait_holder(registers, pools[port.label])
         with Sniffer(port) as sniffer:
             # igbvf takes its addresses back and gives them anew whenever one of them, or a group,
@@ -150,13 +160,65 @@ def virtual_router(driver: str) -> None:
         port.ip("link del vrrp")
 
 
+def wait_refused(count: int, *vfs: Port) -> None:
+    """Waits until VFs are refused so many addresses together."""
+    wait.until(lambda: sum(vf.ethtool_stats()["refused_unicast"] for vf in vfs) == count,
+               f"{count} addresses refused")
+
+
+def standby_router(driver: str) -> None:
+    """Two guests have the address of a virtual router: the second one, which is refused it, has it as
+    soon as the first lets go, and does nothing for that."""
+    BENCH.use("rigb", driver, 2)
+    BENCH.dirty = True
+    pf, wire, (one, two) = BENCH.pf, BENCH.wire, BENCH.vfs
+    registers = Registers(pf.function)
+    add_router(one)
+    wait_holder(registers, 0)
+    add_router(two)
+    wait_refused(1, two)
+    ksft_eq(holders(registers), [0])
+    one.ip("link del vrrp")
+    wait_holder(registers, 1)
+    wait_refused(0, two)
+    with Sniffer(two) as sniffer:
+        wait_delivered(wire, sniffer, VRRP_MAC, "the router at the second VF")
+    # What the host wants it gets, and what it lets go of one of them.
+    add_router(one)
+    wait_refused(1, one)
+    add_router(pf)
+    wait_refused(2, one, two)
+    ksft_eq(holders(registers), [7])
+    pf.ip("link del vrrp")
+    wait.register(lambda: holders(registers) in ([0], [1]), "router's address at one of them")
+    wait_refused(1, one, two)
+
+
+def own_address(driver: str) -> None:
+    """A VF that loses the address that its administrator chose to another one has it back when that
+    lets go."""
+    BENCH.use("rigb", driver, 2)
+    BENCH.dirty = True
+    pf, one = BENCH.pf, BENCH.vfs[0]
+    default = one.mac
+    one.ip(f"link set {{dev}} address {OWN_MAC}")
+    pf.ip(f"link set {{dev}} vf 1 mac {OWN_MAC}")
+    wait.until(lambda: one.mac == default, "address that the PF assigns", one.ns)
+    pf.ip("link set {dev} vf 1 mac 00:00:00:00:00:00")
+    wait.until(lambda: one.mac == OWN_MAC, "address of its own", one.ns)
+    pf.ip("neigh flush dev {dev}")
+    traffic.reach(one, pf)
+
+
 CASES = (two_vfs, pf_and_vf, lacp, virtual_router)
 
 
 def main() -> None:
     """All cases."""
-    ksft_run([case(f.__name__, BENCH.case(f), driver, driver)
-              for f in CASES for driver in ("rigbvf", "igbvf")])
+    cases = [(f, driver) for f in CASES for driver in ("rigbvf", "igbvf")]
+    # The PF tells of what becomes free only whom it can tell.
+    cases += [(f, "rigbvf") for f in (standby_router, own_address)]
+    ksft_run([case(f.__name__, BENCH.case(f), driver, driver) for f, driver in cases])
     finish(BENCH)
 
 

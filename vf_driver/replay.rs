@@ -138,25 +138,27 @@ impl Adapter {
             adopt(dev, target);
             return Ok(());
         }
-        let Some(why) = self.ask(&Request::SetMac(target))? else {
+        let Some(refusal) = self.ask(&Request::SetMac(target))? else {
             return Ok(());
         };
         match assigned {
             Some(mac) => {
                 let why = Why(
-                    why,
+                    refusal,
                     "'ip link set PF vf N trust on' on the host lets this side choose",
                 );
                 netdev_warn!(
                     dev,
                     "the PF refused MAC address {target}, using {mac} which it assigned: {why}\n"
                 );
-                wanted.own_mac = None;
+                if !refusal.may_pass() {
+                    wanted.own_mac = None;
+                }
                 adopt(dev, mac);
             }
             None => {
                 let why = Why(
-                    why,
+                    refusal,
                     "'ip link set PF vf N mac ADDRESS' on the host sets one",
                 );
                 netdev_warn!(
@@ -164,6 +166,22 @@ impl Adapter {
                     "the PF refused MAC address {target} and assigned none: {why}\n"
                 );
             }
+        }
+        Ok(())
+    }
+
+    /// Asks for the address that was chosen on this side and that the PF has refused, if it has.
+    pub(crate) fn ask_own_mac(&self, dev: &Device<Rtnl>, wanted: &Wanted) -> Result<(), Failure> {
+        let lost = |own: &MacAddr| dev.dev_addr() != *own.bytes();
+        let Some(own) = wanted.own_mac.filter(lost) else {
+            return Ok(());
+        };
+        if self.ask(&Request::SetMac(own))?.is_none() {
+            dev.take_dev_addr(own.bytes());
+            netdev_info!(
+                dev,
+                "using MAC address {own} again, which has become free\n"
+            );
         }
         Ok(())
     }

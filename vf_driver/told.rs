@@ -38,6 +38,8 @@ pub(crate) struct Told {
     state: Option<State>,
     /// What is still to be acted on.
     news: Option<State>,
+    /// [`State::room`] when what was refused was asked for last.
+    room: u16,
     log: TokenBucket,
 }
 
@@ -52,6 +54,7 @@ impl Told {
         Self {
             state: None,
             news: None,
+            room: 0,
             log: TokenBucket::new(LOG_BURST, LOG_INTERVAL),
         }
     }
@@ -68,6 +71,8 @@ impl Told {
             self.news = None;
             return;
         };
+        // All is asked for anew after a handshake.
+        self.room = news.room;
         // The handshake has settled the address.
         if let Some(before) = &mut self.state {
             before.mac = news.mac;
@@ -91,13 +96,14 @@ impl Adapter {
         }
         let rtnl = rtnl_lock();
         let dev = rtnl.device(&self.ndev);
-        let (news, before, admitted) = {
+        let (news, before, room, admitted) = {
             let mut told = self.told.lock();
             let Some(news) = told.news.take() else {
                 return;
             };
             let admitted = told.log.take(self.control.now());
-            (news, told.state.replace(news), admitted)
+            let room = core::mem::replace(&mut told.room, news.room) != news.room;
+            (news, told.state.replace(news), room, admitted)
         };
         let changes = before.map_or(Changes::NONE, |before| news.changes_since(&before));
         if admitted {
@@ -108,7 +114,8 @@ impl Adapter {
             let mut wanted = self.wanted.lock();
             let done = self
                 .follow_mac(dev, &mut wanted, before, &news)
-                .and_then(|()| self.ask_again(dev, &mut wanted, changes, &news));
+                .and_then(|()| self.ask_again(dev, &mut wanted, changes, &news))
+                .and_then(|()| self.ask_for_room(dev, &mut wanted, room));
             if let Err(failure) = done {
                 self.request_failed(failure);
             }
@@ -165,6 +172,22 @@ impl Adapter {
             self.sync_filters(dev, wanted)?;
         }
         Ok(())
+    }
+
+    /// Asks for the addresses that the PF has refused, if it may give one of them now: another function
+    /// had it, or the room for it.
+    fn ask_for_room(
+        &self,
+        dev: &Device<Rtnl>,
+        wanted: &mut Wanted,
+        room: bool,
+    ) -> Result<(), Failure> {
+        if !room {
+            return Ok(());
+        }
+        self.ask_own_mac(dev, wanted)?;
+        wanted.ask_refused_again();
+        self.sync_filters(dev, wanted)
     }
 }
 

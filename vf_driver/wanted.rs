@@ -149,7 +149,8 @@ impl RefusalLog {
 
 /// Wanted and asked.
 pub(crate) struct Wanted {
-    /// The address that the administrator of this side chose; otherwise the PF decides.
+    /// The address that the administrator of this side chose; otherwise the PF decides. While another
+    /// function has it, the device has the one that the PF assigned.
     pub(crate) own_mac: Option<MacAddr>,
     /// The address that the PF assigned at the last handshake.
     pub(crate) assigned_mac: Option<MacAddr>,

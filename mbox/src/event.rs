@@ -102,6 +102,8 @@ impl Changes {
     pub const TRUST: Self = Self(1 << 3);
     /// The PF's MTU.
     pub const MTU: Self = Self(1 << 4);
+    /// What the VF was refused, since another had it, may be free now.
+    pub const ROOM: Self = Self(1 << 5);
     /// The PF is about to be reset. The only one that no state shows.
     pub const RESET: Self = Self(1 << 8);
 
@@ -149,6 +151,9 @@ pub struct State {
     pub mac: Option<MacAddr>,
     /// The MTU of the PF, for the operator to compare.
     pub mtu: u16,
+    /// Another number each time that the VF may be given an address which it was refused, since another
+    /// function had it or the room for it.
+    pub room: u16,
 }
 
 impl State {
@@ -166,6 +171,7 @@ impl State {
             port_vlan: config.port_vlan.is_some(),
             mac: config.mac,
             mtu: config.mtu,
+            room: 0,
         }
     }
 
@@ -178,6 +184,7 @@ impl State {
             (self.port_vlan != before.port_vlan, Changes::VLAN),
             (self.trusted != before.trusted, Changes::TRUST),
             (self.mtu != before.mtu, Changes::MTU),
+            (self.room != before.room, Changes::ROOM),
         ]
         .iter()
         .filter(|(changed, _)| *changed)
@@ -225,14 +232,14 @@ impl Event {
             state.flags(),
             mac_low,
             mac_high,
-            u32::from(state.mtu),
+            u32::from(state.room) << 16 | u32::from(state.mtu),
         ])
     }
 
     /// The event in the buffer, if one is there at all. Bits and words without a meaning are for
     /// later versions, and passed over; an address that is none is not used.
     pub fn decode(words: &Words) -> Self {
-        let [_, changes, generation, link, flags, mac_low, mac_high, mtu, ..] = *words;
+        let [_, changes, generation, link, flags, mac_low, mac_high, mtu_room, ..] = *words;
         let (mac, _) = mac_bytes(mac_low, mac_high);
         let state = State {
             generation,
@@ -242,7 +249,9 @@ impl Event {
             port_vlan: flags & State::PORT_VLAN != 0,
             mac: MacAddr::new(mac),
             // CAST: truncation is meant.
-            mtu: mtu as u16,
+            mtu: mtu_room as u16,
+            // CAST: 16 bits are left.
+            room: (mtu_room >> 16) as u16,
         };
         Self {
             changes: Changes::from_word(changes),

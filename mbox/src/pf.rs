@@ -15,7 +15,6 @@ use super::event::State;
 use super::pf_state::{
     VfConfig,
     VfState,
-    MAX_FILTERS,
     MAX_VLANS, //
 };
 use super::pf_to_vf;
@@ -55,6 +54,11 @@ pub trait Policy {
     fn may_join_vlan(&self, vid: VlanId) -> bool {
         let _ = vid;
         true
+    }
+
+    /// Goes up whenever another function may have let go of an address, or of room for one.
+    fn releases(&self) -> u64 {
+        0
     }
 
     /// The multicast hashes that this VF has: what [`Effect::change_groups`] made of them.
@@ -221,7 +225,7 @@ pub fn service(
 }
 
 /// The words without their sequence tag, if there may be one.
-fn without_tag(words: &Words, agreed: Caps) -> Words {
+pub(super) fn without_tag(words: &Words, agreed: Caps) -> Words {
     let mut words = *words;
     let header = Header::from_raw(words[0]);
     // These two are equal bit for bit whatever was agreed on before, as they end that.
@@ -424,8 +428,7 @@ impl Plan {
         if !config.may_set_mac() {
             return Err(Reason::MacLocked(mac));
         }
-        let quota = usize::from(config.filter_quota).min(MAX_FILTERS);
-        if self.next.filters.len() >= quota {
+        if !self.next.has_room(config) {
             return Err(Reason::FilterQuota(config.filter_quota));
         }
         if policy.mac_in_use(mac) {

@@ -177,6 +177,11 @@ impl VfState {
         self.mac == Some(mac) || self.filters.contains(mac)
     }
 
+    /// Whether the VF may have another additional MAC address, by its number.
+    pub(super) fn has_room(&self, config: &VfConfig) -> bool {
+        self.filters.len() < usize::from(config.filter_quota).min(MAX_FILTERS)
+    }
+
     /// The longest frame the VF wants.
     pub const fn max_frame(&self) -> MaxFrame {
         self.max_frame

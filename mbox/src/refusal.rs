@@ -116,6 +116,14 @@ impl Refusal {
         )
     }
 
+    /// Whether the same may be granted later without a decision of the administrator's.
+    pub const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::MacInUse | Self::NoSpace | Self::Busy(_) | Self::Device
+        )
+    }
+
     /// Whether there is nothing to tell.
     pub const fn is_undisclosed(&self) -> bool {
         matches!(self, Self::Undisclosed)

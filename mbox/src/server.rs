@@ -12,7 +12,9 @@
 //! read what came before. A notice that a request overwrote is sent again.
 
 mod notice;
+mod room;
 
+use self::room::Refused;
 use super::event::{
     Changes,
     State, //
@@ -169,6 +171,7 @@ pub struct Server {
     stale: bool,
     told: State,
     changes: Changes,
+    refused: Refused,
     event_retry: Span,
     last_nack: Option<Time>,
     held_since: Option<Time>,
@@ -195,6 +198,7 @@ impl Server {
             stale: true,
             told: State::new(config, 0),
             changes: Changes::NONE,
+            refused: Refused::none(),
             event_retry: EVENT_RETRY_FIRST,
             last_nack: None,
             held_since: None,
@@ -265,6 +269,7 @@ impl Server {
         self.unread = None;
         self.stale = true;
         self.changes = Changes::NONE;
+        self.refused.forget();
         self.last_nack = None;
         self.held_since = None;
         self.lock_retry = LOCK_RETRY_FIRST;
@@ -288,7 +293,7 @@ impl Server {
         P: PfPort + ?Sized,
         B: Backend + ?Sized,
     {
-        self.compare(config, backend.granted());
+        self.compare(config, backend, now);
         self.collect(port, config, backend, now);
         if self.events.function_reset {
             let retry = now.after(FUNCTION_RESET_RETRY);
@@ -387,6 +392,7 @@ impl Server {
         self.notice = None;
         self.unread = None;
         self.changes = Changes::NONE;
+        self.refused.forget();
         self.last_nack = None;
         // Who held the buffer was another driver.
         self.held_since = None;
@@ -455,6 +461,7 @@ impl Server {
         if matches!(plan.effect(), Some(Effect::Reset { .. })) {
             self.counters.resets = self.counters.resets.wrapping_add(1);
         }
+        self.note_addresses(&plan, &outcome, &words, backend.granted());
 
         match outcome.answer {
             Answer::Reply(reply) => {

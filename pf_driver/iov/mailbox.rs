@@ -33,6 +33,8 @@ pub(crate) fn serve(this: ArcBorrow<'_, VfManager>) {
                 control.mask_mailboxes(&this.bar);
             }
         }
+        // One may have let go of what another that was served before waits for.
+        due = earlier(due, control.room_due());
         if control.switch.changes != changes {
             this.notify_changed();
         }

@@ -182,9 +182,13 @@ impl VfManager {
         Ok(())
     }
 
-    /// The PF receives other frames than before: addresses behind it may be of use now, or not any more.
+    /// The PF receives other frames than before: addresses behind it may be of use now, or not any more,
+    /// and VFs may have what it has let go of.
     pub(crate) fn follow(&self, control: &Control) {
         self.learned.set_active(control.switch.state.learns());
+        if control.room_due().is_some() {
+            self.works.mailbox.queue();
+        }
     }
 
     /// The time for the mailboxes.

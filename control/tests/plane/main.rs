@@ -134,6 +134,75 @@ fn each_gets_its_share() {
     }
 }
 
+/// A VF whose driver has agreed on events, and how often it was told that it may have what it was refused.
+fn told(world: &World, vf: VfId) -> u16 {
+    world.control.vfs[vf].server.told().room
+}
+
+/// Who was refused an address is told when it is free, whoever had it and however it became free.
+#[test]
+fn an_address_that_becomes_free_is_told() {
+    let receives = |unicast| Op::RxMode {
+        unicast,
+        groups: vec![],
+        all_multicast: false,
+        promiscuous: false,
+    };
+    let other = |act| Op::Vf(1, act);
+    let ways = [
+        (other(Act::AddFilter(3)), other(Act::ClearFilters)),
+        (other(Act::AddFilter(3)), other(Act::Reset)),
+        (other(Act::AddFilter(3)), other(Act::Flr)),
+        (other(Act::AddFilter(3)), other(Act::Mac(Some(4)))),
+        (other(Act::SetMac(3)), other(Act::SetMac(4))),
+        (other(Act::Mac(Some(3))), other(Act::Mac(None))),
+        (receives(vec![3]), receives(vec![])),
+        (Op::PfMac(3), Op::PfMac(4)),
+    ];
+    for (take, let_go) in &ways {
+        let mut world = world(2);
+        let vf = VfId::new(0).unwrap();
+        for op in [Op::Vf(0, Act::Reset), other(Act::Reset), take.clone()] {
+            world.step(&op);
+        }
+        world.step(&Op::Vf(0, Act::Negotiate));
+        world.step(&Op::Vf(0, Act::AddFilter(3)));
+        assert_eq!(world.control.pool(vf).granted.filters().count(), 0);
+        // What does not change that is not told.
+        world.step(&other(Act::AddFilter(5)));
+        world.step(&Op::Serve);
+        assert_eq!((told(&world, vf), world.control.room_due()), (0, None));
+        world.step(let_go);
+        world.step(&Op::Serve);
+        world.step(&Op::Serve);
+        assert_eq!(told(&world, vf), 1, "{let_go:?}");
+        assert_eq!(world.control.room_due(), None);
+        world.step(&Op::Vf(0, Act::AddFilter(3)));
+        assert_eq!(world.control.pool(vf).granted.filters().count(), 1);
+        assert!(world.wrong.is_empty(), "{:?}", world.wrong);
+    }
+}
+
+/// Who waits for an address in quarantine is not served, and nobody runs on for it.
+#[test]
+fn nothing_is_due_in_quarantine() {
+    let mut world = world(2);
+    let vf = VfId::new(0).unwrap();
+    for act in [Act::Reset, Act::Negotiate] {
+        world.step(&Op::Vf(0, act.clone()));
+        world.step(&Op::Vf(1, act));
+    }
+    world.step(&Op::Vf(1, Act::AddFilter(3)));
+    world.step(&Op::Vf(0, Act::AddFilter(3)));
+    world.step(&Op::Vf(1, Act::ClearFilters));
+    assert!(world.control.room_due().is_some());
+    world.step(&Op::Vf(0, Act::Strays));
+    assert!(world.control.quarantine(vf).is_some());
+    world.step(&Op::Vf(1, Act::AddFilter(4)));
+    world.step(&Op::Vf(1, Act::ClearFilters));
+    assert_eq!(world.control.room_due(), None);
+}
+
 /// That a pool is closed does not depend on whether the rest of what is wanted fits into the card.
 #[test]
 fn closing_a_pool_never_fails() {

@@ -29,8 +29,16 @@ use super::{
 
 impl Server {
     /// Finds out what has changed for the VF since it was told.
-    pub(super) fn compare(&mut self, config: &VfConfig, granted: &VfState) {
-        let state = State::new(config, self.told.generation);
+    pub(super) fn compare<B>(&mut self, config: &VfConfig, backend: &B, now: Time)
+    where
+        B: Backend + ?Sized,
+    {
+        let granted = backend.granted();
+        let room = self.refused.take_free(config, granted, backend, now);
+        let state = State {
+            room: self.told.room.wrapping_add(u16::from(room)),
+            ..State::new(config, self.told.generation)
+        };
         let changes = state.changes_since(&self.told);
         if changes.is_none() {
             return;

@@ -81,6 +81,9 @@ pub(crate) struct Device {
     pub(crate) modes: Promisc,
     pub(crate) groups: HashSet,
     pub(crate) max_frame: MaxFrame,
+    /// Addresses that other functions have.
+    pub(crate) taken: BTreeSet<MacAddr>,
+    pub(crate) releases: u64,
     /// Filter slots that are left for this VF.
     pub(crate) free_slots: usize,
     /// Fail whatever comes next.
@@ -102,6 +105,8 @@ impl Device {
             modes: Promisc::default(),
             groups: HashSet::EMPTY,
             max_frame: MaxFrame::STANDARD,
+            taken: BTreeSet::from([mac(PF_MAC_LAST)]),
+            releases: 0,
             free_slots: 8,
             fail: None,
             reset_due: false,
@@ -127,6 +132,12 @@ impl Device {
             unicast: self.granted.promiscuous(config.trusted),
             multicast: self.granted.all_multicast(config.trusted),
         };
+    }
+
+    /// Another function lets go of an address.
+    pub(crate) fn free(&mut self, address: MacAddr) {
+        self.taken.remove(&address);
+        self.releases += 1;
     }
 
     fn take_slot(&mut self) -> Result<(), Failure> {
@@ -173,7 +184,11 @@ impl Device {
 
 impl Policy for Device {
     fn mac_in_use(&self, address: MacAddr) -> bool {
-        address == mac(PF_MAC_LAST)
+        self.taken.contains(&address)
+    }
+
+    fn releases(&self) -> u64 {
+        self.releases
     }
 
     fn may_join_vlan(&self, vid: VlanId) -> bool {
@@ -274,6 +289,10 @@ impl Pair {
         self.pf_wake = self
             .server
             .service(&mut port, &self.config, &mut self.device, self.now);
+        if let Some(due) = self.server.room_due(self.device.releases) {
+            assert!(due > self.now, "the PF spins");
+            self.pf_wake = Some(self.pf_wake.map_or(due, |wake| wake.min(due)));
+        }
         self.device.check(&self.config);
     }
 
@@ -283,6 +302,8 @@ impl Pair {
         self.device = Device {
             granted,
             mac: granted.mac(),
+            taken: core::mem::take(&mut self.device.taken),
+            releases: self.device.releases,
             ..Device::new(&self.config)
         };
     }

@@ -16,6 +16,7 @@ use mbox::caps::{
     Version, //
 };
 use mbox::event::{
+    Changes,
     Link,
     State, //
 };
@@ -25,6 +26,7 @@ use mbox::port::{
     P2vMailbox,
     PfPort, //
 };
+use mbox::refusal::Refusal;
 use mbox::sim::{
     Doorbells,
     Model, //
@@ -33,6 +35,7 @@ use mbox::time::Span;
 use mbox::types::{
     HashList,
     HashSet,
+    MacAddr,
     MaxFrame,
     Promisc, //
 };
@@ -62,6 +65,7 @@ enum Move {
     Agree,
     GetState,
     Tell(u8),
+    Others(u8),
     Warn,
     Reconfigure(u8),
     PfResetBegin,
@@ -94,6 +98,7 @@ fn any_move() -> impl Strategy<Value = Move> {
         4 => Just(Move::Agree),
         1 => Just(Move::GetState),
         4 => any::<u8>().prop_map(Move::Tell),
+        2 => any::<u8>().prop_map(Move::Others),
         1 => Just(Move::Warn),
         1 => any::<u8>().prop_map(Move::Reconfigure),
         1 => Just(Move::PfResetBegin),
@@ -163,6 +168,7 @@ impl World {
             Move::Agree => self.start(&NEGOTIATE),
             Move::GetState => self.start(&Request::GetState),
             Move::Tell(what) => self.tell(what),
+            Move::Others(last) => self.others(mac(last & 0x1f)),
             Move::Warn if self.pf_in_reset => {}
             Move::Warn => pair.warn_of_reset(),
             Move::Reconfigure(last) => self.reconfigure(last),
@@ -195,6 +201,16 @@ impl World {
             _ => pair.config.mtu = 1500 + u16::from(what),
         }
         pair.device.follow_trust(&pair.config);
+    }
+
+    /// Another function takes an address or lets go of it.
+    fn others(&mut self, address: MacAddr) {
+        let device = &mut self.pair.device;
+        if device.taken.contains(&address) {
+            device.free(address);
+        } else if !device.granted.uses_mac(address) {
+            device.taken.insert(address);
+        }
     }
 
     fn note_told(&mut self) {
@@ -398,6 +414,26 @@ impl World {
         self.pair.idle(Span::from_millis(20));
         self.take_events();
         assert_eq!(self.heard.as_ref(), Some(self.pair.server.told()));
+        self.wait_for_an_address();
+    }
+
+    /// What another function had the VF gets when it is free, if it may have it.
+    fn wait_for_an_address(&mut self) {
+        let wanted = mac(0x7e);
+        self.pair.device.taken.insert(wanted);
+        let request = Request::AddFilter(wanted);
+        if self.pair.run(&request) != Ok(Reply::Refused(Refusal::MacInUse)) {
+            return;
+        }
+        let before = *self.pair.server.told();
+        self.pair.device.free(wanted);
+        self.pair.idle(Span::from_millis(600));
+        self.pair.serve();
+        self.pair.idle(Span::from_millis(20));
+        self.take_events();
+        let heard = self.heard.expect("told nothing");
+        assert!(heard.changes_since(&before).has(Changes::ROOM));
+        assert_eq!(self.pair.run(&request), Ok(Reply::Granted));
     }
 }
 

@@ -6,10 +6,7 @@ use mbox::caps::{
     Caps,
     Version, //
 };
-use mbox::event::{
-    Changes,
-    State, //
-};
+use mbox::event::Changes;
 use mbox::pf_state::VfConfig;
 use mbox::pf_to_vf::Reply;
 use mbox::port::{
@@ -47,6 +44,8 @@ use super::super::common::{
     Pair, //
 };
 use super::{
+    agreed_pair,
+    hear,
     GIGABIT,
     NEGOTIATE, //
 };
@@ -57,29 +56,6 @@ fn config() -> VfConfig {
         link: GIGABIT,
         ..VfConfig::default()
     }
-}
-
-/// A VF that has agreed on everything, and knows what is so.
-fn agreed_pair(config: VfConfig) -> Pair {
-    let mut pair = Pair::new(Model::Qemu, config);
-    pair.reset_vf().unwrap();
-    assert_eq!(pair.client.offer(), Some(NEGOTIATE));
-    let caps = Caps::OURS;
-    let version = Version::OURS;
-    assert_eq!(pair.run(&NEGOTIATE), Ok(Reply::Agreed { version, caps }));
-    assert_eq!(pair.client.agreed(), Caps::OURS);
-    assert_eq!(pair.device.granted.agreed(), Caps::OURS);
-    let told = *pair.server.told();
-    assert_eq!(pair.run(&Request::GetState), Ok(Reply::State(told)));
-    pair.client.take_events();
-    pair
-}
-
-/// What the VF hears within a moment.
-fn hear(pair: &mut Pair) -> Option<State> {
-    pair.serve();
-    pair.idle(Span::from_millis(20));
-    pair.client.take_events().news
 }
 
 // The agreement.

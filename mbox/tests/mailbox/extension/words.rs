@@ -136,9 +136,17 @@ fn events_are_written_as_documented() {
         port_vlan: true,
         mac: Some(mac(0x55)),
         mtu: 9000,
+        room: 0x1357,
     };
     let changes = Changes::LINK.or(Changes::RESET);
-    let body = [0x1234_5678, 0xe000_03e8, 7, 0x3322_1102, 0x5544, 9000];
+    let body = [
+        0x1234_5678,
+        0xe000_03e8,
+        7,
+        0x3322_1102,
+        0x5544,
+        0x1357_2328,
+    ];
     let mut expected = vec![0x2000_0100, 0x101];
     expected.extend(body);
     assert_eq!(event(&Event { changes, state }).words(), expected);
@@ -165,7 +173,7 @@ fn what_later_versions_may_add_is_passed_over() {
         0xffff_fff8,
         0xffff_ffff,
         0xffff_ffff,
-        0xffff_05dc,
+        0x0000_05dc,
     ]));
     let link = Link {
         speed: 100,
@@ -246,8 +254,9 @@ fn any_state() -> impl Strategy<Value = State> {
     let link = (policy, any::<bool>(), any::<bool>(), any::<u16>());
     let flags = any::<[bool; 3]>();
     let address = proptest::option::of(any_mac());
-    (any::<u32>(), link, flags, address, any::<u16>()).prop_map(
-        |(generation, (policy, up, full_duplex, speed), flags, mac, mtu)| State {
+    let counts = any::<[u16; 2]>();
+    (any::<u32>(), link, flags, address, counts).prop_map(
+        |(generation, (policy, up, full_duplex, speed), flags, mac, [mtu, room])| State {
             generation,
             link: Link {
                 policy,
@@ -260,6 +269,7 @@ fn any_state() -> impl Strategy<Value = State> {
             port_vlan: flags[2],
             mac,
             mtu,
+            room,
         },
     )
 }
