@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! C igbvf (Linux 7.3) against our PF.
+//! C igbvf (Linux 5.10 to 7.3) against our PF.
 
 use mbox::pf_state::VfConfig;
 use mbox::port::{
@@ -29,7 +29,12 @@ struct Igbvf {
     pair: Pair,
     cache: V2pCache,
     alive: bool,
+    /// What the PF assigned.
+    permanent: [u8; 6],
     address: [u8; 6],
+    /// It is of Linux 6.2 or older: NACK to VF_RESET is `PF still resetting`, and the address that was
+    /// assigned before is not forgotten. Then it goes on in the same way.
+    old: bool,
     link_unknown: bool,
     needs_reset: bool,
 }
@@ -40,7 +45,9 @@ impl Igbvf {
             pair: Pair::new(model, config),
             cache: V2pCache::new(),
             alive: false,
+            permanent: [0; 6],
             address: [0; 6],
+            old: false,
             link_unknown: true,
             needs_reset: false,
         }
@@ -133,24 +140,25 @@ impl Igbvf {
         if !self.exchange(&[0x01], &mut reply) {
             return false;
         }
-        let assigned = match reply[0] {
+        self.permanent = match reply[0] {
             0x8000_0001 => {
                 let low = reply[1].to_le_bytes();
                 let high = reply[2].to_le_bytes();
                 [low[0], low[1], low[2], low[3], high[0], high[1]]
             }
+            0x4000_0001 if self.old => self.permanent,
             0x4000_0001 => [0; 6],
             other => panic!("{other:x} is no reply to a reset"),
         };
         if self.address == [0; 6] {
-            self.address = assigned;
-            if assigned == [0; 6] {
+            self.address = self.permanent;
+            if self.permanent == [0; 6] {
                 self.address = [0x02, 0xaa, 0xbb, 0xcc, 0xdd, 0xee];
             }
         }
         let set = self.ask(&Self::mac_words(0x02, self.address));
         if set & !CTS == 0x02 | NACK {
-            self.address = assigned;
+            self.address = self.permanent;
         }
         self.link_unknown = true;
         self.needs_reset = false;
@@ -244,6 +252,39 @@ fn it_chooses_an_address_when_none_is_assigned() {
     let mut vf = Igbvf::new(Model::Qemu, VfConfig::default());
     vf.open();
     assert_eq!(Some(vf.address), vf.pair.device.mac.map(|mac| *mac.bytes()));
+}
+
+#[test]
+fn an_older_one_comes_up_without_an_address_as_well() {
+    let mut vf = Igbvf {
+        old: true,
+        ..Igbvf::new(Model::Qemu, VfConfig::default())
+    };
+    vf.open();
+    let own = vf.address;
+    assert_eq!(Some(own), vf.pair.device.mac.map(|mac| *mac.bytes()));
+    // The administrator gives it one, which it takes with its next reset.
+    vf.pair.config.mac = Some(mac(1));
+    vf.pair.config.mac_locked = true;
+    assert!(!vf.pair.device.granted.takes_mac(&vf.pair.config));
+    vf.pair.server.reconfigure();
+    vf.pair.serve();
+    vf.open();
+    assert_eq!(vf.address, *mac(1).bytes());
+    // And takes it back: the VF still names it, and may have it as any other that it chooses.
+    vf.pair.config = VfConfig::default();
+    vf.pair.server.reconfigure();
+    vf.pair.serve();
+    assert_eq!(vf.pair.device.mac, None);
+    vf.open();
+    assert_eq!(vf.pair.device.mac, Some(mac(1)));
+    // Unless it is another function's by then: it sends with an address that it has no right to, and
+    // its pool passes nothing of that.
+    vf.pair.device.taken.insert(mac(1));
+    vf.pair.mailbox.function_reset();
+    vf.pair.serve();
+    assert!(vf.reset());
+    assert_eq!((vf.address, vf.pair.device.mac), (*mac(1).bytes(), None));
 }
 
 #[test]
