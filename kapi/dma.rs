@@ -12,6 +12,8 @@ use kernel::{
         Bound, //
     },
     dma::Coherent,
+    error::to_result,
+    faux,
     prelude::*,
     transmute::{
         AsBytes,
@@ -230,6 +232,23 @@ impl Mapper {
         // SAFETY: The device is bound, the mapping is live and consumed here.
         unsafe { bindings::kapi_dma_unmap_to_device(self.as_raw(), mapping.addr, mapping.len()) };
     }
+}
+
+/// Registers a device without a bus and without hardware, for which memory is mapped all the same: its driver
+/// does what those of others do. Process context.
+///
+/// # Errors
+///
+/// [`ENODEV`] if the name is taken, and the like.
+pub fn register_faux(name: &CStr) -> Result<faux::Registration> {
+    let faux = faux::Registration::new(name, None)?;
+    let bound: &faux::Device<Bound> = faux.as_ref();
+    let dev: &device::Device<Bound> = bound.as_ref();
+    // SAFETY: A bound device, of which nobody else knows yet.
+    to_result(unsafe {
+        bindings::kapi_dma_coerce_mask(core::ptr::from_ref(dev).cast_mut().cast())
+    })?;
+    Ok(faux)
 }
 
 /// Memory that a device may read. To be given to [`Mapper::unmap`]: dropping it leaks the mapping,

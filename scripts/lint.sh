@@ -132,7 +132,7 @@ check_spdx() {
 	return 1
 }
 
-MODULES=(pf_driver/rigb_main vf_driver/rigbvf_main vfio_driver/rigb_vfio_main)
+MODULES=(pf_driver/rigb_main vf_driver/rigbvf_main vfio_driver/rigb_vfio_main samples/kapi_loop_main)
 # Those that take longest are first, so that the others fill the time beside them.
 checks=(rustdoc clippy_modules clippy_crates sparse rustfmt shellcheck mypy htmldocs checkpatch stack
 	kernel_doc codespell ruff spdx)

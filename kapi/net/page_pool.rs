@@ -15,7 +15,8 @@ use core::{
 
 use kernel::{
     error::{
-        from_err_ptr, //
+        from_err_ptr,
+        to_result, //
     },
     prelude::*, //
 };
@@ -25,7 +26,8 @@ use super::{
         Handle,
         NapiOwner, //
     },
-    netdev_err, //
+    netdev_err,
+    SkBuff, //
 };
 use crate::kapi::bindings;
 
@@ -186,6 +188,23 @@ impl PoolPage {
     #[inline]
     pub(in crate::kapi) fn as_raw(&self) -> *mut bindings::page {
         self.raw.as_ptr()
+    }
+
+    /// Copies a frame to where the device writes, in its place: for one without hardware. Returns its bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`EMSGSIZE`] if there is no room for it.
+    pub fn copy_from(&mut self, skb: &SkBuff) -> Result<u32> {
+        let len = skb.len();
+        if len > self.room {
+            return Err(EMSGSIZE);
+        }
+        // SAFETY: The page is owned, with so much room after the headroom.
+        to_result(unsafe {
+            bindings::kapi_page_copy_skb(self.as_raw(), self.headroom, skb.as_raw())
+        })?;
+        Ok(len)
     }
 
     /// Lets go of the page without giving it back: it belongs to an skb now.

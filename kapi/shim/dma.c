@@ -26,3 +26,14 @@ bool kapi_dma_need_unmap(struct device *dev)
 {
 	return dma_need_unmap(dev);
 }
+
+/**
+ * kapi_dma_coerce_mask() - dma_coerce_mask_and_coherent(), of 64 bits
+ * @dev: device that nobody maps anything for yet
+ *
+ * Return: 0 or an error.
+ */
+int kapi_dma_coerce_mask(struct device *dev)
+{
+	return dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64));
+}

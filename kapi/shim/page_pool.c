@@ -72,6 +72,20 @@ void kapi_page_pool_put(struct page *page, bool direct)
 }
 
 /**
+ * kapi_page_copy_skb() - skb_copy_bits(), of all of a frame
+ * @page: page of a pool, with room for the frame
+ * @offset: where in the page the frame begins
+ * @skb: frame
+ *
+ * Return: 0 or an error.
+ */
+int kapi_page_copy_skb(struct page *page, unsigned int offset,
+		       const struct sk_buff *skb)
+{
+	return skb_copy_bits(skb, 0, page_address(page) + offset, skb->len);
+}
+
+/**
  * kapi_page_pool_headroom() - NET_SKB_PAD + NET_IP_ALIGN
  *
  * Return: bytes to leave free in front of a frame.

@@ -14,6 +14,8 @@ struct page_pool *kapi_page_pool_create(struct device *dev,
 					unsigned int max_len);
 struct page *kapi_page_pool_alloc(struct page_pool *pool, dma_addr_t *dma);
 void kapi_page_pool_put(struct page *page, bool direct);
+int kapi_page_copy_skb(struct page *page, unsigned int offset,
+		       const struct sk_buff *skb);
 unsigned int kapi_page_pool_headroom(void);
 unsigned int kapi_page_pool_room(unsigned int headroom);
 struct sk_buff *kapi_page_build_skb(struct page *page, unsigned int headroom,
