@@ -13,7 +13,10 @@ use super::{
     vf_id::VfId,
     vfs::Control, //
 };
-use crate::mbox::time::Time;
+use crate::mbox::{
+    pf_state::VfState,
+    time::Time, //
+};
 
 impl<C: Card> Control<C> {
     /// Puts a VF into quarantine if it has done too much. Whether it did.
@@ -24,8 +27,12 @@ impl<C: Card> Control<C> {
             return false;
         };
         entry.penalties.quarantined(cause);
-        self.switch
-            .close_vf(card, vf, |pool| pool.quarantine = Some(cause));
+        // What it had chosen another may have at once. When it is let out it begins anew.
+        let mac = self.switch.state.config(vf).mac;
+        self.switch.close_vf(card, vf, |pool| {
+            pool.quarantine = Some(cause);
+            pool.take_back(VfState::new(mac));
+        });
         log.event(vf, Event::Quarantined(cause));
         true
     }

@@ -154,6 +154,8 @@ fn an_address_that_becomes_free_is_told() {
         (other(Act::AddFilter(3)), other(Act::Reset)),
         (other(Act::AddFilter(3)), other(Act::Flr)),
         (other(Act::AddFilter(3)), other(Act::Mac(Some(4)))),
+        (other(Act::AddFilter(3)), other(Act::Strays)),
+        (other(Act::SetMac(3)), other(Act::Strays)),
         (other(Act::SetMac(3)), other(Act::SetMac(4))),
         (other(Act::Mac(Some(3))), other(Act::Mac(None))),
         (receives(vec![3]), receives(vec![])),
