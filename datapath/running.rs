@@ -46,7 +46,7 @@ use crate::kapi::{
     },
     net::{
         napi,
-        page_pool::default_headroom,
+        page_pool::PoolUse,
         Device,
         Napi,
         PagePool,
@@ -287,7 +287,7 @@ impl<H: Hw> Maker<'_, H> {
             napi,
             u32::from(self.index),
             u32::from(size.get()),
-            default_headroom(),
+            PoolUse::Stack,
             RX_BUFFER_BYTES,
         )?;
         let queue = RxQueue::new(

@@ -14,5 +14,6 @@
 #include <net/devlink.h>
 #include <net/netdev_queues.h>
 #include <net/page_pool/helpers.h>
+#include <net/xdp.h>
 
 #include "shim.h"

@@ -10,3 +10,4 @@
 #include "shim/skb.c"
 #include "shim/sriov.c"
 #include "shim/work.c"
+#include "shim/xdp.c"

@@ -17,5 +17,6 @@
 #include "shim/skb.h"
 #include "shim/sriov.h"
 #include "shim/work.h"
+#include "shim/xdp.h"
 
 #endif /* KAPI_SHIM_H */

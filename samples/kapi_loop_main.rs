@@ -16,7 +16,7 @@ use kapi::{
     net::{
         self,
         napi,
-        page_pool::default_headroom,
+        page_pool::PoolUse,
         rtnl_lock,
         Device,
         DropReason,
@@ -144,7 +144,7 @@ impl net::Driver for Loop {
         let (to, from) = spsc::channel(RING)?;
         let mut napi = Napi::new(&this.dev, 0, ())?;
         // CAST: A small constant.
-        let pool = PagePool::new(napi.handle(), 0, RING as u32, default_headroom(), MAX_FRAME)?;
+        let pool = PagePool::new(napi.handle(), 0, RING as u32, PoolUse::Stack, MAX_FRAME)?;
         let receiver = Receiver {
             dev: this.dev.clone(),
             frames: from,

@@ -31,8 +31,14 @@ use super::{
         VfInfo,
         VfStats, //
     },
+    xdp::{
+        Program,
+        XdpFrames, //
+    },
     Device,
-    Rtnl, //
+    Extack,
+    Rtnl,
+    Softirq, //
 };
 
 /// The operations of a network device (`struct net_device_ops`).
@@ -137,6 +143,32 @@ pub trait Driver: Sized + Send + Sync + 'static {
         _dev: &Device<Rtnl>,
         _features: Features,
     ) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Runs another program of XDP for received frames, or none. With this operation the device is known to
+    /// have programs pass, drop, send and redirect frames. After an error the old program stays.
+    ///
+    /// Also called with none at the end of the registration, when an error has no consequence but a
+    /// warning.
+    fn set_program(
+        _this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        _program: Option<Program>,
+        _extack: &mut Extack<'_>,
+    ) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Sends frames that were redirected here, beside [`start_xmit`](Self::start_xmit), and tells the
+    /// hardware at once. May be called while the device is closed or absent. What is not taken is
+    /// dropped by the caller.
+    fn xdp_xmit(
+        _this: ArcBorrow<'_, Self>,
+        _dev: &Device,
+        _frames: &mut XdpFrames<'_>,
+        _softirq: &mut Softirq<'_>,
+    ) {
         kernel::build_error!(VTABLE_DEFAULT_ERROR)
     }
 

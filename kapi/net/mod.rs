@@ -30,6 +30,7 @@ pub mod rx;
 pub mod skb;
 pub mod stats;
 pub mod vf;
+pub mod xdp;
 
 pub use self::{
     addr::{
@@ -60,7 +61,8 @@ pub use self::{
         Poll,
         PollContext,
         Polled,
-        RxContext, //
+        RxContext,
+        Softirq, //
     },
     page_pool::{
         PagePool,

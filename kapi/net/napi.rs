@@ -13,7 +13,10 @@
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
 use core::{
-    cell::UnsafeCell,
+    cell::{
+        Cell,
+        UnsafeCell, //
+    },
     marker::PhantomData,
     mem,
     ptr, //
@@ -106,6 +109,8 @@ pub trait Poll: Send + 'static {
 pub struct PollContext<'a> {
     napi: *mut bindings::napi_struct,
     budget: c_int,
+    /// A frame was redirected by a program, so that there is something to flush.
+    redirected: Cell<bool>,
     _poll: PhantomData<&'a mut ()>,
 }
 
@@ -120,6 +125,7 @@ impl PollContext<'_> {
         (self.budget > 0).then_some(RxContext {
             napi: self.napi,
             budget,
+            redirected: &self.redirected,
             _poll: PhantomData,
         })
     }
@@ -139,10 +145,33 @@ impl PollContext<'_> {
 pub struct RxContext<'a> {
     napi: *mut bindings::napi_struct,
     budget: usize,
+    redirected: &'a Cell<bool>,
     _poll: PhantomData<&'a mut ()>,
 }
 
-impl RxContext<'_> {
+impl<'a> RxContext<'a> {
+    /// The device that is polled.
+    #[inline]
+    pub(super) fn dev(&self) -> *mut bindings::net_device {
+        // SAFETY: The instance is live, by the type invariant, and has a device.
+        unsafe { (*self.napi).dev }
+    }
+
+    /// To be set by who has redirected a frame.
+    #[inline]
+    pub(super) fn redirected(&self) -> &'a Cell<bool> {
+        self.redirected
+    }
+
+    /// Evidence that bottom halves are off.
+    #[inline]
+    pub fn softirq(&mut self) -> Softirq<'_> {
+        // INVARIANT: By the type invariant.
+        Softirq {
+            _context: PhantomData,
+        }
+    }
+
     /// Frames that may be received.
     #[inline]
     pub fn budget(&self) -> usize {
@@ -189,6 +218,35 @@ impl RxContext<'_> {
                 meta.vlan.unwrap_or(0),
             )
         };
+    }
+}
+
+/// Evidence that bottom halves are off here, and interrupts on. To be borrowed mutably by what takes a lock.
+///
+/// # Invariants
+///
+/// This is so while the value lives.
+pub struct Softirq<'a> {
+    _context: PhantomData<(&'a mut (), *mut ())>,
+}
+
+impl Softirq<'_> {
+    /// # Safety
+    ///
+    /// As the type invariant says.
+    #[inline]
+    pub(in crate::kapi) unsafe fn new() -> Self {
+        // INVARIANT: By the safety requirements.
+        Self {
+            _context: PhantomData,
+        }
+    }
+
+    /// The number of this processor.
+    #[inline]
+    pub fn cpu(&self) -> u32 {
+        // SAFETY: By the type invariant nothing moves this context.
+        unsafe { bindings::kapi_processor_id() }
     }
 }
 
@@ -456,6 +514,7 @@ impl<P: Poll> Napi<P> {
         let mut ctx = PollContext {
             napi,
             budget,
+            redirected: Cell::new(false),
             _poll: PhantomData,
         };
         let polled = {
@@ -465,6 +524,10 @@ impl<P: Poll> Napi<P> {
             let poll = unsafe { &mut *(*core.poll.get()).cast::<P>() };
             poll.poll(&mut ctx)
         };
+        if ctx.redirected.get() {
+            // SAFETY: In the poll that redirected, which is not completed yet.
+            unsafe { bindings::xdp_do_flush() };
+        }
         let frames = match polled {
             // CAST: Widens. A budget is not negative.
             Polled::Done(frames) if frames < budget as usize => frames,

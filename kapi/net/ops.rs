@@ -38,8 +38,14 @@ use super::{
     },
     stats::Stats64,
     vf::VfOps,
+    xdp::{
+        Program,
+        XdpFrames, //
+    },
     Device,
-    Normal, //
+    Extack,
+    Normal,
+    Softirq, //
 };
 
 /// The operation, if the driver has it.
@@ -80,6 +86,8 @@ impl<T: Driver> DriverVtable<T> {
             ndo_vlan_rx_kill_vid: optional!(T::HAS_VLAN_RX_KILL_VID, Self::vlan_rx_kill_vid),
             ndo_fix_features: optional!(T::HAS_FIX_FEATURES, Self::fix_features),
             ndo_set_features: optional!(T::HAS_SET_FEATURES, Self::set_features),
+            ndo_bpf: optional!(T::HAS_SET_PROGRAM, Self::bpf),
+            ndo_xdp_xmit: optional!(T::HAS_XDP_XMIT, Self::xdp_xmit),
             ..VfOps::<T>::add(none)
         }
     };
@@ -87,6 +95,19 @@ impl<T: Driver> DriverVtable<T> {
     /// The operations.
     pub(super) const fn ops() -> *const bindings::net_device_ops {
         &Self::OPS
+    }
+
+    /// What the device can do with programs of XDP, by its operations.
+    pub(super) const fn xdp_features() -> bindings::xdp_features_t {
+        let mut features = 0;
+        if T::HAS_SET_PROGRAM {
+            features |= bindings::netdev_xdp_act_NETDEV_XDP_ACT_BASIC
+                | bindings::netdev_xdp_act_NETDEV_XDP_ACT_REDIRECT;
+        }
+        if T::HAS_XDP_XMIT {
+            features |= bindings::netdev_xdp_act_NETDEV_XDP_ACT_NDO_XMIT;
+        }
+        features
     }
 
     /// # Safety
@@ -318,5 +339,64 @@ impl<T: Driver> DriverVtable<T> {
         // SAFETY: By the requirements of this function.
         unsafe { RtnlCall::<T>::new(dev) }
             .run(|this, dev| T::set_features(this, dev, Features::from_raw(features)).map(|()| 0))
+    }
+
+    /// # Safety
+    ///
+    /// Called by the core for a device registered with a `T`, under the RTNL; `bpf` is a valid command.
+    unsafe extern "C" fn bpf(
+        dev: *mut bindings::net_device,
+        bpf: *mut bindings::netdev_bpf,
+    ) -> c_int {
+        // SAFETY: By the requirements of this function.
+        if unsafe { (*bpf).command } != bindings::bpf_netdev_command_XDP_SETUP_PROG {
+            return EINVAL.to_errno();
+        }
+        // SAFETY: These are the fields of that command. The core has a reference of the program.
+        let (raw, program, mut extack) = unsafe {
+            let args = (*bpf).__bindgen_anon_1.__bindgen_anon_1;
+            (
+                args.prog,
+                Program::get(args.prog),
+                Extack::from_raw(args.extack),
+            )
+        };
+        // SAFETY: By the requirements of this function.
+        let call = unsafe { RtnlCall::<T>::new(dev) };
+        let result =
+            call.run(|this, dev| T::set_program(this, dev, program, &mut extack).map(|()| 0));
+        if result == 0 && !raw.is_null() {
+            // SAFETY: With success the core's reference is the driver's, who has one already.
+            unsafe { bindings::bpf_prog_put(raw) };
+        }
+        result
+    }
+
+    /// # Safety
+    ///
+    /// Called by the core for a device registered with a `T`, with bottom halves off. `frames` are `count`
+    /// frames, of which so many are given to this function as it returns.
+    unsafe extern "C" fn xdp_xmit(
+        dev: *mut bindings::net_device,
+        count: c_int,
+        frames: *mut *mut bindings::xdp_frame,
+        flags: u32,
+    ) -> c_int {
+        if flags & !bindings::XDP_XMIT_FLAGS_MASK != 0 {
+            return EINVAL.to_errno();
+        }
+        // SAFETY: By the requirements of this function.
+        let device = unsafe { Device::<Normal>::from_raw(dev) };
+        // SAFETY: In an operation; registered with a `T`.
+        let Some(this) = (unsafe { device.private().data::<T>() }) else {
+            return ENODEV.to_errno();
+        };
+        // CAST: Not negative.
+        let count = count as usize;
+        // SAFETY: By the requirements of this function.
+        let (mut frames, mut softirq) = unsafe { (XdpFrames::new(frames, count), Softirq::new()) };
+        T::xdp_xmit(this, &device, &mut frames, &mut softirq);
+        // CAST: No more than `count`.
+        frames.taken() as c_int
     }
 }

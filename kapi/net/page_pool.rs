@@ -27,15 +27,33 @@ use super::{
         NapiOwner, //
     },
     netdev_err,
+    xdp::{
+        self,
+        RxqInfo, //
+    },
     SkBuff, //
 };
 use crate::kapi::bindings;
 
-/// Headroom that the stack likes: for headers that are put in front when a frame is forwarded, and
-/// for the alignment of the network header.
-pub fn default_headroom() -> u32 {
-    // SAFETY: Returns a constant.
-    unsafe { bindings::kapi_page_pool_headroom() }
+/// Who is to get the frames that a pool's pages hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PoolUse {
+    /// The stack. The headroom is what it likes: for headers that are put in front when a frame is
+    /// forwarded, and for the alignment of the network header.
+    Stack,
+    /// A program of XDP before it: with the headroom of [`xdp::HEADROOM`], and mapped so that the device
+    /// may send from there.
+    Program,
+}
+
+impl PoolUse {
+    fn headroom(self) -> u32 {
+        match self {
+            // SAFETY: Returns a constant.
+            Self::Stack => unsafe { bindings::kapi_page_pool_headroom() },
+            Self::Program => xdp::HEADROOM,
+        }
+    }
 }
 
 /// A pool of single pages for one receive queue.
@@ -49,6 +67,8 @@ pub fn default_headroom() -> u32 {
 /// `raw` is a page pool that this value owns; its NAPI instance and its device live as long.
 pub struct PagePool {
     raw: NonNull<bindings::page_pool>,
+    /// With [`PoolUse::Program`].
+    rxq: Option<RxqInfo>,
     headroom: u32,
     room: u32,
     napi: Handle,
@@ -59,19 +79,20 @@ unsafe impl Send for PagePool {}
 
 impl PagePool {
     /// Makes a pool of about `entries` pages for queue `queue` of the device of `napi`, whose parent
-    /// writes them from byte `headroom` on, at most `max_len` bytes.
+    /// writes at most `max_len` bytes to each, behind the headroom of `purpose`.
     ///
     /// # Errors
     ///
-    /// [`EINVAL`] if `headroom` and `max_len` leave no room in a page for the skb's own data;
+    /// [`EINVAL`] if the headroom and `max_len` leave no room in a page for the skb's own data;
     /// else what `page_pool_create()` says.
     pub fn new(
         napi: Handle,
         queue: u32,
         entries: u32,
-        headroom: u32,
+        purpose: PoolUse,
         max_len: u32,
     ) -> Result<Self> {
+        let headroom = purpose.headroom();
         // SAFETY: Plain arithmetic in C, for the size that the skb's own data has there.
         let room = unsafe { bindings::kapi_page_pool_room(headroom) };
         // A headroom that does not fit shows as a wrapped, huge room.
@@ -90,14 +111,28 @@ impl PagePool {
                 entries,
                 headroom,
                 max_len,
+                purpose == PoolUse::Program,
             )
         })?;
-        Ok(Self {
+        let mut pool = Self {
             raw: NonNull::new(raw).ok_or(ENOMEM)?,
+            rxq: None,
             headroom,
             room: max_len,
             napi,
-        })
+        };
+        if purpose == PoolUse::Program {
+            // SAFETY: The pool is live, and its instance keeps the net device.
+            let rxq = unsafe { RxqInfo::register(pool.napi.device(), queue, raw)? };
+            pool.rxq = Some(rxq);
+        }
+        Ok(pool)
+    }
+
+    /// The queue as programs know it.
+    #[inline]
+    pub(super) fn rxq(&self) -> Option<&RxqInfo> {
+        self.rxq.as_ref()
     }
 
     /// Lets pages be taken. [`None`] if `owner` is not that of the pool's own NAPI instance.
@@ -111,7 +146,10 @@ impl PagePool {
 impl Drop for PagePool {
     fn drop(&mut self) {
         let raw = self.raw.as_ptr();
+        let rxq = &mut self.rxq;
         let destroyed = self.napi.while_disabled(|| {
+            // Holds the pool.
+            *rxq = None;
             // SAFETY: Owned. The NAPI instance is disabled meanwhile: nothing comes back to the cache
             // without a lock. Pages still in the stack are waited for by the pool itself.
             unsafe { bindings::page_pool_destroy(raw) }
@@ -123,6 +161,7 @@ impl Drop for PagePool {
             );
             // The pool goes on looking at the instance.
             mem::forget(self.napi.clone());
+            mem::forget(self.rxq.take());
         }
     }
 }

@@ -20,7 +20,10 @@ use kernel::{
     sync::Arc, //
 };
 
-use super::Device;
+use super::{
+    napi::Softirq,
+    Device, //
+};
 use crate::kapi::bindings;
 
 /// A transmit queue of a [`Device`], for the completion and the control path.
@@ -102,7 +105,8 @@ impl<'a> TxQueue<'a> {
     }
 }
 
-/// The transmit queue of the running `ndo_start_xmit`: its lock is held and bottom halves are off.
+/// The transmit queue of the running `ndo_start_xmit`, or of [`XmitCell::lock`]: its lock is held and
+/// bottom halves are off.
 ///
 /// # Invariants
 ///
@@ -143,6 +147,21 @@ impl XmitQueue<'_> {
     pub fn sent(&self, bytes: u32) -> bool {
         // SAFETY: By the type invariant.
         unsafe { bindings::kapi_txq_sent(self.raw, bytes) }
+    }
+
+    /// Whether the driver has stopped this queue, for want of descriptors or altogether. Those who send
+    /// beside the stack look themselves.
+    #[inline]
+    pub fn stopped(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::kapi_txq_stopped(self.raw) }
+    }
+
+    /// Reports `bytes` of those who send beside the stack as given to the ring.
+    #[inline]
+    pub fn sent_beside(&self, bytes: u32) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::kapi_txq_sent_xdp(self.raw, bytes) };
     }
 
     /// Stops the queue when `free()` is below `stop_below`, unless room appears meanwhile (at least
@@ -195,6 +214,7 @@ impl XmitQueue<'_> {
 /// ```
 pub struct XmitCell<T> {
     raw: *mut bindings::netdev_queue,
+    index: u16,
     _dev: Arc<Device>,
     value: UnsafeCell<T>,
 }
@@ -214,6 +234,7 @@ impl<T> XmitCell<T> {
         let raw = TxQueue::new(dev, index).ok_or(EINVAL)?.raw;
         Ok(Self {
             raw,
+            index: u16::try_from(index)?,
             _dev: dev.clone(),
             value: UnsafeCell::new(value),
         })
@@ -234,6 +255,26 @@ impl<T> XmitCell<T> {
         // borrowed mutably while `f` runs, so that nobody else has a reference to the value.
         let value = unsafe { &mut *self.value.get() };
         Some(f(value, queue))
+    }
+
+    /// Runs `f` on the value with the transmit lock, for frames that do not come from the stack. The queue
+    /// may be stopped.
+    #[inline]
+    pub fn lock<R>(
+        &self,
+        _softirq: &mut Softirq<'_>,
+        f: impl FnOnce(&mut T, &XmitQueue<'_>) -> R,
+    ) -> R {
+        // SAFETY: `raw` is a queue of the device that `_dev` keeps alive; bottom halves are off.
+        unsafe { bindings::kapi_txq_lock_xdp(self.raw) };
+        // SAFETY: The lock was taken just now, and `_softirq` is borrowed mutably while `f` runs, so that
+        // nobody takes it here once more.
+        let queue = unsafe { XmitQueue::new(self.raw, self.index) };
+        // SAFETY: The lock excludes `with()`, `replace()` and other calls of this function.
+        let result = f(unsafe { &mut *self.value.get() }, &queue);
+        // SAFETY: Taken above.
+        unsafe { bindings::kapi_txq_unlock_xdp(self.raw) };
+        result
     }
 
     /// Puts `value` in place and returns the old one. Process context; takes the transmit lock with

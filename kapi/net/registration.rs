@@ -147,6 +147,7 @@ impl<T: Driver + Ethtool + QueueStats> Registration<T> {
             (*raw).netdev_ops = DriverVtable::<T>::ops();
             (*raw).ethtool_ops = EthtoolVtable::<T>::ops();
             (*raw).stat_ops = QueueStatsVtable::<T>::ops();
+            (*raw).xdp_features = DriverVtable::<T>::xdp_features();
         }
         // SAFETY: All that the operations need is in place.
         if let Err(err) = to_result(unsafe { bindings::register_netdev(raw) }) {

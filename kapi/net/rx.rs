@@ -38,7 +38,7 @@ pub struct RxMeta {
 ///
 /// # Invariants
 ///
-/// `skb` was made by [`RxFrame::new`]: nobody else has it or its data, all its pages come from pools,
+/// `skb` was made of a page that was received: nobody else has it or its data, all its pages come from pools,
 /// and its linear part holds an Ethernet header.
 pub struct RxFrame {
     skb: SkBuff,
@@ -73,6 +73,17 @@ impl RxFrame {
             }
             None => Err(page),
         }
+    }
+
+    /// Takes a frame that a program passed.
+    ///
+    /// # Safety
+    ///
+    /// As the type invariant says.
+    #[inline]
+    pub(super) unsafe fn from_skb(skb: SkBuff) -> Self {
+        // INVARIANT: By the safety requirements.
+        Self { skb }
     }
 
     /// Appends the first `len` bytes that the device wrote to `page`.

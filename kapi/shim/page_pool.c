@@ -15,6 +15,7 @@
  * @entries: pages that the pool keeps
  * @offset: where in a page the device writes
  * @max_len: bytes that it writes there at most
+ * @both_ways: the device also reads them
  *
  * Return: a pool, or an ERR_PTR().
  */
@@ -24,7 +25,7 @@ struct page_pool *kapi_page_pool_create(struct device *dev,
 					unsigned int queue,
 					unsigned int entries,
 					unsigned int offset,
-					unsigned int max_len)
+					unsigned int max_len, bool both_ways)
 {
 	const struct page_pool_params params = {
 		.order = 0,
@@ -32,7 +33,7 @@ struct page_pool *kapi_page_pool_create(struct device *dev,
 		.nid = dev_to_node(dev),
 		.dev = dev,
 		.napi = napi,
-		.dma_dir = DMA_FROM_DEVICE,
+		.dma_dir = both_ways ? DMA_BIDIRECTIONAL : DMA_FROM_DEVICE,
 		.offset = offset,
 		.max_len = max_len,
 		.netdev = netdev,

@@ -11,7 +11,7 @@ struct page_pool *kapi_page_pool_create(struct device *dev,
 					unsigned int queue,
 					unsigned int entries,
 					unsigned int offset,
-					unsigned int max_len);
+					unsigned int max_len, bool both_ways);
 struct page *kapi_page_pool_alloc(struct page_pool *pool, dma_addr_t *dma);
 void kapi_page_pool_put(struct page *page, bool direct);
 int kapi_page_copy_skb(struct page *page, unsigned int offset,

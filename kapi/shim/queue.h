@@ -15,5 +15,8 @@ void kapi_txq_completed_mb(struct netdev_queue *txq, unsigned int pkts,
 void kapi_txq_reset(struct netdev_queue *txq);
 void kapi_txq_lock_bh(struct netdev_queue *txq);
 void kapi_txq_unlock_bh(struct netdev_queue *txq);
+void kapi_txq_lock_xdp(struct netdev_queue *txq);
+void kapi_txq_unlock_xdp(struct netdev_queue *txq);
+void kapi_txq_sent_xdp(struct netdev_queue *txq, unsigned int bytes);
 
 #endif /* KAPI_SHIM_QUEUE_H */
