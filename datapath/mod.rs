@@ -12,12 +12,13 @@
 //! | `ring.rs`, `queue_ctl.rs` | index arithmetic, queue registers | none, tested by cargo |
 //! | `tx.rs`, `tx_clean.rs` | transmit ring: the two ends | yes |
 //! | `rx.rs` | receive ring | yes |
+//! | `rx/xdp.rs`, `tx/xdp.rs` | programs of XDP on the one, their frames on the other | yes |
 //! | `vector.rs` | the poll function of a queue pair | yes |
 //! | `queues.rs`, `running.rs` | [`Datapath`], [`Running`] | yes |
 //!
-//! Locking: the transmit lock of the stack guards a transmit ring's producer, NAPI's own exclusion
-//! its consumer and the receive ring. Between the two ends of a transmit ring lies a queue without
-//! a lock ([`spsc`](crate::kapi::spsc)). Nothing else is shared but counters.
+//! Locking: the transmit lock of the stack guards a transmit ring's producer, also for what XDP sends;
+//! NAPI's own exclusion its consumer and the receive ring. Between the two ends of a transmit ring
+//! lies a queue without a lock ([`spsc`](crate::kapi::spsc)). Nothing else is shared but counters.
 
 #![allow(dead_code, reason = "each driver uses its share of what serves both")]
 
@@ -44,8 +45,10 @@ pub use self::{
         RX_BUFFER_KB, //
     },
     queues::{
+        check_program_mtu,
         feature_set,
-        Datapath, //
+        Datapath,
+        XDP_MAX_MTU, //
     },
     ring::RingSize,
     running::{
@@ -89,11 +92,16 @@ pub trait Hw: Send + Sync + 'static {
         true
     }
 
-    /// Whether [`Hw::accepts`] is to be asked about each received frame of the poll that begins.
+    /// Whether [`Hw::accepts`] is to be asked about each received frame of the poll that begins, and
+    /// [`Hw::sends`] told of frames of XDP.
     #[inline]
     fn looks_at_frames(&self) -> bool {
         false
     }
+
+    /// A frame with these addresses is sent that does not come from the stack. Like [`Hw::accepts`].
+    #[inline]
+    fn sends(&self, _to: &MacAddress, _from: &MacAddress) {}
 
     /// A frame with these addresses was received. Whether the stack gets it.
     #[inline]
@@ -111,6 +119,8 @@ pub struct Config {
     pub tx_desc: u16,
     /// Descriptors of a receive ring, see [`RingSize`].
     pub rx_desc: u16,
+    /// Whether programs of XDP may run on what is received. It takes other buffers.
+    pub xdp: bool,
 }
 
 impl Default for Config {
@@ -119,6 +129,7 @@ impl Default for Config {
             queues: 1,
             tx_desc: RingSize::DEFAULT.get(),
             rx_desc: RingSize::DEFAULT.get(),
+            xdp: false,
         }
     }
 }

@@ -13,22 +13,34 @@ use super::{
         fits,
         Fit, //
     },
+    queue_ctl::RX_BUFFER_BYTES,
     running::Running,
     stats::{
         QueueCounters,
         QueueStats, //
     },
-    tx::TxProducer,
+    tx::{
+        Beside,
+        TxProducer, //
+    },
     Config,
     Hw, //
 };
 use crate::kapi::net::{
+    rx::ETH_HLEN,
     stats::Stats64,
+    xdp::{
+        Program,
+        ProgramSlot,
+        XdpFrames, //
+    },
     Device,
     DropReason,
+    Extack,
     FeatureSet,
     Features,
     SkBuff,
+    Softirq,
     TxVerdict,
     XmitCell,
     XmitQueue, //
@@ -41,10 +53,15 @@ pub(super) struct Queue<H: Hw> {
     pub(super) counters: Arc<QueueCounters>,
 }
 
+/// The largest MTU with a program of XDP, which works on frames of one buffer: what is left of that for
+/// frames with two tags, and an FCS.
+pub const XDP_MAX_MTU: u32 = RX_BUFFER_BYTES - ETH_HLEN - 2 * 4 - 4;
+
 /// The data path of a network device, up or down.
 pub struct Datapath<H: Hw> {
     dev: Arc<Device>,
     queues: Arc<KVec<Queue<H>>>,
+    program: Arc<ProgramSlot>,
 }
 
 impl<H: Hw> Datapath<H> {
@@ -65,7 +82,14 @@ impl<H: Hw> Datapath<H> {
         Ok(Self {
             dev,
             queues: Arc::new(queues, GFP_KERNEL)?,
+            program: Arc::new(ProgramSlot::default(), GFP_KERNEL)?,
         })
+    }
+
+    /// Has received frames shown to another program, or to none, and returns the old one. Rings that were
+    /// opened without [`Config::xdp`] do not look at it.
+    pub fn set_program(&self, program: Option<Program>) -> Option<Program> {
+        self.program.replace(program)
     }
 
     /// Makes rings and buffers for `cfg`; nothing runs yet. Process context.
@@ -81,7 +105,8 @@ impl<H: Hw> Datapath<H> {
         hw: Arc<H>,
         cfg: &Config,
     ) -> Result<Running<H>> {
-        Running::new(&self.dev, &self.queues, parent, &hw, cfg)
+        let program = cfg.xdp.then_some(&self.program);
+        Running::new(&self.dev, &self.queues, parent, &hw, program, cfg)
     }
 
     /// Sends a frame: the whole of `ndo_start_xmit`.
@@ -100,6 +125,25 @@ impl<H: Hw> Datapath<H> {
             }
         });
         sent.unwrap_or(TxVerdict::Ok)
+    }
+
+    /// Sends frames that were redirected to this device: the whole of `ndo_xdp_xmit`. Each processor has
+    /// a queue that it takes, which is shared with the stack and maybe with others.
+    pub fn xdp_xmit(&self, frames: &mut XdpFrames<'_>, softirq: &mut Softirq<'_>) {
+        let queues = self.dev.real_num_tx_queues().max(1);
+        // CAST: Widens.
+        let Some(pair) = self.queues.get((softirq.cpu() % queues) as usize) else {
+            return;
+        };
+        pair.producer.lock(softirq, |producer, queue| {
+            if let (Some(producer), true) = (producer, self.dev.carrier_ok()) {
+                if let Some(mut beside) = Beside::new(producer, queue) {
+                    frames.send(|frame| beside.foreign(frame));
+                }
+            }
+            // CAST: Widens.
+            pair.counters.xmit.xdp_dropped.add(frames.left() as u64);
+        });
     }
 
     /// Takes away the offloads that this frame's headers do not fit: `ndo_features_check`.
@@ -133,6 +177,21 @@ impl<H: Hw> Datapath<H> {
             .map(|queue| queue.counters.snapshot())
             .unwrap_or_default()
     }
+}
+
+/// Refuses a program of XDP, if one is `wanted`, with an MTU that is too large for it.
+///
+/// # Errors
+///
+/// [`EINVAL`], and says why.
+pub fn check_program_mtu(dev: &Device, wanted: bool, extack: &mut Extack<'_>) -> Result {
+    // The message is a string of C, so it names a number.
+    const _: () = assert!(XDP_MAX_MTU == 3046);
+    if wanted && dev.mtu() > XDP_MAX_MTU {
+        let why = c"programs see frames of one buffer: the MTU can be 3046 at most";
+        return Err(extack.fail(EINVAL, why));
+    }
+    Ok(())
 }
 
 /// What a context descriptor is needed for, besides tag insertion.

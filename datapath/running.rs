@@ -25,7 +25,10 @@ use super::{
     queue_ctl::RX_BUFFER_BYTES,
     queues::Queue,
     ring::RingSize,
-    rx::RxQueue,
+    rx::{
+        RxQueue,
+        RxXdp, //
+    },
     stats::QueueCounters,
     tx::{
         Slot,
@@ -47,6 +50,7 @@ use crate::kapi::{
     net::{
         napi,
         page_pool::PoolUse,
+        xdp::ProgramSlot,
         Device,
         Napi,
         PagePool,
@@ -107,6 +111,7 @@ impl<H: Hw> Running<H> {
         queues: &Arc<KVec<Queue<H>>>,
         parent: &device::Device<device::Bound>,
         hw: &Arc<H>,
+        program: Option<&Arc<ProgramSlot>>,
         cfg: &Config,
     ) -> Result<Self> {
         let tx_size = RingSize::new(cfg.tx_desc).ok_or(EINVAL)?;
@@ -122,6 +127,8 @@ impl<H: Hw> Running<H> {
                 hw,
                 index,
                 counters: &queue.counters,
+                queues,
+                program,
             };
             pairs.push(maker.pair(tx_size, rx_size)?, GFP_KERNEL)?;
         }
@@ -236,6 +243,9 @@ struct Maker<'a, H: Hw> {
     hw: &'a Arc<H>,
     index: u16,
     counters: &'a Arc<QueueCounters>,
+    queues: &'a Arc<KVec<Queue<H>>>,
+    /// The program to show received frames to, in buffers for that.
+    program: Option<&'a Arc<ProgramSlot>>,
 }
 
 impl<H: Hw> Maker<'_, H> {
@@ -283,11 +293,19 @@ impl<H: Hw> Maker<'_, H> {
         let count = usize::from(size.get());
         let ring = DescRing::new(self.parent, count * DESC_WORDS)?;
         let info = RingInfo::new(&ring, size);
+        let purpose = match self.program {
+            None => PoolUse::Stack,
+            Some(_) => PoolUse::Program,
+        };
+        let xdp = match self.program {
+            None => None,
+            Some(slot) => Some(RxXdp::new(slot.clone(), self.queues.clone())?),
+        };
         let pool = PagePool::new(
             napi,
             u32::from(self.index),
             u32::from(size.get()),
-            PoolUse::Stack,
+            purpose,
             RX_BUFFER_BYTES,
         )?;
         let queue = RxQueue::new(
@@ -296,6 +314,7 @@ impl<H: Hw> Maker<'_, H> {
             size,
             ring,
             pool,
+            xdp,
             self.counters.clone(),
         )?;
         Ok((queue, info))

@@ -6,6 +6,8 @@
 //! lock. Each descriptor has one page of the pool. A frame longer than a buffer takes several
 //! descriptors; the first page becomes the skb's linear part, the others its fragments.
 
+mod xdp;
+
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -35,6 +37,7 @@ use crate::kapi::{
     },
     net::{
         rx::ETH_HLEN,
+        xdp::ProgramRun,
         Device,
         DropReason,
         Features,
@@ -46,6 +49,8 @@ use crate::kapi::{
         RxMeta, //
     }, //
 };
+
+pub(super) use self::xdp::RxXdp;
 
 /// Buffers given to the hardware at a time: each time costs a doorbell.
 const REFILL_BATCH: u16 = 16;
@@ -62,6 +67,16 @@ enum Partial {
     Frame(RxFrame),
     /// The rest of a frame that is dropped.
     Dropped,
+}
+
+/// A buffer that the hardware is done with, for a program: a whole frame, if it ends there and none began
+/// before.
+struct Whole {
+    page: PoolPage,
+    status: RxStatus,
+    /// The first word of its descriptor.
+    at: usize,
+    features: Features,
 }
 
 /// What a poll did.
@@ -90,6 +105,8 @@ pub(super) struct RxQueue<H: Hw> {
     size: RingSize,
     ring: DescRing<u64>,
     partial: Partial,
+    /// With buffers that a program may work on.
+    xdp: Option<RxXdp<H>>,
     /// The page of each descriptor that the hardware has. Before the pool, since dropping gives
     /// them back to it.
     pages: KVec<Option<PoolPage>>,
@@ -115,6 +132,7 @@ impl<H: Hw> RxQueue<H> {
         size: RingSize,
         ring: DescRing<u64>,
         pool: PagePool,
+        xdp: Option<RxXdp<H>>,
         counters: Arc<QueueCounters>,
     ) -> Result<Self> {
         let count = usize::from(size.get());
@@ -128,6 +146,7 @@ impl<H: Hw> RxQueue<H> {
             size,
             ring,
             partial: Partial::None,
+            xdp,
             pages,
             pool,
             next_clean: 0,
@@ -193,6 +212,20 @@ impl<H: Hw> RxQueue<H> {
     /// Takes what the hardware has finished, as many frames as the budget allows.
     #[inline]
     pub(super) fn clean(&mut self, dev: &Device, ctx: &mut RxContext<'_>) -> Cleaned {
+        if self.xdp.is_some() {
+            return self.clean_with_program(dev, ctx);
+        }
+        self.clean_frames(dev, ctx, None)
+    }
+
+    /// [`Self::clean`]. Made once with a program and once without, which then costs a frame nothing.
+    #[inline(always)]
+    fn clean_frames(
+        &mut self,
+        dev: &Device,
+        ctx: &mut RxContext<'_>,
+        program: Option<&ProgramRun<'_>>,
+    ) -> Cleaned {
         let budget = ctx.budget();
         let features = dev.features();
         let mut batch = Batch {
@@ -218,7 +251,18 @@ impl<H: Hw> RxQueue<H> {
                 break;
             };
             descs = descs.wrapping_sub(1);
-            self.append(page, status, ctx);
+            match program {
+                None => self.append(page, status, ctx),
+                Some(program) => {
+                    let frame = Whole {
+                        page,
+                        status,
+                        at,
+                        features,
+                    };
+                    self.examine(dev, frame, program, &mut batch, ctx);
+                }
+            }
             if !status.end_of_packet() {
                 continue;
             }
@@ -249,7 +293,7 @@ impl<H: Hw> RxQueue<H> {
     }
 
     /// Adds a buffer to the frame that is being put together.
-    #[inline]
+    #[inline(always)]
     fn append(&mut self, page: PoolPage, status: RxStatus, ctx: &RxContext<'_>) {
         let len = u32::from(status.len());
         let partial = core::mem::replace(&mut self.partial, Partial::Dropped);
@@ -278,7 +322,7 @@ impl<H: Hw> RxQueue<H> {
     }
 
     /// Takes the frame that has just been completed, unless it is to be dropped.
-    #[inline]
+    #[inline(always)]
     fn finish(&mut self, status: RxStatus, features: Features) -> Option<RxFrame> {
         match core::mem::replace(&mut self.partial, Partial::None) {
             Partial::Frame(frame) => {
@@ -297,7 +341,7 @@ impl<H: Hw> RxQueue<H> {
     }
 
     /// Gives a frame to the stack. `at` is the first word of its last descriptor.
-    #[inline]
+    #[inline(always)]
     fn deliver(
         &self,
         frame: RxFrame,
@@ -314,7 +358,23 @@ impl<H: Hw> RxQueue<H> {
                 return;
             }
         }
-        let len = frame.len();
+        let next = || frame.after_addresses();
+        let meta = self.count(status, frame.len(), at, features, next, batch);
+        ctx.gro_receive(frame, self.queue, &meta);
+    }
+
+    /// Counts a good frame of `len` bytes, and gathers what the hardware said of it. `next` gives what
+    /// follows its addresses.
+    #[inline(always)]
+    fn count(
+        &self,
+        status: RxStatus,
+        len: u32,
+        at: usize,
+        features: Features,
+        next: impl Fn() -> Option<[u8; 4]>,
+        batch: &mut Batch,
+    ) -> RxMeta {
         batch.packets = batch.packets.wrapping_add(1);
         batch.bytes = batch.bytes.wrapping_add(len);
         let mut meta = RxMeta::default();
@@ -333,15 +393,13 @@ impl<H: Hw> RxQueue<H> {
         }
         let taken_out = |tci: &u16| {
             features.contains(Features::HW_VLAN_CTAG_RX)
-                || !frame
-                    .after_addresses()
-                    .is_some_and(|next| is_tag(next, *tci))
+                || !next().is_some_and(|next| is_tag(next, *tci))
         };
         meta.vlan = status
             .vlan()
             .filter(|&tci| self.hw.shows_vlan(tci))
             .filter(taken_out);
-        ctx.gro_receive(frame, self.queue, &meta);
+        meta
     }
 
     #[inline]

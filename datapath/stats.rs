@@ -91,6 +91,8 @@ counters! {
     stop,
     /// Frames whose checksum was computed in software, since the hardware knows no such protocol.
     csum_sw,
+    /// Frames of XDP that could not be sent: no descriptor, no carrier, no mapping, or too short.
+    xdp_dropped,
 }
 
 counters! {
@@ -104,6 +106,8 @@ counters! {
     bytes,
     /// Times that a stopped queue was woken.
     restart,
+    /// Those of the frames that XDP sent.
+    xdp,
 }
 
 counters! {
@@ -111,7 +115,7 @@ counters! {
     RxCounters =>
     /// What was received.
     RxStats;
-    /// Frames given to the stack.
+    /// Good frames: given to the stack, or to a program of XDP, whatever that did.
     packets,
     /// Bytes of them, without FCS.
     bytes,
@@ -129,6 +133,16 @@ counters! {
     dropped,
     /// Buffers that could not be allocated.
     alloc_failed,
+    /// Frames that a program of XDP gave to the stack.
+    xdp_pass,
+    /// Frames that a program dropped.
+    xdp_drop,
+    /// Frames that a program wanted sent from here.
+    xdp_tx,
+    /// Frames that a program redirected.
+    xdp_redirect,
+    /// Frames dropped since a program failed, or what it wanted.
+    xdp_failed,
 }
 
 /// The counters of one queue pair. Each writer's share has cache lines of its own.
@@ -172,7 +186,7 @@ impl QueueStats {
     pub fn add_to(&self, total: &mut Stats64) {
         total.tx_packets += self.sent.packets;
         total.tx_bytes += self.sent.bytes;
-        total.tx_dropped += self.xmit.dropped;
+        total.tx_dropped += self.xmit.dropped + self.xmit.xdp_dropped;
         total.rx_packets += self.rx.packets;
         total.rx_bytes += self.rx.bytes;
         total.rx_dropped += self.rx.dropped;

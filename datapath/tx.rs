@@ -6,6 +6,8 @@
 //! the descriptors and a queue of slots, one per descriptor, which say what to release when the
 //! hardware is done. A frame's slots are published together, after its last descriptor is written.
 
+mod xdp;
+
 use core::mem;
 
 use kernel::{
@@ -47,6 +49,10 @@ use crate::kapi::{
     },
     net::{
         skb::MAX_FRAGS,
+        xdp::{
+            TxFrame,
+            TxKind, //
+        },
         DropReason,
         SkBuff,
         TxShape,
@@ -56,6 +62,8 @@ use crate::kapi::{
     },
     spsc::Producer, //
 };
+
+pub(super) use self::xdp::Beside;
 
 /// The hardware cannot pad frames below this (with TCTL.PSP; datasheet 8.12.1).
 const MIN_FRAME: u32 = 17;
@@ -79,8 +87,8 @@ const _: () = assert!(WAKE_AT + GAP <= RingSize::MIN as usize);
 pub(super) struct Slot {
     /// What the device reads there; for a buffer of several descriptors, in the first of them.
     pub(super) mapping: Option<Mapping>,
-    /// In the last slot of a frame: the frame.
-    pub(super) skb: Option<SkBuff>,
+    /// In the last slot of a frame: the frame. One of XDP has a single slot.
+    pub(super) frame: Option<TxFrame>,
     /// In the last slot of a frame: its bytes on the wire.
     pub(super) bytes: u32,
     /// In the last slot of a frame: the frames on the wire that it becomes.
@@ -475,7 +483,7 @@ impl<'a, H: Hw> Posting<'a, H> {
         self.to.ring.write_all(at, words);
         let slot = Slot {
             mapping,
-            skb,
+            frame: skb.map(TxFrame::from),
             bytes: counts.bytes,
             segments: counts.segments,
             descs: mem::take(&mut self.head),
@@ -485,7 +493,7 @@ impl<'a, H: Hw> Posting<'a, H> {
             if let Some(mapping) = slot.mapping {
                 self.to.mapper.unmap(mapping);
             }
-            if let Some(skb) = slot.skb {
+            if let Some(TxKind::Skb(skb)) = slot.frame.map(TxFrame::into_kind) {
                 skb.drop_with(DropReason::FullRing);
             }
             Dropped

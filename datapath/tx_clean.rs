@@ -25,6 +25,11 @@ use crate::kapi::{
         Mapper, //
     },
     net::{
+        xdp::{
+            TxFrame,
+            TxKind,
+            XdpBulk, //
+        },
         Device,
         DropReason,
         PollContext,
@@ -35,6 +40,18 @@ use crate::kapi::{
 
 /// Frames released in one poll at most; more are left for the next one, which follows at once.
 const CLEAN_BUDGET: u32 = 256;
+
+/// What was released in one poll.
+#[derive(Default)]
+struct Sent {
+    frames: u32,
+    /// Frames on the wire.
+    packets: u32,
+    /// Bytes of them.
+    bytes: u32,
+    /// Those of them that are of XDP.
+    xdp: u32,
+}
 
 /// The consumer's side of a transmit ring.
 pub(super) struct TxConsumer {
@@ -78,24 +95,56 @@ impl TxConsumer {
         tx_done(status).then_some(descs)
     }
 
+    /// Whether the oldest frame is one of XDP.
+    #[inline]
+    fn oldest_is_xdp(&self) -> bool {
+        self.slots
+            .peek()
+            .and_then(|slot| slot.frame.as_ref())
+            .is_some_and(TxFrame::is_xdp)
+    }
+
     /// Releases what was sent. True if nothing is left that could be released now.
     #[inline]
     pub(super) fn clean(&mut self, dev: &Device, ctx: &PollContext<'_>) -> bool {
         // What comes later is left for the next poll: whether mappings are to be undone is asked but
         // once, after those of this poll were made.
-        let mut left = self.slots.available();
+        let left = self.slots.available();
         if left == 0 {
             return true;
         }
+        match ctx.xdp_bulk() {
+            Some(mut bulk) => self.release(dev, ctx, left, Some(&mut bulk)),
+            None => self.release_skbs(dev, ctx, left),
+        }
+    }
+
+    /// [`Self::release`] up to the first frame of XDP.
+    #[cold]
+    #[inline(never)]
+    fn release_skbs(&mut self, dev: &Device, ctx: &PollContext<'_>, left: usize) -> bool {
+        self.release(dev, ctx, left, None)
+    }
+
+    /// Releases what was sent in the first `left` slots, frames of XDP to `bulk`.
+    #[inline(always)]
+    fn release(
+        &mut self,
+        dev: &Device,
+        ctx: &PollContext<'_>,
+        mut left: usize,
+        mut bulk: Option<&mut XdpBulk<'_>>,
+    ) -> bool {
         let unmap = self.mapper.needs_unmap();
-        let mut frames = 0;
-        let mut packets = 0;
-        let mut bytes = 0;
-        while left > 0 && frames < CLEAN_BUDGET {
+        let mut sent = Sent::default();
+        while left > 0 && sent.frames < CLEAN_BUDGET {
             let Some(descs) = self.oldest_done() else {
                 break;
             };
-            frames += 1;
+            if bulk.is_none() && self.oldest_is_xdp() {
+                break;
+            }
+            sent.frames += 1;
             left = left.saturating_sub(usize::from(descs));
             for _ in 0..descs {
                 let Some(slot) = self.slots.pop() else {
@@ -104,30 +153,42 @@ impl TxConsumer {
                 if let (true, Some(mapping)) = (unmap, slot.mapping) {
                     self.mapper.unmap(mapping);
                 }
-                if let Some(skb) = slot.skb {
-                    packets = u32::wrapping_add(packets, u32::from(slot.segments));
-                    bytes = u32::wrapping_add(bytes, slot.bytes);
-                    skb.consume(ctx);
+                let Some(frame) = slot.frame else {
+                    continue;
+                };
+                sent.packets = u32::wrapping_add(sent.packets, u32::from(slot.segments));
+                sent.bytes = u32::wrapping_add(sent.bytes, slot.bytes);
+                match (frame.into_kind(), &mut bulk) {
+                    (TxKind::Skb(skb), _) => skb.consume(ctx),
+                    (TxKind::Xdp(frame), Some(bulk)) => {
+                        sent.xdp = u32::wrapping_add(sent.xdp, 1);
+                        bulk.give(frame);
+                    }
+                    // Looked at above.
+                    (TxKind::Xdp(frame), None) => drop(frame),
                 }
             }
         }
-        if frames == 0 {
+        if sent.frames == 0 {
             return true;
         }
         self.slots.release();
-        self.report(dev, packets, bytes);
-        frames < CLEAN_BUDGET
+        self.report(dev, &sent);
+        sent.frames < CLEAN_BUDGET
     }
 
     /// Tells statistics, BQL and the stopped queue.
     #[inline]
-    fn report(&self, dev: &Device, packets: u32, bytes: u32) {
+    fn report(&self, dev: &Device, done: &Sent) {
         let sent = &self.counters.sent;
-        sent.packets.add(u64::from(packets));
-        sent.bytes.add(u64::from(bytes));
+        sent.packets.add(u64::from(done.packets));
+        sent.bytes.add(u64::from(done.bytes));
+        if done.xdp != 0 {
+            sent.xdp.add(u64::from(done.xdp));
+        }
         if let Some(queue) = TxQueue::new(dev, u32::from(self.queue)) {
             let room = || self.slots.free().saturating_sub(GAP);
-            if queue.completed(packets, bytes, room, WAKE_AT) {
+            if queue.completed(done.packets, done.bytes, room, WAKE_AT) {
                 sent.restart.add(1);
             }
         }
@@ -140,9 +201,11 @@ impl TxConsumer {
             if let Some(mapping) = slot.mapping {
                 self.mapper.unmap(mapping);
             }
-            if let Some(skb) = slot.skb {
+            if let Some(frame) = slot.frame {
                 self.counters.xmit.dropped.add(1);
-                skb.drop_with(DropReason::QueuePurge);
+                if let TxKind::Skb(skb) = frame.into_kind() {
+                    skb.drop_with(DropReason::QueuePurge);
+                }
             }
         }
         self.slots.release();

@@ -23,7 +23,12 @@ use crate::{
         netdev_err,
         netdev_warn,
         rtnl_lock,
+        xdp::{
+            Program,
+            XdpFrames, //
+        },
         Device,
+        Extack,
         FeatureSet,
         Features,
         LinkState,
@@ -34,6 +39,7 @@ use crate::{
         Rtnl,
         RxMode,
         SkBuff,
+        Softirq,
         Stats64,
         TxVerdict,
         VfInfo,
@@ -44,7 +50,8 @@ use crate::{
         HashSet,
         MacAddr,
         McHash, //
-    }, //
+    },
+    queues::Plan, //
 };
 
 /// The least and the largest MTU: what IPv4 needs, and what fits into the hardware's 9.5 KiB with
@@ -62,6 +69,13 @@ fn feature_set() -> FeatureSet {
     set
 }
 
+/// Tells the core which MTUs there are, with a program of XDP or without.
+fn set_mtu_range(dev: &Device<Rtnl>, program: bool) {
+    let (min, max) = MTU_RANGE;
+    let max = if program { datapath::XDP_MAX_MTU } else { max };
+    dev.set_mtu_range(min, max);
+}
+
 /// Sets up a new interface before it is registered.
 ///
 /// # Errors
@@ -73,8 +87,7 @@ pub(crate) fn setup(ndev: &Arc<Device>, mac: &MacAddress) -> Result {
     dev.set_dev_addr(mac);
     dev.set_features_init(feature_set())?;
     dev.set_priv_flags(PrivFlag::UnicastFilter | PrivFlag::LiveAddrChange)?;
-    let (min, max) = MTU_RANGE;
-    dev.set_mtu_range(min, max);
+    set_mtu_range(dev, false);
     dev.set_watchdog_timeout(TX_TIMEOUT_MS);
     dev.carrier_off();
     Ok(())
@@ -260,6 +273,44 @@ impl net::Driver for Adapter {
             |control| set(control, features),
             |control| set(control, old),
         )
+    }
+
+    fn set_program(
+        this: ArcBorrow<'_, Self>,
+        dev: &Device<Rtnl>,
+        program: Option<Program>,
+        extack: &mut Extack<'_>,
+    ) -> Result {
+        let wanted = program.is_some();
+        datapath::check_program_mtu(dev, wanted, extack)?;
+        let old = this.datapath.set_program(program);
+        let plan = this.queues.lock().plan;
+        let xdp = Plan {
+            xdp: wanted,
+            ..plan
+        };
+        if plan.xdp != wanted {
+            // One program takes the place of another as it goes; with the first and the last one the
+            // buffers change.
+            let changed = this.replan(dev, xdp, || Ok(()));
+            if let (Err(err), true) = (changed, wanted) {
+                drop(this.datapath.set_program(old));
+                return Err(extack.fail(err, c"no memory for the buffers that programs need"));
+            }
+            // Without a program the buffers of one do as well.
+        }
+        set_mtu_range(dev, wanted);
+        Ok(())
+    }
+
+    #[inline]
+    fn xdp_xmit(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device,
+        frames: &mut XdpFrames<'_>,
+        softirq: &mut Softirq<'_>,
+    ) {
+        this.datapath.xdp_xmit(frames, softirq);
     }
 
     fn set_vf_mac(

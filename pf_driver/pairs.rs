@@ -59,6 +59,7 @@ impl Adapter {
             queues: u16::try_from(plan.pairs())?,
             tx_desc: plan.tx_desc,
             rx_desc: plan.rx_desc,
+            xdp: plan.xdp,
         };
         let running = self.datapath.open(dev.parent(), regs.clone(), &config)?;
         Ok((running, regs))

@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) tx_desc: u16,
     /// Descriptors of a receive ring.
     pub(crate) rx_desc: u16,
+    /// Programs of XDP may run on what is received.
+    pub(crate) xdp: bool,
 }
 
 impl Plan {
@@ -100,6 +102,7 @@ impl Queues {
                 wanted_in_pool: 1,
                 tx_desc: RingSize::DEFAULT.get(),
                 rx_desc: RingSize::DEFAULT.get(),
+                xdp: false,
             },
             max_pairs,
             usecs: DEFAULT_USECS,

@@ -67,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) rx_usecs: u16,
     /// Least time between two transmit interrupts, in microseconds.
     pub(crate) tx_usecs: u16,
+    /// Programs of XDP may run on what is received: by what the stack has set.
+    pub(crate) xdp: bool,
 }
 
 impl Default for Settings {
@@ -80,6 +82,7 @@ impl Default for Settings {
             // A receive interrupt cleans the transmit ring too; this one is for those who only
             // send.
             tx_usecs: 125,
+            xdp: false,
         }
     }
 }

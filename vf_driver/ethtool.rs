@@ -9,7 +9,10 @@ use kernel::{
 };
 
 use crate::{
-    adapter::Adapter,
+    adapter::{
+        Adapter,
+        Settings, //
+    },
     counters,
     datapath::{
         RingSize,
@@ -151,7 +154,12 @@ impl net::Ethtool for Adapter {
         if (tx, rx) == (old.tx_desc, old.rx_desc) {
             return Ok(());
         }
-        this.resize_rings(dev, tx, rx)
+        let settings = Settings {
+            tx_desc: tx,
+            rx_desc: rx,
+            ..old
+        };
+        this.change_rings(dev, settings)
     }
 
     fn channels(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> Channels {

@@ -12,12 +12,20 @@ use kernel::{
 };
 
 use crate::{
-    adapter::Adapter,
+    adapter::{
+        Adapter,
+        Settings, //
+    },
     datapath,
     kapi::net::{
         self,
         netdev_warn,
+        xdp::{
+            Program,
+            XdpFrames, //
+        },
         Device,
+        Extack,
         FeatureSet,
         Features,
         MacAddress,
@@ -26,6 +34,7 @@ use crate::{
         Rtnl,
         RxMode,
         SkBuff,
+        Softirq,
         Stats64,
         TxVerdict,
         XmitQueue, //
@@ -178,6 +187,46 @@ impl net::Driver for Adapter {
 
     fn vlan_rx_kill_vid(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, vid: u16) -> Result {
         this.set_vlan(dev, vid, false)
+    }
+
+    fn set_program(
+        this: ArcBorrow<'_, Self>,
+        dev: &Device<Rtnl>,
+        program: Option<Program>,
+        extack: &mut Extack<'_>,
+    ) -> Result {
+        let wanted = program.is_some();
+        datapath::check_program_mtu(dev, wanted, extack)?;
+        let old = this.datapath.set_program(program);
+        let settings = *this.settings.lock();
+        let xdp = Settings {
+            xdp: wanted,
+            ..settings
+        };
+        if settings.xdp != wanted {
+            // One program takes the place of another as it goes; with the first and the last one the
+            // buffers change.
+            let changed = this.change_rings(dev, xdp);
+            if let (Err(err), true) = (changed, wanted) {
+                drop(this.datapath.set_program(old));
+                return Err(extack.fail(err, c"no memory for the buffers that programs need"));
+            }
+            // Without a program the buffers of one do as well.
+        }
+        let (min, max) = MTU_RANGE;
+        let max = if wanted { datapath::XDP_MAX_MTU } else { max };
+        dev.set_mtu_range(min, max);
+        Ok(())
+    }
+
+    #[inline]
+    fn xdp_xmit(
+        this: ArcBorrow<'_, Self>,
+        _dev: &Device,
+        frames: &mut XdpFrames<'_>,
+        softirq: &mut Softirq<'_>,
+    ) {
+        this.datapath.xdp_xmit(frames, softirq);
     }
 }
 

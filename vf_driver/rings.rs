@@ -6,7 +6,10 @@
 use kernel::prelude::*;
 
 use crate::{
-    adapter::Adapter,
+    adapter::{
+        Adapter,
+        Settings, //
+    },
     datapath::{
         Config,
         Running, //
@@ -45,18 +48,19 @@ impl Adapter {
             Some(running) => running,
             None => {
                 let settings = *self.settings.lock();
-                self.make_rings(dev, settings.tx_desc, settings.rx_desc)?
+                self.make_rings(dev, &settings)?
             }
         };
         *rings = Some(self.start_rings(dev, running)?);
         Ok(())
     }
 
-    fn make_rings(&self, dev: &Device<Rtnl>, tx_desc: u16, rx_desc: u16) -> Result<Running<Hw>> {
+    fn make_rings(&self, dev: &Device<Rtnl>, settings: &Settings) -> Result<Running<Hw>> {
         let config = Config {
             queues: 1,
-            tx_desc,
-            rx_desc,
+            tx_desc: settings.tx_desc,
+            rx_desc: settings.rx_desc,
+            xdp: settings.xdp,
         };
         self.datapath.open(dev.parent(), self.hw.clone(), &config)
     }
@@ -98,7 +102,7 @@ impl Adapter {
     pub(crate) fn suspend_rings(&self, dev: &Device<Rtnl>) {
         if self.rings.lock().is_some() {
             let settings = *self.settings.lock();
-            let spare = self.make_rings(dev, settings.tx_desc, settings.rx_desc);
+            let spare = self.make_rings(dev, &settings);
             *self.spare.lock() = spare.ok();
         }
         self.stop_and_free(dev);
@@ -138,32 +142,28 @@ impl Adapter {
         }
     }
 
-    /// Replaces the rings by those of other lengths. Without memory for these the old ones run on.
-    /// RTNL.
+    /// Replaces the rings by those of other settings, which have the same times of interrupts. Without
+    /// memory for these the old ones run on. RTNL.
     ///
     /// # Errors
     ///
-    /// As [`Self::open_rings`]. Except for [`ENOMEM`] nothing runs then; the lengths are the old ones
+    /// As [`Self::open_rings`]. Except for [`ENOMEM`] nothing runs then; the settings are the old ones
     /// again, with which the service work tries to open the rings.
-    pub(crate) fn resize_rings(&self, dev: &Device<Rtnl>, tx_desc: u16, rx_desc: u16) -> Result {
+    pub(crate) fn change_rings(&self, dev: &Device<Rtnl>, settings: Settings) -> Result {
         let mut rings = self.rings.lock();
         *self.spare.lock() = None;
         if rings.is_none() {
-            let mut settings = self.settings.lock();
-            settings.tx_desc = tx_desc;
-            settings.rx_desc = rx_desc;
+            *self.settings.lock() = settings;
             return Ok(());
         }
-        let running = self.make_rings(dev, tx_desc, rx_desc)?;
+        let running = self.make_rings(dev, &settings)?;
         if let Some(old) = rings.take() {
             self.stop_rings(dev, old);
         }
         match self.start_rings(dev, running) {
             Ok(new) => {
                 *rings = Some(new);
-                let mut settings = self.settings.lock();
-                settings.tx_desc = tx_desc;
-                settings.rx_desc = rx_desc;
+                *self.settings.lock() = settings;
                 Ok(())
             }
             Err(err) => {

@@ -87,6 +87,11 @@ impl datapath::Hw for QueueRegs {
     }
 
     #[inline]
+    fn sends(&self, to: &MacAddress, from: &MacAddress) {
+        self.neighbours.sent(to, from);
+    }
+
+    #[inline]
     fn accepts(&self, to: &MacAddress, from: &MacAddress) -> bool {
         self.neighbours.received(to, from)
     }

@@ -36,7 +36,7 @@ KSRC = _find()
 sys.path.insert(0, str(KSRC / LIBRARY))
 
 # These can be found from here on only.
-from net.lib.py import KsftNamedVariant, KsftSkipEx, NetNSEnter  # noqa: E402
+from net.lib.py import KsftNamedVariant, KsftSkipEx, NetdevFamily, NetNSEnter  # noqa: E402
 from net.lib.py import defer, ksft, ksft_exit, ksft_pr, ksft_run, ksft_variants  # noqa: E402
 from net.lib.py import ksft_eq, ksft_ge, ksft_gt, ksft_in, ksft_lt, ksft_ne  # noqa: E402
 from net.lib.py import ksft_not_in, ksft_raises, ksft_true  # noqa: E402
@@ -44,8 +44,8 @@ from net.lib.py.ksft import KsftCaseFunction  # noqa: E402
 
 __all__ = [
     "KSRC", "LIBRARY", "SKIP", "KsftCaseFunction", "KsftNamedVariant", "KsftSkipEx", "NetNSEnter",
-    "case", "defer", "ksft", "ksft_eq", "ksft_exit", "ksft_ge", "ksft_gt", "ksft_in",
-    "ksft_lt", "ksft_ne", "ksft_not_in", "ksft_pr", "ksft_raises", "ksft_run", "ksft_true",
+    "NetdevFamily", "case", "defer", "ksft", "ksft_eq", "ksft_exit", "ksft_ge", "ksft_gt",
+    "ksft_in", "ksft_lt", "ksft_ne", "ksft_not_in", "ksft_pr", "ksft_raises", "ksft_run", "ksft_true",
     "ksft_variants", "skip_all",
 ]
 

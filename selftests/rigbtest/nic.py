@@ -14,6 +14,8 @@ from .port import Port
 
 UDP_PORT = 8284
 BURST = 200
+# Frames that the smallest ring takes at once.
+RAW_BURST = 30
 MIN_MTU, MAX_MTU = 68, 9216
 RING_MAX = 4096
 FEATURES = ("tx", "rx", "sg", "tso", "gso", "gro", "rxvlan", "txvlan")

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Received frames that a program of XDP sees before the stack does.
+//!
+//! What it wants sent from here is gathered, and goes onto the transmit ring of the same queue pair
+//! under one lock, and with one doorbell.
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    Batch,
+    Cleaned,
+    Hw,
+    Partial,
+    ProgramRun,
+    RxQueue,
+    Whole, //
+};
+use crate::{
+    datapath::{
+        queues::Queue,
+        tx::Beside, //
+    },
+    kapi::net::{
+        xdp::{
+            ProgramSlot,
+            Verdict,
+            XdpBuff,
+            XdpTx, //
+        },
+        Device,
+        Features,
+        RxContext, //
+    }, //
+};
+
+/// Frames that are sent together.
+const TX_BATCH: usize = 16;
+
+/// What a receive ring needs for programs.
+pub(in crate::datapath) struct RxXdp<H: Hw> {
+    slot: Arc<ProgramSlot>,
+    queues: Arc<KVec<Queue<H>>>,
+    /// Frames to be sent, at the end of the poll at the latest.
+    pending: KVec<XdpTx>,
+}
+
+impl<H: Hw> RxXdp<H> {
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(in crate::datapath) fn new(
+        slot: Arc<ProgramSlot>,
+        queues: Arc<KVec<Queue<H>>>,
+    ) -> Result<Self> {
+        Ok(Self {
+            slot,
+            queues,
+            pending: KVec::with_capacity(TX_BATCH, GFP_KERNEL)?,
+        })
+    }
+
+    /// Sends what is pending on queue `index`.
+    fn send(
+        &mut self,
+        index: u16,
+        dev: &Device,
+        program: &ProgramRun<'_>,
+        ctx: &mut RxContext<'_>,
+    ) {
+        let Some(pair) = self.queues.get(usize::from(index)) else {
+            return;
+        };
+        let pending = &mut self.pending;
+        pair.producer.lock(&mut ctx.softirq(), |producer, queue| {
+            let mut beside = match producer {
+                Some(producer) if dev.carrier_ok() => Beside::new(producer, queue),
+                _ => None,
+            };
+            for frame in pending.drain_all() {
+                let sent = beside.as_mut().is_some_and(|to| to.own(frame).is_ok());
+                if !sent {
+                    pair.counters.xmit.xdp_dropped.add(1);
+                    program.not_sent();
+                }
+            }
+        });
+    }
+}
+
+impl<H: Hw> RxQueue<H> {
+    /// [`RxQueue::clean`] with buffers for programs, whether there is one now or not.
+    #[inline(never)]
+    pub(super) fn clean_with_program(&mut self, dev: &Device, ctx: &mut RxContext<'_>) -> Cleaned {
+        let program = self.xdp.as_ref().and_then(|xdp| ctx.program(&xdp.slot));
+        let cleaned = self.clean_frames(dev, ctx, program.as_ref());
+        if let Some(program) = program {
+            self.send_pending(dev, &program, ctx);
+        }
+        cleaned
+    }
+
+    fn send_pending(&mut self, dev: &Device, program: &ProgramRun<'_>, ctx: &mut RxContext<'_>) {
+        if let Some(xdp) = self.xdp.as_mut().filter(|xdp| !xdp.pending.is_empty()) {
+            xdp.send(self.queue, dev, program, ctx);
+        }
+    }
+
+    /// Shows a frame to the program. One of several buffers is dropped: it may not pass unseen.
+    pub(super) fn examine(
+        &mut self,
+        dev: &Device,
+        frame: Whole,
+        program: &ProgramRun<'_>,
+        batch: &mut Batch,
+        ctx: &mut RxContext<'_>,
+    ) {
+        let Whole {
+            page,
+            status,
+            at,
+            features,
+        } = frame;
+        let rx = &self.counters.rx;
+        if !matches!(self.partial, Partial::None) || !status.end_of_packet() {
+            if !matches!(self.partial, Partial::Dropped) {
+                rx.length_errors.add(1);
+                self.partial = Partial::Dropped;
+            }
+            return;
+        }
+        if status.frame_error() {
+            rx.frame_errors.add(1);
+            if !features.contains(Features::RXALL) {
+                return;
+            }
+        }
+        let len = u32::from(status.len());
+        let Ok(buff) = XdpBuff::new(page, len, &self.pool) else {
+            rx.length_errors.add(1);
+            return;
+        };
+        if batch.looks_at_frames {
+            let (to, from) = buff.mac_addresses();
+            if !self.hw.accepts(&to, &from) {
+                return;
+            }
+        }
+        // Before the program changes the frame.
+        let meta = self.count(status, len, at, features, || buff.after_addresses(), batch);
+        match program.run(buff) {
+            Verdict::Pass(frame) => {
+                rx.xdp_pass.add(1);
+                ctx.gro_receive(frame, self.queue, &meta);
+            }
+            Verdict::Tx(frame) => {
+                rx.xdp_tx.add(1);
+                self.send_later(frame, dev, program, ctx);
+            }
+            Verdict::Redirected => rx.xdp_redirect.add(1),
+            Verdict::Dropped => rx.xdp_drop.add(1),
+            Verdict::NoMemory => rx.dropped.add(1),
+            Verdict::Failed => rx.xdp_failed.add(1),
+        }
+    }
+
+    fn send_later(
+        &mut self,
+        frame: XdpTx,
+        dev: &Device,
+        program: &ProgramRun<'_>,
+        ctx: &mut RxContext<'_>,
+    ) {
+        let Some(xdp) = &mut self.xdp else {
+            return;
+        };
+        // There is room: what fills it is sent at once.
+        let _ = xdp.pending.push_within_capacity(frame);
+        if xdp.pending.len() >= TX_BATCH {
+            self.send_pending(dev, program, ctx);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Frames of XDP on their way into a transmit ring, beside those of the stack.
+//!
+//! The hardware has no queues to spare for them, so both share a ring, under the lock of the stack's
+//! queue. A frame of XDP takes one descriptor and one slot.
+
+use super::{
+    data_desc,
+    wire_bytes,
+    Hw,
+    Plan,
+    Slot,
+    TxFrame,
+    TxProducer,
+    DESC_WORDS,
+    GAP,
+    MIN_FRAME,
+    STOP_BELOW,
+    WAKE_AT, //
+};
+use crate::{
+    datapath::desc::MAX_DATA_PER_DESC,
+    kapi::{
+        dma::Mapping,
+        net::{
+            xdp::{
+                XdpFrame,
+                XdpTx, //
+            },
+            XmitQueue, //
+        }, //
+    }, //
+};
+
+/// Frames that go onto a ring together. The hardware is told of them when this is dropped.
+pub(in crate::datapath) struct Beside<'a, 'q, H: Hw> {
+    to: &'a mut TxProducer<H>,
+    queue: &'a XmitQueue<'q>,
+    /// Asked once: [`Hw::looks_at_frames`].
+    looks_at_frames: bool,
+    bytes: u32,
+}
+
+impl<'a, 'q, H: Hw> Beside<'a, 'q, H> {
+    /// [`None`] while the stack may not send either: the last descriptors are left to its frames, and
+    /// nothing is added to a ring that is about to go.
+    #[inline]
+    pub(in crate::datapath) fn new(
+        to: &'a mut TxProducer<H>,
+        queue: &'a XmitQueue<'q>,
+    ) -> Option<Self> {
+        if queue.stopped() {
+            return None;
+        }
+        let looks_at_frames = to.hw.looks_at_frames();
+        Some(Self {
+            to,
+            queue,
+            looks_at_frames,
+            bytes: 0,
+        })
+    }
+
+    /// Sends a frame in a page that the hardware has filled.
+    ///
+    /// # Errors
+    ///
+    /// Gives it back if there is no room. One that cannot be sent at all is dropped and counted.
+    #[inline]
+    pub(in crate::datapath) fn own(&mut self, frame: XdpTx) -> Result<(), XdpTx> {
+        if !self.has_room() {
+            return Err(frame);
+        }
+        let addr = frame.sync(&self.to.mapper);
+        self.put(addr, None, frame.into_frame());
+        Ok(())
+    }
+
+    /// Sends a frame that comes from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::own`].
+    #[inline]
+    pub(in crate::datapath) fn foreign(&mut self, frame: XdpFrame) -> Result<(), XdpFrame> {
+        if !self.has_room() {
+            return Err(frame);
+        }
+        match frame.map(&self.to.mapper) {
+            Ok(mapping) => self.put(mapping.addr(), Some(mapping), frame),
+            Err(_) => self.to.counters.xmit.xdp_dropped.add(1),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn has_room(&mut self) -> bool {
+        if self.to.may_lack(1) {
+            self.to.slots.refresh();
+        }
+        self.to.slots.known_free() > GAP
+    }
+
+    /// Writes the descriptor of a frame for which there is room.
+    #[inline]
+    fn put(&mut self, addr: u64, mapping: Option<Mapping>, frame: XdpFrame) {
+        let len = frame.len();
+        let fits = (MIN_FRAME..=MAX_DATA_PER_DESC).contains(&len) && !frame.has_frags();
+        let plan = match Plan::plain(len) {
+            Ok(plan) if fits => plan,
+            _ => return self.refuse(mapping, frame),
+        };
+        if self.looks_at_frames {
+            if let Some((to, from)) = frame.mac_addresses() {
+                self.to.hw.sends(&to, &from);
+            }
+        }
+        let words = data_desc(addr, len, plan.cmd.last(), plan.olinfo);
+        let at = self.to.slots.next_index().wrapping_mul(DESC_WORDS);
+        self.to.ring.write_all(at, words);
+        let bytes = wire_bytes(len, 1, 0);
+        let slot = Slot {
+            mapping,
+            frame: Some(TxFrame::from(frame)),
+            bytes,
+            segments: 1,
+            descs: 1,
+        };
+        match self.to.slots.stage(slot) {
+            Ok(()) => self.bytes = self.bytes.wrapping_add(bytes),
+            // There was room.
+            Err(Slot { mapping, .. }) => self.undo(mapping),
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self, mapping: Option<Mapping>, frame: XdpFrame) {
+        self.undo(mapping);
+        drop(frame);
+    }
+
+    #[cold]
+    fn undo(&mut self, mapping: Option<Mapping>) {
+        if let Some(mapping) = mapping {
+            self.to.mapper.unmap(mapping);
+        }
+        self.to.counters.xmit.xdp_dropped.add(1);
+    }
+}
+
+impl<H: Hw> Drop for Beside<'_, '_, H> {
+    fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
+        let to = &mut *self.to;
+        to.slots.commit();
+        to.unkicked = true;
+        if to.may_lack(STOP_BELOW) && to.stopped(self.queue, STOP_BELOW, WAKE_AT) {
+            to.counters.xmit.stop.add(1);
+        }
+        // BQL must know of the frames before the hardware does.
+        self.queue.sent_beside(self.bytes);
+        // Also when the caller of `ndo_xdp_xmit` says that more may follow: a program of its map may drop
+        // what would, and then nothing does.
+        to.flush();
+    }
+}

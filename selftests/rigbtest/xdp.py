@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Programs of XDP on ports: those of xdp.bpf.c, loaded once for all, with maps that they share."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from .driver import CommandError, run
+from .frames import mac_bytes
+from .irqtrace import TRACEFS
+from .kselftest import NetdevFamily
+from .port import Port
+
+OBJECT = Path(os.environ.get("RIGB_XDP") or Path(__file__).parents[2] / "build/xdp.bpf.o")
+BPFFS = Path("/sys/fs/bpf")
+# What is pinned there, and the kernel forgets with the last reference.
+FOLDER = BPFFS / "rigb"
+MAPS = FOLDER / "maps"
+# Modes of `ip link set`: a driver's own, and the stack's in its place.
+NATIVE, GENERIC = "xdpdrv", "xdpgeneric"
+
+
+def load() -> None:
+    """Loads all programs, none of them on a port."""
+    if not os.path.ismount(BPFFS):
+        run("mount", "-t", "bpf", "bpf", str(BPFFS))
+    MAPS.mkdir(parents=True)
+    run("bpftool", "prog", "loadall", str(OBJECT), str(FOLDER), "pinmaps", str(MAPS))
+
+
+def unload() -> None:
+    """Forgets them."""
+    for path in [*MAPS.iterdir(), MAPS, *(p for p in FOLDER.iterdir() if p != MAPS), FOLDER]:
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink()
+
+
+def attach(port: Port, program: str, mode: str = NATIVE) -> None:
+    """Sets a port's program, in the place of the one that it has."""
+    path = FOLDER / f"rigb_{program}"
+    port.run("ip", "-force", "link", "set", "dev", port.name, mode, "pinned", str(path))
+
+
+def detach(port: Port, mode: str = NATIVE) -> None:
+    """Takes a port's program away."""
+    port.run("ip", "link", "set", "dev", port.name, mode, "off")
+
+
+@contextmanager
+def attached(port: Port, program: str, mode: str = NATIVE) -> Iterator[None]:
+    """A port has a program meanwhile."""
+    attach(port, program, mode)
+    try:
+        yield
+    finally:
+        detach(port, mode)
+
+
+def refusal(port: Port, program: str) -> str:
+    """What is said of a program that must be refused."""
+    try:
+        attach(port, program)
+    except CommandError as error:
+        return str(error)
+    detach(port)
+    return ""
+
+
+def loaded(port: Port) -> bool:
+    """Whether the driver has a program, by what the stack shows."""
+    return bool(port.link().get("xdp", {}).get("mode") == 1)
+
+
+def features(port: Port) -> set[str]:
+    """What the device says it can do (`netdev` of generic netlink)."""
+    with port.inside():
+        shown = NetdevFamily().dev_get({"ifindex": _index(port)})
+    return set(shown["xdp-features"])
+
+
+def _index(port: Port) -> int:
+    return int(port.link()["ifindex"])
+
+
+# --- maps
+
+
+def _key(number: int) -> list[str]:
+    return ["key", "hex", *number.to_bytes(4, "little").hex(" ").split()]
+
+
+def _update(port: Port, name: str, data: bytes) -> None:
+    value = ["value", "hex", *data.hex(" ").split()]
+    port.run("bpftool", "map", "update", "pinned", str(MAPS / name), *_key(0), *value)
+
+
+def count(name: str = "seen", key: int = 0) -> int:
+    """What the programs have counted."""
+    shown = run("bpftool", "-j", "map", "lookup", "pinned", str(MAPS / name), *_key(key))
+    return int.from_bytes(bytes(int(byte, 16) for byte in json.loads(shown)["value"]), "little")
+
+
+def redirect_to(port: Port, destination: str) -> None:
+    """Where `rigb_redirect` sends to: out of `port`, with its address as the source."""
+    _update(port, "devs", _index(port).to_bytes(4, "little"))
+    _update(port, "addresses", mac_bytes(destination) + mac_bytes(port.mac))
+
+
+# --- tracepoints
+
+
+class Exceptions:
+    """Records the tracepoint xdp_exception while it is used with `with`."""
+
+    def __init__(self) -> None:
+        self.instance = TRACEFS / "instances" / "rigb-xdp"
+
+    def __enter__(self) -> Self:
+        self.instance.mkdir()
+        self._enable("1")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._enable("0")
+        self.instance.rmdir()
+
+    def _enable(self, on: str) -> None:
+        (self.instance / "events/xdp/xdp_exception/enable").write_text(on, encoding="ascii")
+
+    def actions(self) -> list[str]:
+        """The action that each of them was about."""
+        text = (self.instance / "trace").read_text(encoding="utf-8")
+        return re.findall(r"xdp_exception: .*action=(\w+)", text)

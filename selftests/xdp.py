@@ -1,0 +1,416 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Native XDP on PF and VF, beside C igb on the other end of the wire and as the control.
+
+Each case runs on `pf`, a port of rigb with a VF of rigbvf, on `vf`, and where C igb can do it as
+well on `igb`, its PF. C igbvf has none of this.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rigbtest import frames, kselftest, nic, traffic, wait, xdp
+from rigbtest.bench import Bench, finish
+from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError, run
+from rigbtest.frames import Sniffer
+from rigbtest.kselftest import (
+    KsftSkipEx, case, defer, ksft_eq, ksft_in, ksft_pr, ksft_raises, ksft_run, ksft_true,
+)
+from rigbtest.port import Port
+
+BENCH = Bench.find()
+# More than a poll's budget, and than a ring of the batches in which frames are sent.
+COUNT = 150
+# Left long enough by rigb_trim that C igb need not pad them.
+SIZES = (60, 61, 100, 255, 1024, 1280)
+# What rigb_push puts behind the header, and rigb_trim takes from the end.
+PUSHED = b"\x5a" * 216
+TRIMMED = 10
+# Frames of one buffer.
+MAX_MTU = 3046
+SWAPS = 20
+# Connections until each queue has had one, at the most.
+CONNECTIONS = 64
+
+
+def setup(variant: str) -> tuple[Port, Port]:
+    """The port under test, without a program, and the wire."""
+    driver = "igb" if variant == "igb" else "rigb"
+    if not (PF_DRIVERS[driver].available() and VF_DRIVERS["rigbvf"].available()):
+        raise KsftSkipEx("not built: run make")
+    BENCH.use(driver, *(("rigbvf", 1) if driver == "rigb" else ()))
+    port = BENCH.vfs[0] if variant == "vf" else BENCH.pf
+    return port, BENCH.wire
+
+
+def payloads(count: int = COUNT) -> list[bytes]:
+    """Random contents of frames, of several sizes."""
+    return [os.urandom(SIZES[number % len(SIZES)]) for number in range(count)]
+
+
+def heard(port: Port, peer: Port, sent: list[bytes]) -> list[bytes]:
+    """What of frames to the port its stack gets, without header."""
+    # C igb loses its carrier with each change of programs.
+    port.wait_running()
+    with Sniffer(port) as sniffer, Sniffer(peer) as sender:
+        for payload in sent:
+            sender.send(port.mac, payload)
+        return [frame[frames.HEADER :] for frame in sniffer.until(sender.mark())]
+
+
+def same(got: list[bytes], wanted: list[bytes], what: str = "frames") -> None:
+    """Compares contents of frames, and does not print them."""
+    ksft_true(got == wanted, f"{what}: {len(got)} that shall be {len(wanted)}, as they were sent")
+
+
+def counted(port: Port) -> dict[str, int]:
+    """The counters of XDP of a port, all queues together."""
+    total: dict[str, int] = {}
+    for name, value in port.ethtool_stats().items():
+        kind = name.partition("_queue_")[2].partition("_")[2]
+        if kind.startswith("xdp"):
+            total[kind] = total.get(kind, 0) + value
+    return total
+
+
+@contextmanager
+def counts(port: Port, **expected: int) -> Iterator[None]:
+    """These counters of a port of ours gain so much meanwhile, and the programs see COUNT frames."""
+    ours = BENCH.pf_driver.ours
+    before, seen, rx = counted(port) if ours else {}, xdp.count(), port.stats()["rx"]["packets"]
+    yield
+    ksft_eq(xdp.count() - seen, COUNT, "frames that the program saw")
+    ksft_true(port.stats()["rx"]["packets"] - rx >= COUNT, "all of them are received frames")
+    if ours:
+        after = counted(port)
+        for name, gain in expected.items():
+            ksft_eq(after[name] - before[name], gain, name)
+
+
+def verdicts(variant: str) -> None:
+    """Frames are passed, passed shorter and longer, and dropped; errors are traced."""
+    port, peer = setup(variant)
+    sent = payloads()
+    with xdp.attached(port, "pass"), counts(port):
+        same(heard(port, peer, sent), sent, "pass")
+    with xdp.attached(port, "trim"), counts(port):
+        same(heard(port, peer, sent), [frame[:-TRIMMED] for frame in sent], "trim")
+    with xdp.attached(port, "drop"), counts(port, xdp_drop=COUNT):
+        same(heard(port, peer, sent), [], "drop")
+    if BENCH.pf_driver.ours:
+        with xdp.attached(port, "push"), counts(port):
+            same(heard(port, peer, sent), [PUSHED + frame for frame in sent], "push")
+    for program, action in (("abort", "ABORTED"), ("odd", None)):
+        with xdp.attached(port, program), counts(port, xdp_failed=COUNT), xdp.Exceptions() as trace:
+            same(heard(port, peer, sent), [], program)
+            ksft_eq(len(trace.actions()), COUNT, f"{program}: exceptions")
+            ksft_true(action is None or set(trace.actions()) == {action}, f"{program}: {action}")
+    same(heard(port, peer, sent), sent, "without a program")
+
+
+def come_back(port: Port, peer: Port, sent: list[bytes], source: Port) -> list[bytes]:
+    """What comes to the peer of frames that it sends to the port, and that leave `source`."""
+    got: list[bytes] = []
+    port.wait_running()
+    with Sniffer(peer) as sniffer:
+        for start in range(0, len(sent), nic.RAW_BURST):
+            burst = sent[start : start + nic.RAW_BURST]
+            for payload in burst:
+                sniffer.send(port.mac, payload)
+            for _ in burst:
+                frame = sniffer.receive()
+                if frame is None:
+                    return got
+                ksft_eq(frame[6:12], frames.mac_bytes(source.mac), "source")
+                got.append(frame[frames.HEADER :])
+    return got
+
+
+def sends(variant: str) -> None:
+    """Frames go back where they came from, also with all of the head room before them."""
+    port, peer = setup(variant)
+    sent = payloads()
+    with xdp.attached(port, "tx"), counts(port, xdp_tx=COUNT, xdp=COUNT, xdp_dropped=0):
+        before = port.stats()["tx"]["packets"]
+        same(come_back(port, peer, sent, port), sent)
+        wait.register(lambda: port.stats()["tx"]["packets"] >= before + COUNT, "count of sent frames")
+        traffic.reach(port, peer)
+    if BENCH.pf_driver.ours:
+        with xdp.attached(port, "push_tx"), counts(port, xdp_tx=COUNT):
+            same(come_back(port, peer, sent, port), [PUSHED + frame for frame in sent])
+            traffic.tcp(peer, port)
+            traffic.tcp(port, peer)
+
+
+def redirects(variant: str) -> None:
+    """Frames that one function receives leave by the other."""
+    port, peer = setup(variant)
+    other = BENCH.pf if variant == "vf" else BENCH.vfs[0]
+    sent = payloads()
+    before = counted(other)
+    xdp.redirect_to(other, peer.mac)
+    with xdp.attached(port, "redirect"):
+        with counts(port, xdp_redirect=COUNT, xdp_failed=0):
+            same(come_back(port, peer, sent, other), sent)
+        wait.register(lambda: counted(other)["xdp"] >= before["xdp"] + COUNT, "count of them")
+        ksft_eq(counted(other)["xdp"] - before["xdp"], COUNT, "frames that the other has sent")
+        traffic.reach(port, peer)
+        other.ip("link set {dev} down")
+        # Nowhere to go: the frames are lost, and nothing else is.
+        with counts(port, xdp_redirect=0, xdp_failed=COUNT):
+            same(heard(port, peer, sent), [])
+        other.ip("link set {dev} up")
+        other.wait_running()
+
+
+@contextmanager
+def veth(port: Port) -> Iterator[tuple[Port, Port]]:
+    """A pair of virtual interfaces: one in the namespace of the port, one in its own."""
+    near, far = Port(port.function, "near", 60), Port(port.function, "far", 61)
+    for end in (near, far):
+        run("ip", "netns", "add", end.ns)
+    run("ip", "link", "add", near.name, "netns", near.ns, "type", "veth",
+        "peer", "name", far.name, "netns", far.ns)
+    try:
+        for end in (near, far):
+            # With GRO a veth takes redirected frames.
+            end.ethtool("-K", "gro", "on")
+            end.ip("link set {dev} up")
+        near.wait_running()
+        yield near, far
+    finally:
+        for end in (near, far):
+            run("ip", "netns", "del", end.ns)
+
+
+def containers(variant: str) -> None:
+    """Frames go to a container and come from one, by its virtual interface."""
+    port, peer = setup(variant)
+    sent = payloads()
+    with veth(port) as (near, far):
+        xdp.redirect_to(near, far.mac)
+        with xdp.attached(port, "redirect"), Sniffer(far) as sniffer, Sniffer(peer) as sender:
+            for payload in sent:
+                sender.send(port.mac, payload)
+            got = [frame[frames.HEADER :] for _ in sent if (frame := sniffer.receive())]
+            same(got, sent, "into the container")
+        xdp.redirect_to(port, peer.mac)
+        before = counted(port)
+        with xdp.attached(near, "redirect"), Sniffer(far) as sender, Sniffer(peer) as sniffer:
+            for payload in sent:
+                sender.send(near.mac, payload)
+            got = [frame[frames.HEADER :] for _ in sent if (frame := sniffer.receive())]
+            same(got, sent, "out of the container")
+            # The hardware pads frames of 17 bytes and more.
+            sender.send(near.mac, b"x")
+            sender.send(near.mac, b"xyz")
+            frame = sniffer.receive()
+            ksft_true(frame and frame[frames.HEADER :].startswith(b"xyz"), "17 bytes")
+        wait.register(lambda: counted(port)["xdp"] >= before["xdp"] + COUNT + 1, "count of them")
+        now = counted(port)
+        ksft_eq(now["xdp"] - before["xdp"], COUNT + 1, "frames that the port has sent")
+        ksft_eq(now["xdp_dropped"] - before["xdp_dropped"], 1, "frames that are too short")
+
+
+def swaps(variant: str) -> None:
+    """Programs come, go and take each other's place under traffic: the carrier stays."""
+    port, peer = setup(variant)
+    changes = port.carrier_changes()
+    for program in ("pass", "tx"):
+        xdp.attach(port, program)
+    lost = port.stats()
+    with _traffic(peer, port):
+        for number in range(SWAPS):
+            xdp.attach(port, ("pass", "drop", "tx", "redirect")[number % 4])
+    now = port.stats()
+    for way in ("rx", "tx"):
+        ksft_eq(now[way]["dropped"], lost[way]["dropped"], f"{way} dropped")
+    with _traffic(port, peer):
+        for _ in range(SWAPS // 2):
+            xdp.detach(port)
+            xdp.attach(port, "pass")
+    ksft_eq(port.carrier_changes(), changes, "changes of the carrier")
+    xdp.detach(port)
+    ksft_true(not xdp.loaded(port), "no program is left")
+    traffic.reach(port, peer)
+
+
+@contextmanager
+def _traffic(source: Port, sink: Port) -> Iterator[None]:
+    """TCP meanwhile, whose content is compared, and afterwards once more."""
+    failures: list[Exception] = []
+    end = threading.Event()
+
+    def run_it() -> None:
+        try:
+            while not end.is_set():
+                traffic.tcp(source, sink)
+        # Shown where the case ends.
+        except Exception as error:  # noqa: BLE001
+            failures.append(error)
+
+    thread = threading.Thread(target=run_it)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+    ksft_eq(failures, [])
+    traffic.tcp(source, sink)
+
+
+def mtu(variant: str) -> None:
+    """A program and an MTU beyond one buffer exclude each other, and who refuses says why."""
+    port, peer = setup(variant)
+    defer(port.ip, "link set {dev} mtu 1500")
+    defer(peer.ip, "link set {dev} mtu 1500")
+    if variant == "vf":
+        # A VF gets no longer frames than the PF's port.
+        defer(BENCH.pf.ip, "link set {dev} mtu 1500")
+        BENCH.pf.ip(f"link set {{dev}} mtu {nic.MAX_MTU}")
+        BENCH.pf.wait_running()
+        traffic.reach(port, peer)
+    port.ip(f"link set {{dev}} mtu {MAX_MTU + 1}")
+    said = xdp.refusal(port, "pass")
+    ksft_pr(said)
+    ksft_in(str(MAX_MTU), said)
+    ksft_true(not xdp.loaded(port), "a program that was refused")
+    for end in (port, peer):
+        end.ip(f"link set {{dev}} mtu {MAX_MTU}")
+        end.wait_running()
+    with xdp.attached(port, "tx"):
+        with ksft_raises(CommandError):
+            port.ip(f"link set {{dev}} mtu {MAX_MTU + 1}")
+        ksft_eq(port.mtu, MAX_MTU)
+        full = [os.urandom(MAX_MTU)]
+        same(come_back(port, peer, full, port), full, "a frame of full size")
+        traffic.tcp(peer, port)
+        traffic.tcp(port, peer)
+    port.ip(f"link set {{dev}} mtu {MAX_MTU + 1}")
+
+
+def vlans(variant: str) -> None:
+    """VLANs work with a program, tags taken out by the card or not."""
+    port, peer = setup(variant)
+    with xdp.attached(port, "pass"):
+        for stripping in ("on", "off"):
+            port.ethtool("-K", "rxvlan", stripping, check=variant != "vf")
+            nic.vlans(port, peer)
+        port.ethtool("-K", "rxvlan", "on", check=variant != "vf")
+
+
+def lives_on(variant: str) -> None:
+    """A program stays: down and up, other rings, resets of VF and PF."""
+    port, peer = setup(variant)
+    sent = payloads()
+
+    def works(after: str) -> None:
+        port.wait_running()
+        traffic.reach(peer, port)
+        ksft_true(xdp.loaded(port), after)
+        with counts(port, xdp_tx=COUNT):
+            same(come_back(port, peer, sent, port), sent, after)
+
+    with xdp.attached(port, "tx"):
+        port.ip("link set {dev} down", "link set {dev} up")
+        works("down and up")
+        port.ethtool("-G", "rx", "128", "tx", "256")
+        works("other rings")
+        if variant == "vf":
+            port.function.reset()
+            works("reset of the VF")
+        BENCH.pf.function.reset()
+        BENCH.pf.wait_running()
+        works("reset of the PF")
+        port.ip("link set {dev} down")
+        xdp.attach(port, "pass")
+        xdp.attach(port, "tx")
+        port.ip("link set {dev} up")
+        works("a change while it was down")
+        port.ip("link set {dev} down")
+    port.ip("link set {dev} up")
+    port.wait_running()
+    same(heard(port, peer, sent), sent, "taken away while it was down")
+
+
+def shown(variant: str) -> None:
+    """The device tells what it can do, and nothing else."""
+    port, _ = setup(variant)
+    ksft_eq(xdp.features(port), {"basic", "redirect", "ndo-xmit"})
+
+
+def all_queues(variant: str) -> None:
+    """The program sees the frames of all queues of the PF."""
+    if not PF_DRIVERS["rigb"].available():
+        raise KsftSkipEx("not built: run make")
+    BENCH.use("rigb")
+    port, peer = BENCH.pf, BENCH.wire
+    lines = [line.split() for line in port.ethtool("-l").splitlines()]
+    number = [int(words[1]) for words in lines if words[:1] == ["Combined:"]][-1]
+    ksft_true(number > 1, f"{number} queues")
+    with xdp.attached(port, "pass"):
+        before = [xdp.count("queues", queue) for queue in range(number)]
+        stats = port.ethtool_stats()
+        gained: list[int] = []
+        for _ in range(CONNECTIONS):
+            traffic.tcp(peer, port, 1 << 14)
+            gained = [xdp.count("queues", queue) - before[queue] for queue in range(number)]
+            if all(gained):
+                break
+        ksft_true(all(gained), f"{variant}: frames by queue: {gained}")
+        now = port.ethtool_stats()
+        for queue in range(number):
+            name = f"rx_queue_{queue}_xdp_pass"
+            ksft_true(now[name] > stats[name], name)
+
+
+def unbound(variant: str) -> None:
+    """Drivers are taken away from functions with programs, in the midst of traffic."""
+    port, peer = setup(variant)
+    xdp.attach(port, "tx")
+    sent = payloads()
+    same(come_back(port, peer, sent, port), sent)
+    with Sniffer(peer) as sender:
+        to = port.mac
+        for payload in sent:
+            sender.send(to, payload)
+        BENCH.down()
+    port, peer = setup(variant)
+    ksft_true(not xdp.loaded(port), "a new interface without a program")
+    traffic.reach(port, peer)
+
+
+VARIANTS: dict[Callable[[str], None], tuple[str, ...]] = {
+    verdicts: ("pf", "vf"),
+    sends: ("pf", "vf"),
+    redirects: ("pf", "vf"),
+    containers: ("pf", "vf"),
+    swaps: ("pf", "vf"),
+    mtu: ("pf", "vf"),
+    vlans: ("pf", "vf"),
+    lives_on: ("pf", "vf"),
+    shown: ("pf", "vf"),
+    unbound: ("vf", "pf"),
+    all_queues: ("pf",),
+}
+CONTROLS = (verdicts, sends)
+
+
+def main() -> None:
+    """All cases on ours, then those that C igb shows to be right."""
+    if not xdp.OBJECT.exists():
+        kselftest.skip_all("no programs: make build/xdp.bpf.o")
+    xdp.load()
+    cases = [(function, variant) for function, names in VARIANTS.items() for variant in names]
+    if os.environ.get("RIGB_CONTROL") != "no":
+        cases += [(function, "igb") for function in CONTROLS]
+    ksft_run([case(f.__name__, BENCH.case(f), variant, variant) for f, variant in cases])
+    xdp.unload()
+    finish(BENCH)
+
+
+if __name__ == "__main__":
+    main()
