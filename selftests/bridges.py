@@ -6,13 +6,13 @@ from rigbtest import frames, regs, traffic, wait
 from rigbtest import mailbox as mb
 from rigbtest.bench import Bench, finish
 from rigbtest.bridge import Bridge
-from rigbtest.droptrace import DropTrace
 from rigbtest.frames import Sniffer, delivered
 from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_ge, ksft_in, ksft_run, ksft_true
 from rigbtest.mailbox import Mailbox
 from rigbtest.mmio import WriteTrace
 from rigbtest.port import Port, Vlan
 from rigbtest.regs import Registers
+from rigbtest.tracing import DropTrace
 
 BENCH = Bench.find()
 

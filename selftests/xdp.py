@@ -19,6 +19,7 @@ from rigbtest.kselftest import (
     KsftSkipEx, case, defer, ksft_eq, ksft_in, ksft_pr, ksft_raises, ksft_run, ksft_true,
 )
 from rigbtest.port import Port
+from rigbtest.tracing import XdpExceptions
 
 BENCH = Bench.find()
 # More than a poll's budget, and than a ring of the batches in which frames are sent.
@@ -103,7 +104,7 @@ def verdicts(variant: str) -> None:
         with xdp.attached(port, "push"), counts(port):
             same(heard(port, peer, sent), [PUSHED + frame for frame in sent], "push")
     for program, action in (("abort", "ABORTED"), ("odd", None)):
-        with xdp.attached(port, program), counts(port, xdp_failed=COUNT), xdp.Exceptions() as trace:
+        with xdp.attached(port, program), counts(port, xdp_failed=COUNT), XdpExceptions() as trace:
             same(heard(port, peer, sent), [], program)
             ksft_eq(len(trace.actions()), COUNT, f"{program}: exceptions")
             ksft_true(action is None or set(trace.actions()) == {action}, f"{program}: {action}")

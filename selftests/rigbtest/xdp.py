@@ -3,15 +3,12 @@
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 
 from .driver import CommandError, run
 from .frames import mac_bytes
-from .irqtrace import TRACEFS
 from .kselftest import NetdevFamily
 from .port import Port
 
@@ -110,30 +107,3 @@ def redirect_to(port: Port, destination: str) -> None:
     """Where `rigb_redirect` sends to: out of `port`, with its address as the source."""
     _update(port, "devs", _index(port).to_bytes(4, "little"))
     _update(port, "addresses", mac_bytes(destination) + mac_bytes(port.mac))
-
-
-# --- tracepoints
-
-
-class Exceptions:
-    """Records the tracepoint xdp_exception while it is used with `with`."""
-
-    def __init__(self) -> None:
-        self.instance = TRACEFS / "instances" / "rigb-xdp"
-
-    def __enter__(self) -> Self:
-        self.instance.mkdir()
-        self._enable("1")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._enable("0")
-        self.instance.rmdir()
-
-    def _enable(self, on: str) -> None:
-        (self.instance / "events/xdp/xdp_exception/enable").write_text(on, encoding="ascii")
-
-    def actions(self) -> list[str]:
-        """The action that each of them was about."""
-        text = (self.instance / "trace").read_text(encoding="utf-8")
-        return re.findall(r"xdp_exception: .*action=(\w+)", text)
