@@ -35,6 +35,19 @@ have_cargo_fuzz()
 		rm -rf "$BUILD/mbox-tools/target"
 }
 
+# libFuzzer as libfuzzer-sys compiles it, which takes a minute of a processor as well.
+libfuzzer=$tools/libfuzzer-$(awk '$3 == "\"libfuzzer-sys\"" { getline; gsub(/"/, ""); print $3 }' \
+	../Cargo.lock)/libfuzzer.a
+
+keep_libfuzzer()
+{
+	found=$(find "$BUILD/mbox-fuzz/target" -path '*/libfuzzer-sys-*/out/libfuzzer.a' | head -n 1)
+	[ "$found" ] || return 0
+	mkdir -p "${libfuzzer%/*}"
+	# Several checkouts may do so at once.
+	cp "$found" "$libfuzzer.$$" && mv "$libfuzzer.$$" "$libfuzzer"
+}
+
 fallback()
 {
 	echo "fuzz: $1: the same targets on random input instead," \
@@ -52,6 +65,7 @@ if ! have_cargo_fuzz; then
 	exit
 fi
 
+[ ! -e "$libfuzzer" ] || export CUSTOM_LIBFUZZER_PATH="$libfuzzer"
 for target in $TARGETS; do
 	corpus=$BUILD/mbox-fuzz/corpus/$target
 	mkdir -p "$corpus" "$BUILD/mbox-fuzz/artifacts"
@@ -67,3 +81,4 @@ for target in $TARGETS; do
 	fi
 	grep -E '^Done [0-9]+ runs' "$log"
 done
+[ -e "$libfuzzer" ] || keep_libfuzzer
