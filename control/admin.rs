@@ -11,9 +11,9 @@ use super::{
         Card,
         Event,
         Log,
-        MacBytes,
         Owner, //
     },
+    device::MacBytes,
     image::NoSpace,
     vf::Admin,
     vf_id::VfId,

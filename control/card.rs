@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The card as the control plane knows it: the sizes of its tables, whose its queues are, and what it
-//! has to do.
+//! What is under the control plane: what the card has to do for it, and who is told of VFs.
 
 use super::{
     vf_id::VfId,
-    write::Write, //
+    write::SwitchRegisters, //
 };
 use crate::mbox::{
     event::Link,
@@ -15,72 +14,13 @@ use crate::mbox::{
         Failure,
         Reason, //
     },
-    types::{
-        MacAddr,
-        MAC_LEN,
-        MTA_WORDS, //
-    }, //
+    types::MacAddr, //
 };
 
-/// Pools of the device.
-pub const POOLS: usize = 8;
-/// A bit for each pool.
-pub const ALL_POOLS: u32 = (1 << POOLS) - 1;
-/// Unicast addresses that the device can filter.
-pub const RAR_ENTRIES: usize = 24;
-/// Registers of the multicast table.
-pub const MTA_REGS: usize = MTA_WORDS;
-/// Registers of the VLAN filter table.
-pub const VFTA_REGS: usize = 128;
-/// Entries of the VLAN to pool filter.
-pub const VLVF_ENTRIES: usize = 32;
-/// Queue pairs of the PF, at most.
-pub const MAX_PAIRS: u32 = 8;
-/// The speed of the card in Mbit/s.
-pub const MAX_SPEED: u32 = 1000;
-
-/// The pool of the PF while there are VFs: the last, for the VFs count from the first. It does not
-/// depend on the number of VFs, so nothing of the PF moves when that changes.
-pub const PF_POOL: usize = POOLS - 1;
-
-/// The bytes of an address of any kind.
-pub type MacBytes = [u8; MAC_LEN];
-
-/// Whose the sixteen queues are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// All are the PF's.
-    Single,
-    /// Each pool has two, `pool` and `pool + 8`.
-    Pools,
-}
-
-impl Layout {
-    /// Most queue pairs of the PF.
-    pub const fn max_pairs(self) -> u32 {
-        match self {
-            Self::Single => MAX_PAIRS,
-            Self::Pools => 2,
-        }
-    }
-
-    /// The queue of pair `pair`.
-    pub const fn queue(self, pair: u16) -> usize {
-        // CAST: Widens.
-        match self {
-            Self::Single => pair as usize,
-            Self::Pools => PF_POOL + POOLS * pair as usize,
-        }
-    }
-}
-
-/// What the card has to do.
-pub trait Card {
+/// What the card has to do, beside its switch.
+pub trait Card: SwitchRegisters {
     /// What the driver keeps of a VF besides, for as long as there is that VF.
     type Extra: Default;
-
-    /// Writes a register.
-    fn write(&self, write: Write);
 
     /// Stops both queues of `vf`, whose pool is closed, and zeroes all that a driver has set in them.
     ///

@@ -5,7 +5,7 @@
 //! [`super::write`] gives them to the hardware.
 
 use super::{
-    card::{
+    device::{
         Layout,
         MacBytes,
         ALL_POOLS,

@@ -10,7 +10,8 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `card.rs` | sizes of the card's tables, and what the card has to do for this ([`card::Card`]) |
+//! | `device.rs` | what the device has: pools, queues, sizes of tables |
+//! | `card.rs` | what the card has to do for this ([`card::Card`]) |
 //! | `vf_id.rs` | numbers of VFs |
 //! | `vf.rs`, `state.rs` | what is wanted of a VF, and of all |
 //! | `registers.rs` | what single registers say |
@@ -29,6 +30,7 @@
 
 pub mod admin;
 pub mod card;
+pub mod device;
 pub mod image;
 pub mod quarantine;
 pub mod rate;

@@ -2,7 +2,7 @@
 
 //! What registers of the switch say, field by field. `pf_driver/hw/switch.rs` knows their bits.
 
-use super::card::MacBytes;
+use super::device::MacBytes;
 
 /// An entry of the receive address table (RAL and RAH): an address and the pools that receive it. Free
 /// without pools.

@@ -6,7 +6,7 @@
 use core::mem;
 
 use super::{
-    card::{
+    device::{
         Layout,
         MacBytes,
         RAR_ENTRIES,

@@ -5,8 +5,7 @@
 //! Whoever changes the state commits it; what does not fit into the card changes nothing.
 
 use super::{
-    card::{
-        Card,
+    device::{
         Layout,
         MAX_SPEED, //
     },
@@ -25,7 +24,8 @@ use super::{
     vf_id::{
         PerVf,
         VfId, //
-    }, //
+    },
+    write::SwitchRegisters, //
 };
 use crate::{
     heap::{
@@ -90,7 +90,7 @@ impl Switch {
     ///
     /// [`NoSpace`] if that does not fit into its tables: then the card is as it was, and the
     /// caller has to take back what it changed.
-    pub fn commit<C: Card>(&mut self, card: &C) -> Result<(), NoSpace> {
+    pub fn commit<C: SwitchRegisters>(&mut self, card: &C) -> Result<(), NoSpace> {
         self.next.compute(&self.state, &self.current)?;
         if self.live {
             self.next.write(card, Some(&self.current));
@@ -115,7 +115,7 @@ impl Switch {
     /// # Errors
     ///
     /// [`NoSpace`] as [`Switch::commit`].
-    pub fn change_vf<C: Card>(
+    pub fn change_vf<C: SwitchRegisters>(
         &mut self,
         card: &C,
         vf: VfId,
@@ -135,7 +135,12 @@ impl Switch {
     /// Closes a VF's pool, with another change by which it needs no more of the card's tables than before,
     /// and commits. What was there fits, so that does not fail; if it did, the pool would be closed all the
     /// same, and the rest left to the next commit.
-    pub fn close_vf<C: Card>(&mut self, card: &C, vf: VfId, change: impl FnOnce(&mut VfPool)) {
+    pub fn close_vf<C: SwitchRegisters>(
+        &mut self,
+        card: &C,
+        vf: VfId,
+        change: impl FnOnce(&mut VfPool),
+    ) {
         let pool = &mut self.state.vfs[vf];
         change(pool);
         pool.open = false;
@@ -155,7 +160,7 @@ impl Switch {
     /// # Errors
     ///
     /// [`NoSpace`] as [`Switch::commit`]. What was there fits, so only for a new state.
-    pub fn restore<C: Card>(&mut self, card: &C) -> Result<(), NoSpace> {
+    pub fn restore<C: SwitchRegisters>(&mut self, card: &C) -> Result<(), NoSpace> {
         self.commit(card)?;
         self.current.write(card, None);
         self.live = true;

@@ -2,7 +2,7 @@
 
 //! What a VF may do: what the administrator has set of it, and what its driver has been granted.
 
-use super::card::{
+use super::device::{
     RAR_ENTRIES,
     VLVF_ENTRIES, //
 };

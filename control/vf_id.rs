@@ -13,7 +13,7 @@ use core::{
     }, //
 };
 
-use super::card::POOLS;
+use super::device::POOLS;
 use crate::heap::{
     self,
     Heap,

@@ -6,9 +6,9 @@ use super::{
     card::{
         Card,
         Event,
-        Log,
-        MacBytes, //
+        Log, //
     },
+    device::MacBytes,
     image::NoSpace,
     switch::Switch,
     vf::VfPool,

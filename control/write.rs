@@ -6,10 +6,7 @@
 //! when everything else of it is in place.
 
 use super::{
-    card::{
-        Card,
-        POOLS, //
-    },
+    device::POOLS,
     image::Image,
     rate::Limit,
     registers::{
@@ -68,9 +65,15 @@ pub enum Write {
     Filter(usize, PoolFilter),
 }
 
+/// The registers of a card's switch.
+pub trait SwitchRegisters {
+    /// Writes one.
+    fn write(&self, write: Write);
+}
+
 impl Image {
     /// Brings the card from `old` to this; without `old`, from whatever it is in.
-    pub fn write<C: Card>(&self, card: &C, old: Option<&Self>) {
+    pub fn write<C: SwitchRegisters>(&self, card: &C, old: Option<&Self>) {
         let opened = old.map_or(0, |old| old.open);
         if old.is_none() || self.open & opened != opened {
             card.write(Write::Senders(self.open & opened));
@@ -145,17 +148,17 @@ impl Image {
     }
 
     /// Closes a pool in the image and in the card, which has it.
-    pub(super) fn close<C: Card>(&mut self, card: &C, vf: VfId) {
+    pub(super) fn close<C: SwitchRegisters>(&mut self, card: &C, vf: VfId) {
         self.open &= !vf.bit();
         self.write_open(card);
     }
 
-    fn write_open<C: Card>(&self, card: &C) {
+    fn write_open<C: SwitchRegisters>(&self, card: &C) {
         card.write(Write::Receivers(self.open));
         card.write(Write::Senders(self.open));
     }
 
-    fn write_tables<C: Card>(&self, card: &C, old: Option<&Self>) {
+    fn write_tables<C: SwitchRegisters>(&self, card: &C, old: Option<&Self>) {
         self.write_rars(card, old);
         // What narrows comes before what widens, in all three alike: a VLAN may have moved, and a frame
         // has to pass each of them.
@@ -194,7 +197,7 @@ impl Image {
         }
     }
 
-    fn write_rars<C: Card>(&self, card: &C, old: Option<&Self>) {
+    fn write_rars<C: SwitchRegisters>(&self, card: &C, old: Option<&Self>) {
         for (index, new) in self.rar.iter().enumerate() {
             let now = old.map(|old| &old.rar[index]);
             if now == Some(new) {
@@ -213,7 +216,7 @@ impl Image {
 }
 
 /// Writes what `field` says of `new`, unless it says the same of `old`.
-fn put<C: Card, T: PartialEq>(
+fn put<C: SwitchRegisters, T: PartialEq>(
     card: &C,
     new: &Image,
     old: Option<&Image>,
@@ -228,7 +231,7 @@ fn put<C: Card, T: PartialEq>(
 
 /// [`put`] for a register of bits that let something pass: without `widen` takes those that go, with it
 /// adds those that come.
-fn put_bits<C: Card>(
+fn put_bits<C: SwitchRegisters>(
     card: &C,
     new: &Image,
     old: Option<&Image>,

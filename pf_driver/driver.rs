@@ -26,7 +26,7 @@ use crate::{
         Works, //
     },
     control::{
-        card::MAX_PAIRS,
+        device::MAX_PAIRS,
         vf_id::MAX_VFS, //
     },
     hw::{

@@ -23,7 +23,7 @@ mod link;
 use crate::{
     adapter::Adapter,
     control::{
-        card::Layout,
+        device::Layout,
         vf_id::VfId, //
     },
     datapath::{

@@ -14,7 +14,7 @@ use crate::{
     adapter::Adapter,
     control::{
         admin::MacRefusal,
-        card::Layout, //
+        device::Layout, //
     },
     datapath,
     iov::card::Control,

@@ -14,7 +14,7 @@ use kernel::{
 use crate::{
     adapter::Adapter,
     control::{
-        card::Layout,
+        device::Layout,
         vf_id::VfId, //
     },
     datapath::{

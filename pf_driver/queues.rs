@@ -8,7 +8,7 @@ use kernel::{
 };
 
 use crate::{
-    control::card::Layout,
+    control::device::Layout,
     datapath::{
         RingSize,
         Running, //

@@ -16,7 +16,7 @@ use kernel::{
 
 use crate::{
     adapter::Adapter,
-    control::card::PF_POOL,
+    control::device::PF_POOL,
     hw::{
         irq,
         is_gone,

@@ -6,7 +6,7 @@ use kernel::prelude::*;
 
 use crate::{
     adapter::Adapter,
-    control::card::Layout,
+    control::device::Layout,
     hw::rss::{
         self,
         Key,

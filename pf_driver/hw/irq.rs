@@ -20,7 +20,7 @@ use super::{
     put, //
 };
 use crate::{
-    control::card::MAX_PAIRS,
+    control::device::MAX_PAIRS,
     regs::{
         irq::{
             EIAC,

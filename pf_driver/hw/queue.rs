@@ -21,7 +21,7 @@ use super::{
     put, //
 };
 use crate::{
-    control::card::Layout,
+    control::device::Layout,
     datapath::{
         self,
         RingInfo, //

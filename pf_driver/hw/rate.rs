@@ -6,7 +6,7 @@ use kernel::io::Io;
 
 use crate::{
     control::{
-        card::POOLS,
+        device::POOLS,
         rate::Limit, //
     },
     regs::{

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     control::{
-        card::PF_POOL,
+        device::PF_POOL,
         registers::{
             PoolControl,
             PoolFilter,
@@ -28,7 +28,10 @@ use crate::{
             VlvfEntry, //
         },
         vf::PortVlan,
-        write::Write, //
+        write::{
+            SwitchRegisters,
+            Write, //
+        }, //
     },
     regs::{
         filter::{
@@ -64,40 +67,41 @@ use crate::{
     },
 };
 
-/// Carries out one write.
-pub(crate) fn write(bar: &Bar0, write: Write) {
-    match write {
-        Write::Receivers(pools) => bar.write_reg(VFRE::from(pools)),
-        Write::Senders(pools) => bar.write_reg(VFTE::from(pools)),
-        Write::SendControl(send) => bar.write_reg(dtxswc(send)),
-        Write::DetectMalice(on) => bar.update(DTXCTL, |dtxctl| dtxctl.with_mdp_en(on)),
-        Write::Tag(pool, tag) => put::<VMVIR>(bar, pool, vmvir(tag)),
-        Write::Limit(pool, limit) => rate::set(bar, pool, limit),
-        Write::DropFrames(on) => bar.write_reg(QDE::from(if on { 0xffff } else { 0 })),
-        Write::Receive(receive) => {
-            bar.write_reg(rctl(receive));
-            if !receive.enable {
-                flush(bar);
+impl SwitchRegisters for Bar0 {
+    fn write(&self, write: Write) {
+        match write {
+            Write::Receivers(pools) => self.write_reg(VFRE::from(pools)),
+            Write::Senders(pools) => self.write_reg(VFTE::from(pools)),
+            Write::SendControl(send) => self.write_reg(dtxswc(send)),
+            Write::DetectMalice(on) => self.update(DTXCTL, |dtxctl| dtxctl.with_mdp_en(on)),
+            Write::Tag(pool, tag) => put::<VMVIR>(self, pool, vmvir(tag)),
+            Write::Limit(pool, limit) => rate::set(self, pool, limit),
+            Write::DropFrames(on) => self.write_reg(QDE::from(if on { 0xffff } else { 0 })),
+            Write::Receive(receive) => {
+                self.write_reg(rctl(receive));
+                if !receive.enable {
+                    flush(self);
+                }
             }
-        }
-        Write::Queues(choice) => bar.write_reg(MRQC::from(mrqc(choice))),
-        Write::PoolControl(pools) => bar.write_reg(vt_ctl(pools)),
-        Write::MaxFrame(bytes) => bar.write_reg(RLPML::from(bytes)),
-        Write::StripVlans(on) => bar.update(CTRL, |ctrl| ctrl.with_vme(on)),
-        Write::StripReplicated => {
-            bar.write_reg(RPLOLR::zeroed().with_strvlan(true).with_strcrc(true));
-        }
-        Write::Rar(index, entry) => write_rar(bar, index, &entry),
-        Write::Vlvf(index, entry) => put::<VLVF>(bar, index, vlvf(&entry)),
-        Write::Vfta(register, bits) => put::<VFTA>(bar, register, bits),
-        Write::Mta(register, bits) => put::<MTA>(bar, register, bits),
-        Write::Uta(all) => {
-            let bits = if all { u32::MAX } else { 0 };
-            for register in 0..UTA_REGS {
-                put::<UTA>(bar, register, bits);
+            Write::Queues(choice) => self.write_reg(MRQC::from(mrqc(choice))),
+            Write::PoolControl(pools) => self.write_reg(vt_ctl(pools)),
+            Write::MaxFrame(bytes) => self.write_reg(RLPML::from(bytes)),
+            Write::StripVlans(on) => self.update(CTRL, |ctrl| ctrl.with_vme(on)),
+            Write::StripReplicated => {
+                self.write_reg(RPLOLR::zeroed().with_strvlan(true).with_strcrc(true));
             }
+            Write::Rar(index, entry) => write_rar(self, index, &entry),
+            Write::Vlvf(index, entry) => put::<VLVF>(self, index, vlvf(&entry)),
+            Write::Vfta(register, bits) => put::<VFTA>(self, register, bits),
+            Write::Mta(register, bits) => put::<MTA>(self, register, bits),
+            Write::Uta(all) => {
+                let bits = if all { u32::MAX } else { 0 };
+                for register in 0..UTA_REGS {
+                    put::<UTA>(self, register, bits);
+                }
+            }
+            Write::Filter(pool, filter) => put::<VMOLR>(self, pool, vmolr(&filter).into_raw()),
         }
-        Write::Filter(pool, filter) => put::<VMOLR>(bar, pool, vmolr(&filter).into_raw()),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     control::{
         admin::MacRefusal,
-        card::MAX_SPEED,
+        device::MAX_SPEED,
         vf::PortVlan,
         vf_id::VfId, //
     },

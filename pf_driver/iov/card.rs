@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is under the control plane: the card by its registers, and the log by the VF manager.
+//! What is under the control plane: the card by its registers, of which those of
+//! the switch are in [`hw::switch`](crate::hw::switch), and the log by the VF manager.
 
 use kernel::{
     error::code,
@@ -25,13 +26,9 @@ use crate::{
             Owner, //
         },
         image::NoSpace,
-        vf_id::VfId,
-        write::Write, //
+        vf_id::VfId, //
     },
-    hw::{
-        pool,
-        switch, //
-    },
+    hw::pool,
     kapi::{
         net::{
             netdev_err,
@@ -66,10 +63,6 @@ pub struct Extra {
 
 impl Card for Bar0 {
     type Extra = Extra;
-
-    fn write(&self, write: Write) {
-        switch::write(self, write);
-    }
 
     fn empty_queues(&self, vf: VfId) -> core::result::Result<(), Failure> {
         pool::empty_queues(self, vf).map_err(|_| Failure::Device)

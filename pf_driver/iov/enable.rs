@@ -19,7 +19,7 @@ use kernel::{
 use crate::{
     adapter::Adapter,
     control::{
-        card::Layout,
+        device::Layout,
         vf_id::MAX_VFS, //
     },
     hw::queue,

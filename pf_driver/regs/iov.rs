@@ -4,7 +4,7 @@
 
 use kernel::io::register;
 
-pub(crate) use crate::control::card::{
+pub(crate) use crate::control::device::{
     ALL_POOLS,
     POOLS, //
 };

@@ -11,7 +11,9 @@ use std::cell::{
 use rigb_control::control::{
     card::{
         Card,
-        Mailbox,
+        Mailbox, //
+    },
+    device::{
         MTA_REGS,
         POOLS,
         RAR_ENTRIES,
@@ -33,7 +35,10 @@ use rigb_control::control::{
         VfId,
         MAX_VFS, //
     },
-    write::Write, //
+    write::{
+        SwitchRegisters,
+        Write, //
+    }, //
 };
 use rigb_control::mbox::{
     event::Link,
@@ -259,9 +264,7 @@ impl Model {
     }
 }
 
-impl Card for Model {
-    type Extra = ();
-
+impl SwitchRegisters for Model {
     fn write(&self, write: Write) {
         self.look_at(write, &self.regs.borrow());
         let mut regs = self.regs.borrow_mut();
@@ -270,6 +273,10 @@ impl Card for Model {
             trail.push(Reach::of(&regs));
         }
     }
+}
+
+impl Card for Model {
+    type Extra = ();
 
     fn empty_queues(&self, vf: VfId) -> Result<(), Failure> {
         let regs = self.regs.borrow();

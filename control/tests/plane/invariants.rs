@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use rigb_control::control::{
-    card::PF_POOL,
+    device::PF_POOL,
     image::Image,
     rate::Limit,
     vf_id::VfId, //

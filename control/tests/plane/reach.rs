@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use rigb_control::control::{
-    card::MacBytes,
+    device::MacBytes,
     vf_id::VfId, //
 };
 

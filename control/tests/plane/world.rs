@@ -9,8 +9,10 @@ use rigb_control::control::{
     card::{
         Card,
         Event,
+        Log, //
+    },
+    device::{
         Layout,
-        Log,
         MacBytes, //
     },
     state::PfPool,
