@@ -11,11 +11,13 @@
 
 use kernel::{
     io::Io,
+    num::Bounded,
     prelude::*, //
 };
 
 use super::{
     flush,
+    get,
     pool,
     put, //
 };
@@ -67,7 +69,11 @@ pub(crate) fn setup(bar: &Bar0) {
     );
     own_vectors(bar, 0);
     bar.write_reg(IAM::from(0));
-    bar.write_reg(IVAR_MISC::from(OTHER_VECTOR << 8 | 1 << 15));
+    bar.write_reg(
+        IVAR_MISC::zeroed()
+            .with_const_other::<OTHER_VECTOR>()
+            .with_other_valid(true),
+    );
     set_interval(bar, OTHER_VECTOR, OTHER_INTERVAL);
 }
 
@@ -149,9 +155,11 @@ fn pairs_mask(pairs: u32) -> u32 {
 
 /// Sets the least time between two interrupts of `vector`, in microseconds.
 pub(crate) fn set_interval(bar: &Bar0, vector: u32, usecs: u32) {
-    const KEEP_COUNTER: u32 = 1 << 31;
+    let eitr = EITR::zeroed()
+        .with_interval(Bounded::from_expr(usecs & 0x1fff))
+        .with_cnt_ingr(true);
     // CAST: A vector number.
-    put::<EITR>(bar, vector as usize, KEEP_COUNTER | (usecs & 0x1fff) << 2);
+    put::<EITR>(bar, vector as usize, eitr.into_raw());
 }
 
 /// Forgets all vectors of queues, before the VFs set their own: QEMU only ever adds bits then.
@@ -163,13 +171,19 @@ pub(crate) fn clear_queue_vectors(bar: &Bar0) {
 
 /// Has queues `queue` of both directions use `vector`.
 pub(crate) fn set_queue_vector(bar: &Bar0, queue: usize, vector: u32) {
-    let both = (vector | 0x80) | (vector | 0x80) << 8;
+    let vector = Bounded::<u32, 5>::from_expr(vector & 0x1f);
     let entry = queue & 7;
-    let old = super::get::<IVAR>(bar, entry);
+    let old = IVAR::from(get::<IVAR>(bar, entry));
     let new = if queue < 8 {
-        old & 0xffff_0000 | both
+        old.with_rx_low(vector)
+            .with_rx_low_valid(true)
+            .with_tx_low(vector)
+            .with_tx_low_valid(true)
     } else {
-        old & 0x0000_ffff | both << 16
+        old.with_rx_high(vector)
+            .with_rx_high_valid(true)
+            .with_tx_high(vector)
+            .with_tx_high_valid(true)
     };
-    put::<IVAR>(bar, entry, new);
+    put::<IVAR>(bar, entry, new.into_raw());
 }

@@ -311,7 +311,7 @@ fn setup_pause_frames(bar: &Bar0) {
     let fifo = bar.read(RXPBS).size().get() << 10;
     let high = fifo.saturating_sub(2 * LONGEST_FRAME) & 0xfff0;
     let low = high.saturating_sub(16);
-    bar.write_reg(FCRTL::from(1 << 31 | low));
+    bar.write_reg(FCRTL::from(low).with_xone(true));
     bar.write_reg(FCRTH::from(high));
     bar.write_reg(FCRTV::from(0xffff / 2));
 }

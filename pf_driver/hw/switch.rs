@@ -7,6 +7,7 @@ use kernel::{
         register::RegisterArray,
         Io, //
     },
+    num::Bounded,
     prelude::*, //
 };
 
@@ -17,7 +18,10 @@ use super::{
 };
 use crate::{
     control::{
-        device::PF_POOL,
+        device::{
+            ALL_POOLS,
+            PF_POOL, //
+        },
         registers::{
             PoolControl,
             PoolFilter,
@@ -48,6 +52,7 @@ use crate::{
         },
         general::CTRL,
         iov::{
+            vlana,
             DTXSWC,
             RPLOLR,
             UTA,
@@ -74,7 +79,7 @@ impl SwitchRegisters for Bar0 {
             Write::Senders(pools) => self.write_reg(VFTE::from(pools)),
             Write::SendControl(send) => self.write_reg(dtxswc(send)),
             Write::DetectMalice(on) => self.update(DTXCTL, |dtxctl| dtxctl.with_mdp_en(on)),
-            Write::Tag(pool, tag) => put::<VMVIR>(self, pool, vmvir(tag)),
+            Write::Tag(pool, tag) => put::<VMVIR>(self, pool, vmvir(tag).into_raw()),
             Write::Limit(pool, limit) => rate::set(self, pool, limit),
             Write::DropFrames(on) => self.write_reg(QDE::from(if on { 0xffff } else { 0 })),
             Write::Receive(receive) => {
@@ -83,7 +88,7 @@ impl SwitchRegisters for Bar0 {
                     flush(self);
                 }
             }
-            Write::Queues(choice) => self.write_reg(MRQC::from(mrqc(choice))),
+            Write::Queues(choice) => self.write_reg(mrqc(choice)),
             Write::PoolControl(pools) => self.write_reg(vt_ctl(pools)),
             Write::MaxFrame(bytes) => self.write_reg(RLPML::from(bytes)),
             Write::StripVlans(on) => self.update(CTRL, |ctrl| ctrl.with_vme(on)),
@@ -91,7 +96,7 @@ impl SwitchRegisters for Bar0 {
                 self.write_reg(RPLOLR::zeroed().with_strvlan(true).with_strcrc(true));
             }
             Write::Rar(index, entry) => write_rar(self, index, &entry),
-            Write::Vlvf(index, entry) => put::<VLVF>(self, index, vlvf(&entry)),
+            Write::Vlvf(index, entry) => put::<VLVF>(self, index, vlvf(&entry).into_raw()),
             Write::Vfta(register, bits) => put::<VFTA>(self, register, bits),
             Write::Mta(register, bits) => put::<MTA>(self, register, bits),
             Write::Uta(all) => {
@@ -103,6 +108,11 @@ impl SwitchRegisters for Bar0 {
             Write::Filter(pool, filter) => put::<VMOLR>(self, pool, vmolr(&filter).into_raw()),
         }
     }
+}
+
+/// Pools, as registers have a bit for each.
+fn pools(bits: u32) -> Bounded<u32, 8> {
+    Bounded::from_expr(bits & ALL_POOLS)
 }
 
 fn write_rar(bar: &Bar0, index: usize, entry: &RarEntry) {
@@ -120,36 +130,45 @@ where
     H: RegisterArray<Storage = u32> + From<u32>,
     u32: From<L> + From<H>,
 {
-    const VALID: u32 = 1 << 31;
     let [a, b, c, d, e, f] = entry.mac;
     let low = u32::from_le_bytes([a, b, c, d]);
     if entry.pools == 0 {
         put::<H>(bar, index, 0);
         put::<L>(bar, index, low);
     } else {
-        let high = u32::from_le_bytes([e, f, 0, 0]);
+        // RAH2 has the fields of RAH.
+        let high = RAH::zeroed()
+            .with_rah(u16::from_le_bytes([e, f]))
+            .with_poolsel(pools(entry.pools))
+            .with_av(true);
         put::<L>(bar, index, low);
-        put::<H>(bar, index, VALID | entry.pools << 18 | high);
+        put::<H>(bar, index, high.into_raw());
     }
 }
 
-fn vlvf(entry: &VlvfEntry) -> u32 {
-    const VALID: u32 = 1 << 31;
+fn vlvf(entry: &VlvfEntry) -> VLVF {
     if entry.pools == 0 {
-        return 0;
+        return VLVF::zeroed();
     }
-    VALID | entry.pools << 12 | u32::from(entry.vid)
+    VLVF::zeroed()
+        .with_vlan_id(Bounded::from_expr(u32::from(entry.vid) & 0xfff))
+        .with_poolsel(pools(entry.pools))
+        .with_vi_en(true)
 }
 
-fn vmvir(tag: Option<PortVlan>) -> u32 {
-    const ALWAYS_THIS: u32 = 1 << 30;
-    tag.map_or(0, |tag| {
-        ALWAYS_THIS | u32::from(tag.qos) << 13 | u32::from(tag.vid.get())
-    })
+fn vmvir(tag: Option<PortVlan>) -> VMVIR {
+    let Some(tag) = tag else {
+        return VMVIR::zeroed();
+    };
+    VMVIR::zeroed()
+        .with_vlan_id(Bounded::from_expr(u32::from(tag.vid.get()) & 0xfff))
+        .with_priority(Bounded::from_expr(u32::from(tag.qos) & 7))
+        .with_const_vlana::<{ vlana::THIS }>()
 }
 
 fn vmolr(filter: &PoolFilter) -> VMOLR {
-    VMOLR::from(filter.max_frame)
+    VMOLR::zeroed()
+        .with_rlpml(Bounded::from_expr(filter.max_frame & 0x3fff))
         .with_lpe(filter.max_frame != 0)
         .with_rsse(filter.rss)
         .with_aupe(filter.untagged)
@@ -162,24 +181,28 @@ fn vmolr(filter: &PoolFilter) -> VMOLR {
 }
 
 fn dtxswc(send: SendControl) -> DTXSWC {
-    DTXSWC::from(send.mac_spoof | send.vlan_spoof << 8).with_loopback_en(send.loopback)
+    DTXSWC::zeroed()
+        .with_mac_spoof(pools(send.mac_spoof))
+        .with_vlan_spoof(pools(send.vlan_spoof))
+        .with_loopback_en(send.loopback)
 }
 
-fn mrqc(choice: QueueChoice) -> u32 {
-    mrqe::HASH_TCP_IP
-        | match choice {
-            QueueChoice::Rss => mrqe::RSS,
-            QueueChoice::Pools => mrqe::VMDQ,
-            QueueChoice::PoolsRss => mrqe::VMDQ_RSS,
-        }
+fn mrqc(choice: QueueChoice) -> MRQC {
+    let mrqc = MRQC::zeroed().with_const_rss_field::<{ mrqe::HASH_TCP_IP }>();
+    match choice {
+        QueueChoice::Rss => mrqc.with_const_mrqe::<{ mrqe::RSS }>(),
+        QueueChoice::Pools => mrqc.with_const_mrqe::<{ mrqe::VMDQ }>(),
+        QueueChoice::PoolsRss => mrqc.with_const_mrqe::<{ mrqe::VMDQ_RSS }>(),
+    }
 }
 
 fn vt_ctl(pools: PoolControl) -> VT_CTL {
     if !pools.replicate {
         return VT_CTL::zeroed();
     }
-    // CAST: 7.
-    VT_CTL::from((PF_POOL as u32) << 7)
+    VT_CTL::zeroed()
+        // CAST: 7.
+        .with_const_def_pl::<{ PF_POOL as u32 }>()
         .with_dis_def_pool(!pools.default_pool)
         .with_rpl_en(true)
 }

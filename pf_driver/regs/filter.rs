@@ -70,7 +70,7 @@ register! {
     }
     /// Receive address, first four bytes, entries 16 to 23.
     pub(crate) RAL2(u32)[8, stride = 8] @ 0x0_54e0 { 31:0 value; }
-    /// Receive address, last two bytes and more, entries 16 to 23.
+    /// Receive address, last two bytes and more as in [`struct@RAH`], entries 16 to 23.
     pub(crate) RAH2(u32)[8, stride = 8] @ 0x0_54e4 { 31:0 value; }
     /// VLAN filter table.
     pub(crate) VFTA(u32)[128] @ 0x0_5600 { 31:0 bits; }
@@ -96,5 +96,5 @@ pub(crate) mod mrqe {
     /// Pools, and RSS within those that want it (VMOLR.RSSE).
     pub(crate) const VMDQ_RSS: u32 = 5;
     /// Hash TCP and IP, both versions (MRQC bits 16, 17, 18, 20, 21).
-    pub(crate) const HASH_TCP_IP: u32 = 0b11_0111 << 16;
+    pub(crate) const HASH_TCP_IP: u32 = 0b11_0111;
 }

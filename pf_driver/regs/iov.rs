@@ -57,9 +57,11 @@ register! {
     }
     /// Insertion of VLAN tags into what a pool sends.
     pub(crate) VMVIR(u32)[8] @ 0x0_3700 {
-        /// The tag: VLAN and priority.
-        15:0 port_vlan;
-        /// 0: as the descriptor says. 1: always this tag. 2: never one.
+        /// The VLAN of the tag.
+        11:0 vlan_id;
+        /// Its priority.
+        15:13 priority;
+        /// Which tag, see [`vlana`].
         31:30 vlana;
     }
 
@@ -131,4 +133,10 @@ register! {
     }
     /// Unicast table: hashes of addresses that pools with [`VMOLR::rope`] receive.
     pub(crate) UTA(u32)[128] @ 0x0_a000 { 31:0 bits; }
+}
+
+/// Values of [`VMVIR::vlana`]. 0 is as the descriptor says, 2 none.
+pub(crate) mod vlana {
+    /// Always that of the register.
+    pub(crate) const THIS: u32 = 1;
 }
