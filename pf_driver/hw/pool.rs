@@ -62,6 +62,12 @@ use crate::{
 const REST_TIMEOUT: Delta = Delta::from_millis(1);
 const REST_INTERVAL: Delta = Delta::from_micros(50);
 
+/// Whether one of the two queues of this number has not come to rest.
+pub(super) fn runs(bar: &Bar0, queue: usize) -> bool {
+    RXDCTL::from(get::<RXDCTL>(bar, queue)).enable()
+        || TXDCTL::from(get::<TXDCTL>(bar, queue)).enable()
+}
+
 /// Stops both queues of `vf`, whose pool is closed, and zeroes all that a driver has set in them. Sleeps.
 ///
 /// # Errors
@@ -74,12 +80,8 @@ pub(crate) fn empty_queues(bar: &Bar0, vf: VfId) -> Result {
         put::<RXDCTL>(bar, queue, 0);
         put::<TXDCTL>(bar, queue, 0);
     }
-    let running = |queue| {
-        RXDCTL::from(get::<RXDCTL>(bar, queue)).enable()
-            || TXDCTL::from(get::<TXDCTL>(bar, queue)).enable()
-    };
     read_poll_timeout(
-        || Ok(queues.into_iter().any(running)),
+        || Ok(queues.into_iter().any(|queue| runs(bar, queue))),
         |running| !*running,
         REST_INTERVAL,
         REST_TIMEOUT,

@@ -18,6 +18,7 @@ use kernel::{
 use super::{
     get,
     irq,
+    pool::runs,
     put, //
 };
 use crate::{
@@ -153,7 +154,6 @@ impl QueueRegs {
 
     /// Stops `pairs` pairs and waits until they have come to rest, for a bounded time.
     pub(crate) fn disable(&self, pairs: u16) -> Result {
-        const ENABLE: u32 = 1 << 25;
         let bar = &*self.bar;
         for pair in 0..pairs {
             let queue = self.layout.queue(pair);
@@ -161,14 +161,8 @@ impl QueueRegs {
             put::<TXDCTL>(bar, queue, datapath::txdctl(false));
         }
         let rested = read_poll_timeout(
-            || {
-                Ok((0..pairs).all(|pair| {
-                    let queue = self.layout.queue(pair);
-                    let running = get::<RXDCTL>(bar, queue) | get::<TXDCTL>(bar, queue);
-                    running & ENABLE == 0
-                }))
-            },
-            |rested| *rested,
+            || Ok((0..pairs).any(|pair| runs(bar, self.layout.queue(pair)))),
+            |running| !*running,
             REST_INTERVAL,
             REST_TIMEOUT,
         );
