@@ -17,7 +17,10 @@ use crate::{
         device::Layout, //
     },
     datapath,
-    iov::card::Control,
+    iov::{
+        card::Control,
+        manager::VfManager, //
+    },
     kapi::net::{
         self,
         netdev_err,
@@ -31,7 +34,6 @@ use crate::{
         Extack,
         FeatureSet,
         Features,
-        LinkState,
         MacAddress,
         PrivFlag,
         QueueStatsRx,
@@ -42,8 +44,6 @@ use crate::{
         Softirq,
         Stats64,
         TxVerdict,
-        VfInfo,
-        VfStats,
         XmitQueue, //
     },
     mbox::types::{
@@ -131,6 +131,8 @@ impl Adapter {
 
 #[vtable]
 impl net::Driver for Adapter {
+    type Vfs = VfManager;
+
     fn open(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> Result {
         this.ensure_alive()?;
         this.up(dev).inspect_err(|err| {
@@ -313,80 +315,8 @@ impl net::Driver for Adapter {
         this.datapath.xdp_xmit(frames, softirq);
     }
 
-    fn set_vf_mac(
-        this: ArcBorrow<'_, Self>,
-        dev: &Device<Rtnl>,
-        vf: u32,
-        mac: MacAddress,
-    ) -> Result {
-        this.vfs.set_vf_mac(vf, mac)?;
-        this.vfs.notify_set(dev);
-        Ok(())
-    }
-
-    fn set_vf_vlan(
-        this: ArcBorrow<'_, Self>,
-        dev: &Device<Rtnl>,
-        vf: u32,
-        vlan: u16,
-        qos: u8,
-        proto: u16,
-    ) -> Result {
-        this.vfs.set_vf_vlan(vf, vlan, qos, proto)?;
-        this.vfs.notify_set(dev);
-        Ok(())
-    }
-
-    fn set_vf_spoofchk(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
-        this.vfs.set_vf_spoofchk(vf, on)?;
-        this.vfs.notify_set(dev);
-        Ok(())
-    }
-
-    fn set_vf_trust(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
-        this.vfs.set_vf_trust(vf, on)?;
-        this.vfs.notify_set(dev);
-        Ok(())
-    }
-
-    fn set_vf_rate(
-        this: ArcBorrow<'_, Self>,
-        dev: &Device<Rtnl>,
-        vf: u32,
-        min: u32,
-        max: u32,
-    ) -> Result {
-        this.vfs.set_vf_rate(vf, min, max)?;
-        this.vfs.notify_set(dev);
-        Ok(())
-    }
-
-    fn set_vf_link_state(
-        this: ArcBorrow<'_, Self>,
-        dev: &Device<Rtnl>,
-        vf: u32,
-        state: LinkState,
-    ) -> Result {
-        this.vfs.set_vf_link_state(vf, state)?;
-        this.vfs.notify_set(dev);
-        Ok(())
-    }
-
-    fn set_vf_rss_query(
-        this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
-        vf: u32,
-        on: bool,
-    ) -> Result {
-        this.vfs.set_vf_rss_query(vf, on)
-    }
-
-    fn get_vf_config(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vf: u32) -> Result<VfInfo> {
-        this.vfs.vf_config(vf)
-    }
-
-    fn get_vf_stats(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, vf: u32) -> Result<VfStats> {
-        this.vfs.vf_stats(vf)
+    fn vfs(&self) -> &VfManager {
+        &self.vfs
     }
 }
 

@@ -140,6 +140,8 @@ struct Loop {
 
 #[vtable]
 impl net::Driver for Loop {
+    type Vfs = net::vf::NoVfs;
+
     fn open(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> Result {
         let (to, from) = spsc::channel(RING)?;
         let mut napi = Napi::new(&this.dev, 0, ())?;

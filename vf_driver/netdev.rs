@@ -72,6 +72,8 @@ pub(crate) const fn features() -> FeatureSet {
 
 #[vtable]
 impl net::Driver for Adapter {
+    type Vfs = net::vf::NoVfs;
+
     fn open(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> Result {
         dev.carrier_off();
         // The mailbox is not watched while the interface is down. Without a PF the service work may

@@ -26,11 +26,7 @@ use super::{
         TxVerdict, //
     },
     stats::Stats64,
-    vf::{
-        LinkState,
-        VfInfo,
-        VfStats, //
-    },
+    vf::VfAdmin,
     xdp::{
         Program,
         XdpFrames, //
@@ -48,10 +44,12 @@ use super::{
 /// Operations that are left out are absent for the core as well. None runs before the start of
 /// registration or after the end of unregistration.
 ///
-/// The device's *own* VFs are set up by the `set_vf` operations. `vf` counts from 0; the driver
-/// checks it, as the core does not.
+/// The device's *own* VFs are set up by the operations of [`VfAdmin`].
 #[vtable]
 pub trait Driver: Sized + Send + Sync + 'static {
+    /// Who has the device's own VFs, by [`vfs`](Self::vfs); [`NoVfs`](super::vf::NoVfs) without any.
+    type Vfs: VfAdmin;
+
     /// Brings the interface up. If it fails the driver must have undone everything.
     fn open(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>) -> Result;
 
@@ -172,87 +170,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
         kernel::build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Sets the address of a VF; any six bytes, all zero by convention to take it back.
-    fn set_vf_mac(
-        _this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
-        _vf: u32,
-        _mac: MacAddress,
-    ) -> Result {
-        kernel::build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// Puts a VF into a VLAN (0 and 0: into none). `proto` is the EtherType of the tag in host
-    /// order, as user space gave it; `vlan` and `qos` are unchecked as well.
-    fn set_vf_vlan(
-        _this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
-        _vf: u32,
-        _vlan: u16,
-        _qos: u8,
-        _proto: u16,
-    ) -> Result {
-        kernel::build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// Limits what a VF sends, in Mbit/s; 0 is no limit.
-    fn set_vf_rate(
-        _this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
-        _vf: u32,
-        _min: u32,
-        _max: u32,
-    ) -> Result {
-        kernel::build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// Whether a VF is kept from sending with a foreign address.
-    fn set_vf_spoofchk(
-        _this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
-        _vf: u32,
-        _on: bool,
-    ) -> Result {
-        kernel::build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// Whether a VF may change what the administrator would otherwise decide.
-    fn set_vf_trust(
-        _this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
-        _vf: u32,
-        _on: bool,
-    ) -> Result {
-        kernel::build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// Sets the link that a VF sees.
-    fn set_vf_link_state(
-        _this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
-        _vf: u32,
-        _state: LinkState,
-    ) -> Result {
-        kernel::build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// Whether a VF may ask how flows are spread over queues, and by what key.
-    fn set_vf_rss_query(
-        _this: ArcBorrow<'_, Self>,
-        _dev: &Device<Rtnl>,
-        _vf: u32,
-        _on: bool,
-    ) -> Result {
-        kernel::build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// How a VF is set up. Needed for every display of VFs.
-    fn get_vf_config(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, _vf: u32) -> Result<VfInfo> {
-        kernel::build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// The traffic of a VF.
-    fn get_vf_stats(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, _vf: u32) -> Result<VfStats> {
+    /// What the administrator does to the device's own VFs.
+    fn vfs(&self) -> &Self::Vfs {
         kernel::build_error!(VTABLE_DEFAULT_ERROR)
     }
 }

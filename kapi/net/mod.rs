@@ -107,6 +107,7 @@ pub use self::{
     },
     vf::{
         LinkState,
+        VfAdmin,
         VfInfo,
         VfStats, //
     },

@@ -7,7 +7,10 @@
 use core::marker::PhantomData;
 
 use crate::kapi::bindings;
-use kernel::prelude::*;
+use kernel::{
+    error::VTABLE_DEFAULT_ERROR,
+    prelude::*, //
+};
 
 use super::{
     addr::{
@@ -20,6 +23,8 @@ use super::{
         RtnlCall, //
     },
     ops::optional,
+    Device,
+    Rtnl, //
 };
 
 /// The link that a VF is shown.
@@ -140,6 +145,71 @@ pub struct VfStats {
     pub tx_dropped: u64,
 }
 
+/// What the administrator does to the VFs of a device.
+///
+/// Operations are as those of [`Driver`]. `vf` counts from 0; the driver checks it, as the core does not.
+#[vtable]
+pub trait VfAdmin {
+    /// Sets the address of a VF; any six bytes, all zero by convention to take it back.
+    fn set_vf_mac(&self, _dev: &Device<Rtnl>, _vf: u32, _mac: MacAddress) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Puts a VF into a VLAN (0 and 0: into none). `proto` is the EtherType of the tag in host
+    /// order, as user space gave it; `vlan` and `qos` are unchecked as well.
+    fn set_vf_vlan(
+        &self,
+        _dev: &Device<Rtnl>,
+        _vf: u32,
+        _vlan: u16,
+        _qos: u8,
+        _proto: u16,
+    ) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Limits what a VF sends, in Mbit/s; 0 is no limit.
+    fn set_vf_rate(&self, _dev: &Device<Rtnl>, _vf: u32, _min: u32, _max: u32) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Whether a VF is kept from sending with a foreign address.
+    fn set_vf_spoofchk(&self, _dev: &Device<Rtnl>, _vf: u32, _on: bool) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Whether a VF may change what the administrator would otherwise decide.
+    fn set_vf_trust(&self, _dev: &Device<Rtnl>, _vf: u32, _on: bool) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Sets the link that a VF sees.
+    fn set_vf_link_state(&self, _dev: &Device<Rtnl>, _vf: u32, _state: LinkState) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Whether a VF may ask how flows are spread over queues, and by what key.
+    fn set_vf_rss_query(&self, _dev: &Device<Rtnl>, _vf: u32, _on: bool) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// How a VF is set up. Needed for every display of VFs.
+    fn get_vf_config(&self, _dev: &Device<Rtnl>, _vf: u32) -> Result<VfInfo> {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// The traffic of a VF.
+    fn get_vf_stats(&self, _dev: &Device<Rtnl>, _vf: u32) -> Result<VfStats> {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+}
+
+/// Of a device without VFs. No more public than the module's type, which [`vtable`] puts into it.
+pub(crate) enum NoVfs {}
+
+#[vtable]
+impl VfAdmin for NoVfs {}
+
 /// The part of the `net_device_ops` of a driver that is about VFs.
 pub(super) struct VfOps<T>(PhantomData<T>);
 
@@ -147,15 +217,21 @@ impl<T: Driver> VfOps<T> {
     /// Adds them to `ops`.
     pub(super) const fn add(ops: bindings::net_device_ops) -> bindings::net_device_ops {
         bindings::net_device_ops {
-            ndo_set_vf_mac: optional!(T::HAS_SET_VF_MAC, Self::set_vf_mac),
-            ndo_set_vf_vlan: optional!(T::HAS_SET_VF_VLAN, Self::set_vf_vlan),
-            ndo_set_vf_rate: optional!(T::HAS_SET_VF_RATE, Self::set_vf_rate),
-            ndo_set_vf_spoofchk: optional!(T::HAS_SET_VF_SPOOFCHK, Self::set_vf_spoofchk),
-            ndo_set_vf_trust: optional!(T::HAS_SET_VF_TRUST, Self::set_vf_trust),
-            ndo_set_vf_link_state: optional!(T::HAS_SET_VF_LINK_STATE, Self::set_vf_link_state),
-            ndo_set_vf_rss_query_en: optional!(T::HAS_SET_VF_RSS_QUERY, Self::set_vf_rss_query),
-            ndo_get_vf_config: optional!(T::HAS_GET_VF_CONFIG, Self::get_vf_config),
-            ndo_get_vf_stats: optional!(T::HAS_GET_VF_STATS, Self::get_vf_stats),
+            ndo_set_vf_mac: optional!(T::Vfs::HAS_SET_VF_MAC, Self::set_vf_mac),
+            ndo_set_vf_vlan: optional!(T::Vfs::HAS_SET_VF_VLAN, Self::set_vf_vlan),
+            ndo_set_vf_rate: optional!(T::Vfs::HAS_SET_VF_RATE, Self::set_vf_rate),
+            ndo_set_vf_spoofchk: optional!(T::Vfs::HAS_SET_VF_SPOOFCHK, Self::set_vf_spoofchk),
+            ndo_set_vf_trust: optional!(T::Vfs::HAS_SET_VF_TRUST, Self::set_vf_trust),
+            ndo_set_vf_link_state: optional!(
+                T::Vfs::HAS_SET_VF_LINK_STATE,
+                Self::set_vf_link_state
+            ),
+            ndo_set_vf_rss_query_en: optional!(
+                T::Vfs::HAS_SET_VF_RSS_QUERY,
+                Self::set_vf_rss_query
+            ),
+            ndo_get_vf_config: optional!(T::Vfs::HAS_GET_VF_CONFIG, Self::get_vf_config),
+            ndo_get_vf_stats: optional!(T::Vfs::HAS_GET_VF_STATS, Self::get_vf_stats),
             ..ops
         }
     }
@@ -172,7 +248,7 @@ impl<T: Driver> VfOps<T> {
         let mac: MacAddress = unsafe { mac.cast::<[u8; ETH_ALEN]>().read() };
         // SAFETY: By the requirements of this function.
         unsafe { RtnlCall::<T>::new(dev) }
-            .run_vf(vf, |this, dev, vf| T::set_vf_mac(this, dev, vf, mac))
+            .run_vf(vf, |this, dev, vf| this.vfs().set_vf_mac(dev, vf, mac))
     }
 
     /// # Safety
@@ -188,7 +264,7 @@ impl<T: Driver> VfOps<T> {
         let proto = u16::from_be(proto);
         // SAFETY: By the requirements of this function.
         unsafe { RtnlCall::<T>::new(dev) }.run_vf(vf, |this, dev, vf| {
-            T::set_vf_vlan(this, dev, vf, vlan, qos, proto)
+            this.vfs().set_vf_vlan(dev, vf, vlan, qos, proto)
         })
     }
 
@@ -205,7 +281,7 @@ impl<T: Driver> VfOps<T> {
         unsafe { RtnlCall::<T>::new(dev) }.run_vf(vf, |this, dev, vf| {
             let min = u32::try_from(min).map_err(|_| EINVAL)?;
             let max = u32::try_from(max).map_err(|_| EINVAL)?;
-            T::set_vf_rate(this, dev, vf, min, max)
+            this.vfs().set_vf_rate(dev, vf, min, max)
         })
     }
 
@@ -219,7 +295,7 @@ impl<T: Driver> VfOps<T> {
     ) -> c_int {
         // SAFETY: By the requirements of this function.
         unsafe { RtnlCall::<T>::new(dev) }
-            .run_vf(vf, |this, dev, vf| T::set_vf_spoofchk(this, dev, vf, on))
+            .run_vf(vf, |this, dev, vf| this.vfs().set_vf_spoofchk(dev, vf, on))
     }
 
     /// # Safety
@@ -232,7 +308,7 @@ impl<T: Driver> VfOps<T> {
     ) -> c_int {
         // SAFETY: By the requirements of this function.
         unsafe { RtnlCall::<T>::new(dev) }
-            .run_vf(vf, |this, dev, vf| T::set_vf_trust(this, dev, vf, on))
+            .run_vf(vf, |this, dev, vf| this.vfs().set_vf_trust(dev, vf, on))
     }
 
     /// # Safety
@@ -245,7 +321,8 @@ impl<T: Driver> VfOps<T> {
     ) -> c_int {
         // SAFETY: By the requirements of this function.
         unsafe { RtnlCall::<T>::new(dev) }.run_vf(vf, |this, dev, vf| {
-            T::set_vf_link_state(this, dev, vf, LinkState::from_raw(state)?)
+            this.vfs()
+                .set_vf_link_state(dev, vf, LinkState::from_raw(state)?)
         })
     }
 
@@ -259,7 +336,7 @@ impl<T: Driver> VfOps<T> {
     ) -> c_int {
         // SAFETY: By the requirements of this function.
         unsafe { RtnlCall::<T>::new(dev) }
-            .run_vf(vf, |this, dev, vf| T::set_vf_rss_query(this, dev, vf, on))
+            .run_vf(vf, |this, dev, vf| this.vfs().set_vf_rss_query(dev, vf, on))
     }
 
     /// # Safety
@@ -273,7 +350,7 @@ impl<T: Driver> VfOps<T> {
     ) -> c_int {
         // SAFETY: By the requirements of this function.
         unsafe { RtnlCall::<T>::new(dev) }.run_vf(vf, |this, dev, vf| {
-            let info = T::get_vf_config(this, dev, vf)?;
+            let info = this.vfs().get_vf_config(dev, vf)?;
             // SAFETY: By the requirements of this function.
             unsafe { out.write(info.to_raw(vf)) };
             Ok(())
@@ -291,7 +368,7 @@ impl<T: Driver> VfOps<T> {
     ) -> c_int {
         // SAFETY: By the requirements of this function.
         unsafe { RtnlCall::<T>::new(dev) }.run_vf(vf, |this, dev, vf| {
-            let stats = T::get_vf_stats(this, dev, vf)?;
+            let stats = this.vfs().get_vf_stats(dev, vf)?;
             // SAFETY: By the requirements of this function.
             unsafe {
                 out.write(bindings::ifla_vf_stats {

@@ -22,8 +22,11 @@ use crate::{
         is_zero_ether_addr,
         netdev_err,
         netdev_info,
+        Device,
         LinkState,
         MacAddress,
+        Rtnl,
+        VfAdmin,
         VfInfo,
         VfStats,
         ETH_P_8021Q, //
@@ -81,7 +84,7 @@ impl VfManager {
     ///
     /// [`EINVAL`] without such a VF and for a multicast address, [`EEXIST`] if the PF or another VF
     /// has it.
-    pub(crate) fn set_vf_mac(&self, vf: u32, mac: MacAddress) -> Result {
+    fn change_mac(&self, vf: u32, mac: MacAddress) -> Result {
         let mut control = self.control.lock();
         let vf = self.find_vf(&control, vf)?;
         let given = if is_zero_ether_addr(&mac) {
@@ -123,7 +126,7 @@ impl VfManager {
     ///
     /// [`EINVAL`] without such a VF and out of range, [`EPROTONOSUPPORT`] for other tags than
     /// 802.1Q, [`ENOSPC`] if the card's VLAN table is full.
-    pub(crate) fn set_vf_vlan(&self, vf: u32, vlan: u16, qos: u8, proto: u16) -> Result {
+    fn change_vlan(&self, vf: u32, vlan: u16, qos: u8, proto: u16) -> Result {
         let port_vlan = self.check_port_vlan(vf, vlan, qos, proto)?;
         let mut control = self.control.lock();
         let vf = self.find_vf(&control, vf)?;
@@ -183,7 +186,7 @@ impl VfManager {
     /// # Errors
     ///
     /// [`EINVAL`] without such a VF.
-    pub(crate) fn set_vf_trust(&self, vf: u32, on: bool) -> Result {
+    fn change_trust(&self, vf: u32, on: bool) -> Result {
         let mut control = self.control.lock();
         let vf = self.find_vf(&control, vf)?;
         let changed = control.set_trust(&*self.bar, self, vf, on);
@@ -204,7 +207,7 @@ impl VfManager {
     /// # Errors
     ///
     /// [`EINVAL`] without such a VF.
-    pub(crate) fn set_vf_spoofchk(&self, vf: u32, on: bool) -> Result {
+    fn change_spoofchk(&self, vf: u32, on: bool) -> Result {
         let mut control = self.control.lock();
         let vf = self.find_vf(&control, vf)?;
         if !control.set_admin(&*self.bar, vf, |admin| admin.spoof_check = on)? {
@@ -228,7 +231,7 @@ impl VfManager {
     ///
     /// [`EINVAL`] without such a VF and for more than the card's speed, [`EOPNOTSUPP`] for a
     /// guaranteed rate, which the card does not have.
-    pub(crate) fn set_vf_rate(&self, vf: u32, min: u32, max: u32) -> Result {
+    fn change_rate(&self, vf: u32, min: u32, max: u32) -> Result {
         let mut control = self.control.lock();
         let vf = self.find_vf(&control, vf)?;
         if min != 0 {
@@ -268,7 +271,7 @@ impl VfManager {
     /// # Errors
     ///
     /// [`EINVAL`] without such a VF.
-    pub(crate) fn set_vf_link_state(&self, vf: u32, state: LinkState) -> Result {
+    fn change_link_state(&self, vf: u32, state: LinkState) -> Result {
         let mut control = self.control.lock();
         let vf = self.find_vf(&control, vf)?;
         let changed = control.set_link(&*self.bar, self, vf, policy(state));
@@ -287,6 +290,45 @@ impl VfManager {
         netdev_info!(self.ndev, "the link of VF {} is {}\n", vf, words);
         Ok(())
     }
+}
+
+#[vtable]
+impl VfAdmin for VfManager {
+    fn set_vf_mac(&self, dev: &Device<Rtnl>, vf: u32, mac: MacAddress) -> Result {
+        self.change_mac(vf, mac)?;
+        self.notify_set(dev);
+        Ok(())
+    }
+
+    fn set_vf_vlan(&self, dev: &Device<Rtnl>, vf: u32, vlan: u16, qos: u8, proto: u16) -> Result {
+        self.change_vlan(vf, vlan, qos, proto)?;
+        self.notify_set(dev);
+        Ok(())
+    }
+
+    fn set_vf_trust(&self, dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
+        self.change_trust(vf, on)?;
+        self.notify_set(dev);
+        Ok(())
+    }
+
+    fn set_vf_spoofchk(&self, dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
+        self.change_spoofchk(vf, on)?;
+        self.notify_set(dev);
+        Ok(())
+    }
+
+    fn set_vf_rate(&self, dev: &Device<Rtnl>, vf: u32, min: u32, max: u32) -> Result {
+        self.change_rate(vf, min, max)?;
+        self.notify_set(dev);
+        Ok(())
+    }
+
+    fn set_vf_link_state(&self, dev: &Device<Rtnl>, vf: u32, state: LinkState) -> Result {
+        self.change_link_state(vf, state)?;
+        self.notify_set(dev);
+        Ok(())
+    }
 
     /// Whether a VF may ask how flows are spread over queues.
     ///
@@ -294,7 +336,7 @@ impl VfManager {
     ///
     /// [`EINVAL`] without such a VF, [`EOPNOTSUPP`] to permit it: the card has one key and one
     /// table, which are the PF's, and its mailbox has no request for them.
-    pub(crate) fn set_vf_rss_query(&self, vf: u32, on: bool) -> Result {
+    fn set_vf_rss_query(&self, _dev: &Device<Rtnl>, vf: u32, on: bool) -> Result {
         self.find_vf(&self.control.lock(), vf)?;
         if on {
             netdev_err!(
@@ -312,7 +354,7 @@ impl VfManager {
     /// # Errors
     ///
     /// [`EINVAL`] without such a VF.
-    pub(crate) fn vf_config(&self, vf: u32) -> Result<VfInfo> {
+    fn get_vf_config(&self, _dev: &Device<Rtnl>, vf: u32) -> Result<VfInfo> {
         let control = self.control.lock();
         let vf = control.find_vf(vf).ok_or(EINVAL)?;
         let pool = control.pool(vf);
@@ -341,7 +383,7 @@ impl VfManager {
     /// # Errors
     ///
     /// [`EINVAL`] without such a VF.
-    pub(crate) fn vf_stats(&self, vf: u32) -> Result<VfStats> {
+    fn get_vf_stats(&self, _dev: &Device<Rtnl>, vf: u32) -> Result<VfStats> {
         let mut control = self.control.lock();
         let vf = control.find_vf(vf).ok_or(EINVAL)?;
         if !control.resetting && !is_gone(&self.bar) {
