@@ -1,50 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is under the control plane: the card by its registers, of which those of
-//! the switch are in [`hw::switch`](crate::hw::switch), and the log by the VF manager.
+//! What is under the control plane beside the registers of the switch, which are in
+//! [`hw::switch`](crate::hw::switch): the queues of VFs, and the PF's ends of their mailboxes.
+//!
+//! A VF that is given to a VMM by `rigb_vfio.ko` has a mailbox in that module ([`super::remote`]). Its
+//! mailbox in the card is dead then: what a guest does there (it cannot) is thrown away. That the VF was
+//! reset is still told by the card, in VFLRE.
 
 use kernel::{
     error::code,
-    fmt,
+    io::Io,
     prelude::*, //
 };
 
-use super::{
-    manager::VfManager,
-    port::AnyPort,
-    traffic::Traffic, //
-};
+use super::traffic::Traffic;
 use crate::{
     control::{
         self,
         admin::MacRefusal,
         card::{
             Card,
-            Event,
-            Log,
-            Mailbox,
-            Owner, //
+            Mailbox, //
         },
         image::NoSpace,
         vf_id::VfId, //
     },
-    hw::pool,
-    kapi::{
-        net::{
-            netdev_err,
-            netdev_info,
-            netdev_warn, //
-        },
-        port::host::RemotePort, //
+    hw::{
+        get,
+        pool,
+        put, //
     },
+    kapi::port::host::RemotePort,
     mbox::{
-        reason::{
-            Failure,
-            Reason, //
+        event::{
+            Link,
+            LinkPolicy, //
         },
-        types::MacAddr, //
+        port::{
+            P2vMailbox,
+            PfEvents,
+            PfPort, //
+        },
+        reason::Failure,
+        wire::Words, //
     },
-    regs::Bar0, //
+    regs::{
+        general::STATUS,
+        iov::{
+            MBVFICR,
+            P2VMAILBOX,
+            VFLRE,
+            VMBMEM,
+            VMBMEM_WORDS, //
+        },
+        Bar0, //
+    }, //
 };
 
 /// The switch and the VFs of a port.
@@ -69,7 +79,11 @@ impl Card for Bar0 {
     }
 
     fn mailbox<'a>(&'a self, vf: VfId, extra: &'a Extra) -> impl Mailbox + 'a {
-        AnyPort::new(self, vf, extra.port.as_ref())
+        AnyMailbox {
+            bar: self,
+            vf,
+            remote: extra.port.as_ref(),
+        }
     }
 }
 
@@ -88,103 +102,116 @@ impl From<MacRefusal> for Error {
     }
 }
 
-// The kernel's formatting has a trait of its own.
-impl fmt::Display for VfId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        core::fmt::Display::fmt(self, f)
+/// The PF's end of one VF's mailbox: `remote`, or the card's.
+struct AnyMailbox<'a> {
+    bar: &'a Bar0,
+    vf: VfId,
+    remote: Option<&'a RemotePort>,
+}
+
+impl AnyMailbox<'_> {
+    /// The index of a word of the VF's in the memory of all mailboxes.
+    fn word(&self, index: usize) -> usize {
+        self.vf.index() * VMBMEM_WORDS + index
     }
 }
 
-impl fmt::Display for MacAddr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        core::fmt::Display::fmt(self, f)
+/// The link as STATUS has it.
+pub(super) fn status(link: &Link) -> u32 {
+    let up = match link.policy {
+        LinkPolicy::Auto => link.up,
+        LinkPolicy::ForcedUp => true,
+        LinkPolicy::ForcedDown => false,
+    };
+    if !up {
+        return 0;
     }
+    // Without a cable VFs still reach each other, at the card's speed.
+    let status = STATUS::zeroed()
+        .with_lu(true)
+        .with_fd(!link.up || link.full_duplex);
+    let status = match (link.up, link.speed) {
+        (true, 10) => status.with_const_speed::<0>(),
+        (true, 100) => status.with_const_speed::<1>(),
+        _ => status.with_const_speed::<2>(),
+    };
+    status.into_raw()
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        core::fmt::Display::fmt(self, f)
-    }
-}
-
-impl Log for VfManager {
-    fn event(&self, vf: VfId, event: Event) {
-        match event {
-            Event::GivenMacInUse => netdev_warn!(
-                self.ndev,
-                "the address that VF {} had is in use: it has its default; give it another with 'ip link set {} vf {} mac ADDRESS'\n",
-                vf,
-                *self.ndev,
-                vf
-            ),
-            Event::DefaultMacInUse(usual) => netdev_warn!(
-                self.ndev,
-                "{} is the default address of VF {}, and in use: its default is another\n",
-                usual,
-                vf
-            ),
-            Event::Reclaimed(mac, owner) => self.tell_reclaimed(vf, mac, owner),
-            Event::Quarantined(cause) => {
-                netdev_err!(
-                    self.ndev,
-                    "VF {} is quarantined, its queues are off and its mailbox is ignored: {}; look at its guest, then let it out by 'ip link set {} vf {} state auto' or a function level reset\n",
-                    vf,
-                    cause.words(),
-                    *self.ndev,
-                    vf
-                );
-                self.works.health.queue();
-            }
-            Event::Released => {
-                netdev_info!(self.ndev, "VF {} is let out of quarantine\n", vf);
-                self.works.health.queue();
-            }
-            Event::Blocked(left_out) => netdev_err!(
-                self.ndev,
-                "VF {} is blocked by the card for a malformed descriptor: its driver is told to start again ({} more messages were left out)\n",
-                vf,
-                left_out
-            ),
-            Event::Unblocked => {
-                self.works.health.queue();
-            }
+impl PfPort for AnyMailbox<'_> {
+    fn take_events(&mut self) -> PfEvents {
+        let request = self.vf.bit();
+        let ack = request << 16;
+        let cause = self.bar.read(MBVFICR).into_raw() & (request | ack);
+        if cause != 0 {
+            self.bar.write_reg(MBVFICR::from(cause));
+        }
+        let (requested, acknowledged) = match self.remote {
+            Some(remote) => remote.take_events(),
+            None => (cause & request != 0, cause & ack != 0),
+        };
+        PfEvents {
+            request: requested,
+            ack: acknowledged,
+            function_reset: self.take_function_reset(),
         }
     }
 
-    fn request(&self, vf: VfId, reason: Reason, suppressed: u32) {
-        if suppressed > 0 {
-            netdev_warn!(
-                self.ndev,
-                "VF {} {} ({} more messages were left out)\n",
-                vf,
-                reason,
-                suppressed
-            );
-        } else {
-            netdev_warn!(self.ndev, "VF {} {}\n", vf, reason);
+    fn control(&mut self) -> P2vMailbox {
+        P2vMailbox::from_raw(match self.remote {
+            Some(remote) => remote.control(),
+            None => get::<P2VMAILBOX>(self.bar, self.vf.index()),
+        })
+    }
+
+    fn set_control(&mut self, value: P2vMailbox) {
+        match self.remote {
+            Some(remote) => remote.set_control(value.raw()),
+            None => put::<P2VMAILBOX>(self.bar, self.vf.index(), value.raw()),
+        }
+    }
+
+    fn read(&mut self) -> Words {
+        if let Some(remote) = self.remote {
+            return remote.read();
+        }
+        let mut words = [0; VMBMEM_WORDS];
+        for (index, word) in words.iter_mut().enumerate() {
+            *word = get::<VMBMEM>(self.bar, self.word(index));
+        }
+        words
+    }
+
+    fn write(&mut self, words: &[u32]) {
+        if let Some(remote) = self.remote {
+            return remote.write(words);
+        }
+        for (index, &word) in words.iter().take(VMBMEM_WORDS).enumerate() {
+            put::<VMBMEM>(self.bar, self.word(index), word);
         }
     }
 }
 
-impl VfManager {
-    /// Tells whose the address is now that a VF had chosen, and has the VF's driver told.
-    fn tell_reclaimed(&self, vf: VfId, mac: MacAddr, owner: Owner) {
-        match owner {
-            Owner::Pf => netdev_warn!(
-                self.ndev,
-                "VF {} had chosen {} and loses it: it is given to the PF\n",
-                vf,
-                mac
-            ),
-            Owner::Vf(other) => netdev_warn!(
-                self.ndev,
-                "VF {} had chosen {} and loses it: it is given to VF {}\n",
-                vf,
-                mac,
-                other
-            ),
+impl Mailbox for AnyMailbox<'_> {
+    fn take_function_reset(&mut self) -> bool {
+        let reset = self.bar.read(VFLRE).into_raw() & self.vf.bit();
+        if reset != 0 {
+            self.bar.write_reg(VFLRE::from(reset));
         }
-        self.works.mailbox.queue();
-        self.notify_changed();
+        reset != 0
+    }
+
+    fn ignore(&mut self) {
+        let bits = self.vf.bit() | self.vf.bit() << 16;
+        self.bar.write_reg(MBVFICR::from(bits));
+        if let Some(remote) = self.remote {
+            remote.take_events();
+        }
+    }
+
+    fn show_link(&mut self, link: &Link) {
+        if let Some(remote) = self.remote {
+            remote.set_link(status(link));
+        }
     }
 }

@@ -3,10 +3,11 @@
 //! The VFs, from the PF's side.
 //!
 //! - [`manager`]: the owner of all of this. The rest of the driver calls its methods.
-//! - [`card`]: what [`control`](crate::control), which decides, has under it: registers and the log.
+//! - [`card`]: what [`control`](crate::control), which decides, has under it: mailboxes and queues.
+//! - [`log`]: what the log says of VFs.
 //! - [`vf`]: counters and interrupts of VFs.
 //! - [`mailbox`]: the work item that serves the mailboxes.
-//! - [`port`]: the PF's end of a mailbox, in the card's registers or in another module.
+//! - [`remote`]: VFs whose mailbox another module has.
 //! - [`admin`]: the administrator's operations, `ip link set DEV vf N ...`.
 //! - [`traffic`]: what a VF has sent and received.
 //! - [`misconduct`]: what the card sees VFs do beside their mailboxes.
@@ -20,11 +21,12 @@ pub(crate) mod card;
 pub(crate) mod debugfs;
 pub(crate) mod enable;
 pub(crate) mod health;
+mod log;
 pub(crate) mod mailbox;
 pub(crate) mod manager;
 pub(crate) mod misconduct;
 pub(crate) mod notify;
-pub(crate) mod port;
+mod remote;
 pub(crate) mod traffic;
 mod vf;
 
@@ -60,7 +62,7 @@ pub(crate) fn new_manager(
     let works = Works {
         mailbox: new_work!(mailbox::serve)?,
         mailbox_timer: new_work!(mailbox::timer)?,
-        late_ring: new_work!(port::late_ring)?,
+        late_ring: new_work!(remote::late_ring)?,
         notify: new_work!(notify::notify)?,
         health: new_work!(health::report)?,
     };
