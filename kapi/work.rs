@@ -8,6 +8,11 @@
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
+use core::ptr::{
+    self,
+    NonNull, //
+};
+
 use kernel::{
     new_mutex,
     prelude::*,
@@ -23,11 +28,53 @@ use kernel::{
 
 use super::bindings;
 
-/// Makes a [`Work`] that calls a function, with a lock class of its own.
+/// A workqueue of high priority (`WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM`), for work that somebody waits
+/// for. It runs on whatever processor is free, before the threads of a busy host, and also where there is
+/// no memory for a thread.
+///
+/// Destroyed with the last work that was made for it.
+pub struct WorkQueue(NonNull<bindings::workqueue_struct>);
+
+// SAFETY: A workqueue synchronises by itself, and any thread may destroy it.
+unsafe impl Send for WorkQueue {}
+// SAFETY: There is no method that takes `&self`; the C functions that it is given to synchronise.
+unsafe impl Sync for WorkQueue {}
+
+impl WorkQueue {
+    /// Makes one, whose threads have `name` in theirs. Process context.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub fn new(name: &CStr) -> Result<Arc<Self>> {
+        // SAFETY: The name is copied.
+        let queue = unsafe { bindings::kapi_workqueue_alloc(name.as_char_ptr()) };
+        let queue = Self(NonNull::new(queue).ok_or(ENOMEM)?);
+        Ok(Arc::new(queue, GFP_KERNEL)?)
+    }
+}
+
+impl Drop for WorkQueue {
+    fn drop(&mut self) {
+        // SAFETY: Made by `new`. Each work that could be queued on it has it by reference, so all of them
+        // are gone.
+        unsafe { bindings::destroy_workqueue(self.0.as_ptr()) };
+    }
+}
+
+/// Makes a [`Work`] that calls a function, with a lock class of its own; in a [`WorkQueue`], if one is
+/// given.
 #[macro_export]
 macro_rules! kapi_new_work {
     ($run:path) => {
+        $crate::kapi_new_work!(@in ::core::option::Option::None, $run)
+    };
+    ($run:path, $queue:expr) => {
+        $crate::kapi_new_work!(@in ::core::option::Option::Some($queue), $run)
+    };
+    (@in $queue:expr, $run:path) => {
         $crate::kapi::work::Work::new(
+            $queue,
             $run,
             ::kernel::c_str!(::core::concat!(
                 ::core::module_path!(),
@@ -86,6 +133,8 @@ pub struct Work<T: Send + Sync + 'static> {
     #[pin]
     target: Mutex<Option<Arc<T>>>,
     run: fn(ArcBorrow<'_, T>),
+    /// Where it runs, if not in the system's queue.
+    queue: Option<Arc<WorkQueue>>,
 }
 
 // SAFETY: The work item synchronises by itself, the target is behind a mutex.
@@ -94,7 +143,7 @@ unsafe impl<T: Send + Sync + 'static> Send for Work<T> {}
 unsafe impl<T: Send + Sync + 'static> Sync for Work<T> {}
 
 impl<T: Send + Sync + 'static> Work<T> {
-    /// Makes a work item that calls `run`, without a target yet: until [`Work::attach`] it runs
+    /// Makes a work item that calls `run` in `queue`, without a target yet: until [`Work::attach`] it runs
     /// without effect. Usually by [`new_work!`], which makes a lock class for each place that makes
     /// works: lockdep then tells the waits for one from those for another.
     ///
@@ -102,6 +151,7 @@ impl<T: Send + Sync + 'static> Work<T> {
     ///
     /// [`ENOMEM`].
     pub fn new(
+        queue: Option<Arc<WorkQueue>>,
         run: fn(ArcBorrow<'_, T>),
         name: &'static CStr,
         key: Pin<&'static LockClassKey>,
@@ -124,9 +174,17 @@ impl<T: Send + Sync + 'static> Work<T> {
                 }),
                 target <- new_mutex!(None),
                 run,
+                queue,
             }),
             GFP_KERNEL,
         )
+    }
+
+    /// The queue as C has it.
+    fn raw_queue(&self) -> *mut bindings::workqueue_struct {
+        self.queue
+            .as_ref()
+            .map_or(ptr::null_mut(), |queue| queue.0.as_ptr())
     }
 
     /// Says what to work on. Process context.
@@ -139,8 +197,9 @@ impl<T: Send + Sync + 'static> Work<T> {
     /// Runs the function soon, in process context. Any context. False if it was due already, now
     /// or later. Nothing happens if the work is disabled.
     pub fn queue(&self) -> bool {
-        // SAFETY: Initialised, and freed only after it was disabled.
-        !unsafe { bindings::kapi_work_mod(self.dwork.get(), 0) }
+        // SAFETY: The queue is null or lives as long as this. The work is initialised, and freed only after
+        // it was disabled.
+        !unsafe { bindings::kapi_work_mod(self.raw_queue(), self.dwork.get(), 0) }
     }
 
     /// Runs the function after `delay`, and not at the time that was set before. Any context.
@@ -148,7 +207,7 @@ impl<T: Send + Sync + 'static> Work<T> {
     pub fn queue_after(&self, delay: Delta) {
         let ms = u32::try_from(delay.as_millis().max(0)).unwrap_or(u32::MAX);
         // SAFETY: Initialised, and freed only after it was disabled.
-        unsafe { bindings::kapi_work_mod(self.dwork.get(), ms) };
+        unsafe { bindings::kapi_work_mod(self.raw_queue(), self.dwork.get(), ms) };
     }
 
     /// Runs the function after `delay`, unless it is due already, be it earlier or later. Any context.
@@ -156,7 +215,7 @@ impl<T: Send + Sync + 'static> Work<T> {
     pub fn queue_again_after(&self, delay: Delta) {
         let ms = u32::try_from(delay.as_millis().max(0)).unwrap_or(u32::MAX);
         // SAFETY: Initialised, and freed only after it was disabled.
-        unsafe { bindings::kapi_work_queue(self.dwork.get(), ms) };
+        unsafe { bindings::kapi_work_queue(self.raw_queue(), self.dwork.get(), ms) };
     }
 
     /// Waits until the function has run if it was due, or runs. Process context, not from within

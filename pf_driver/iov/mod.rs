@@ -43,7 +43,10 @@ use crate::{
     control::switch::Switch,
     kapi::{
         net::Device,
-        work::new_work, //
+        work::{
+            new_work,
+            WorkQueue, //
+        }, //
     },
     regs::Bar0, //
 };
@@ -59,10 +62,13 @@ pub(crate) fn new_manager(
     bar: Arc<Bar0>,
     switch: Switch,
 ) -> Result<Arc<VfManager>> {
+    // Guests wait for it: C igbvf for a second at most, and for 10 ms where the PF has the buffer, also if
+    // the host is busy.
+    let urgent = WorkQueue::new(c"rigb_mailbox")?;
     let works = Works {
-        mailbox: new_work!(mailbox::serve)?,
-        mailbox_timer: new_work!(mailbox::timer)?,
-        late_ring: new_work!(remote::late_ring)?,
+        mailbox: new_work!(mailbox::serve, urgent.clone())?,
+        mailbox_timer: new_work!(mailbox::timer, urgent.clone())?,
+        late_ring: new_work!(remote::late_ring, urgent)?,
         notify: new_work!(notify::notify)?,
         health: new_work!(health::report)?,
     };
