@@ -83,6 +83,15 @@ impl Vectors {
         to_result(irq)?;
         Ok(u32::try_from(irq)?)
     }
+
+    /// Waits until no handler of vector `index` runs that began before. Process context; not with a lock
+    /// that a handler takes.
+    pub fn synchronize(&self, index: u32) {
+        if let Ok(irq) = self.irq_number(index) {
+            // SAFETY: The vectors are the device's as long as this.
+            unsafe { bindings::synchronize_irq(irq) };
+        }
+    }
 }
 
 impl Drop for Vectors {

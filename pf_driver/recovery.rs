@@ -105,6 +105,8 @@ impl Adapter {
             irq::mask_all(&self.bar);
             reset::stop_engines(&self.bar);
         }
+        // A handler that had begun touches registers as well.
+        self.vectors.synchronize(irq::OTHER_VECTOR);
         // After a reset no queue is stopped.
         let _ = self.vfs.seen.take();
     }
