@@ -11,6 +11,7 @@ from typing import Self
 
 from rigbtest import mailbox as mb
 from rigbtest import traffic, wait
+from rigbtest.attack import until_quarantined
 from rigbtest.bench import Bench, finish
 from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_in, ksft_not_in, ksft_pr, ksft_run
 from rigbtest.kselftest import ksft_true
@@ -25,8 +26,6 @@ COUNTERS = (
     "mbx_requests", "mbx_refused", "mbx_ignored", "mbx_offences", "mbx_notices",
     "resets", "function_resets", "spoof_events", "card_blocks", "quarantines",
 )
-# More than rigb forgives, at the rate at which it answers.
-BAD_MESSAGES = 3000
 SHUT_OUT = "it is in quarantine"
 
 
@@ -71,6 +70,16 @@ def words(vf: int) -> str:
     """The VF's file in debugfs."""
     folder = Path("/sys/kernel/debug", f"rigb-{BENCH.pf.function.address}")
     return (folder / f"vf{vf}").read_text()
+
+
+def state(vf: int) -> dict[str, list[str]]:
+    """The lines of that file that are for programs. What there are several of has several lines."""
+    found: dict[str, list[str]] = {}
+    for line in words(vf).splitlines():
+        if not line.startswith("- "):
+            key, value = line.split(": ", 1)
+            found.setdefault(key, []).append(value)
+    return found
 
 
 def counters(vf: int) -> dict[str, int]:
@@ -128,36 +137,33 @@ def mailbox_counters() -> None:
 
 
 def state_in_words() -> None:
-    """The file of a VF says why it does not pass traffic, for each reason there can be."""
+    """The file of a VF says why it does not pass traffic, for each reason there can be: to programs, and
+    to people with what helps."""
     one, _ = raw_vfs()
     pf = BENCH.pf
-    ksft_in("passes traffic: no", words(0))
+    ksft_eq(state(0)["passes traffic"], ["no"])
+    ksft_in("no_handshake", state(0)["reason"])
     ksft_in("driver has not reset it", words(0))
-    ksft_in("not enabled", words(5))
+    ksft_eq(state(5), {"passes traffic": ["no"], "reason": ["not_enabled"]})
+    ksft_in("sriov_numvfs", words(5))
     one.reset()
-    ksft_not_in("driver has not reset it", words(0))
+    ksft_not_in("no_handshake", state(0)["reason"])
+    ksft_in("no_rx_queue", state(0)["reason"])
     ksft_in("has not enabled its receive queue", words(0))
+    ksft_eq(state(0)["address chosen by"], ["default"])
     pf.ip("link set {dev} vf 0 state disable", f"link set {{dev}} vf 0 mac {MAC} vlan 82 qos 5")
-    for part in ("took its link", f"address: {MAC}, set by the administrator",
-                 "port VLAN: 82 priority 5"):
-        ksft_in(part, words(0))
+    ksft_in("took its link", words(0))
+    found = state(0)
+    ksft_in("link_disabled", found["reason"])
+    for key, value in (("address", MAC), ("address chosen by", "administrator"), ("port VLAN", "82"),
+                       ("port VLAN priority", "5"), ("mailbox", "the card's"), ("mbx_requests", "1")):
+        ksft_eq(found[key], [value], key)
     pf.ip("link set {dev} vf 0 state auto", "link set {dev} vf 0 max_tx_rate 100")
-    ksft_in("rate limit: 100 Mbit/s", words(0))
-
-    def answered_or_shut_out() -> str:
-        # A message that comes too soon is answered later, so each has its answer.
-        if one.take(mb.PFACK):
-            return "answered"
-        return SHUT_OUT if SHUT_OUT in words(0) else ""
+    ksft_eq(state(0)["rate limit"], ["100 Mbit/s"])
 
     with LinkEvents() as events:
         one.reset()
-        for number in range(BAD_MESSAGES):
-            one.write(mb.VMBMEM, 0x77)
-            one.write(mb.V2PMAILBOX, mb.REQ)
-            if wait.register(answered_or_shut_out, "the PF's answer") == SHUT_OUT:
-                ksft_pr(f"in quarantine after {number} bad messages")
-                break
+        ksft_pr(f"in quarantine after {until_quarantined(one, 0x77)} bad messages")
         ksft_in(SHUT_OUT, words(0))
         events.forget()
         pf.ip("link set {dev} vf 0 state auto")

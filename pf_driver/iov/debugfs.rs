@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What an operator sees of VFs beside `ip link`: counters in `ethtool -S`, and in debugfs a file
-//! `vfN` that says in words why a VF passes traffic or does not.
+//! `vfN` that says why a VF passes traffic or does not, for programs in lines `key: value` and for people
+//! in lines that begin with a dash.
 
 use core::fmt::Formatter;
 
@@ -130,12 +131,12 @@ impl VfFile {
     fn show(&self, f: &mut Formatter<'_>) -> core::fmt::Result {
         let control = self.vfs.control.lock();
         if !control.has_vf(self.vf) {
-            return f.write_str("not enabled: write more to 'sriov_numvfs'\n");
+            return show_traffic(f, &[NOT_ENABLED]);
         }
         let vf = &control.vfs[self.vf];
         let pool = control.pool(self.vf);
         if control.resetting || is_gone(&self.vfs.bar) {
-            return f.write_str("passes traffic: no\n- the PF is being reset\n");
+            return show_traffic(f, &[PF_RESET]);
         }
         self.show_obstacles(f, vf, pool, control.switch.state.link.up)?;
         let mailbox = match vf.extra.port {
@@ -148,7 +149,8 @@ impl VfFile {
         writeln!(f, "further addresses it may have: {quota}")?;
         show_pool(f, pool, config.vlan_quota)?;
         let groups = pool.groups.len();
-        writeln!(f, "multicast groups: {groups} of {MAX_GROUPS}")?;
+        writeln!(f, "multicast groups: {groups}")?;
+        writeln!(f, "multicast groups it may have: {MAX_GROUPS}")?;
         for (name, count) in COUNTERS.iter().zip(vf.counters()) {
             writeln!(f, "{name}: {count}")?;
         }
@@ -169,42 +171,41 @@ impl VfFile {
         let obstacles = [
             (
                 pool.quarantine.is_some(),
+                "quarantine",
                 "it is in quarantine: look at its guest, then 'ip link set DEV vf N state auto'",
             ),
             (
                 vf.blocked,
+                "blocked",
                 "it is blocked by the card for a malformed descriptor, until its driver starts again: reload the driver in the guest, and look at what it is",
             ),
             (
                 pool.admin.link == LinkPolicy::ForcedDown,
+                "link_disabled",
                 "the administrator took its link: 'ip link set DEV vf N state auto'",
             ),
             (
                 !handshake,
+                "no_handshake",
                 "its driver has not reset it since it was enabled, or since the PF was reset: load or reload the driver in the guest",
             ),
             (
                 handshake && !receives,
+                "no_rx_queue",
                 "its driver has not enabled its receive queue: is its interface up?",
             ),
             (
                 handshake && !sends,
+                "no_tx_queue",
                 "its driver has not enabled its transmit queue: is its interface up?",
             ),
             (
                 !link_up && pool.admin.link != LinkPolicy::ForcedUp,
+                "no_link",
                 "the port has no link: look at the cable and the switch",
             ),
         ];
-        let passes = if obstacles.iter().any(|(is_so, _)| *is_so) {
-            "no"
-        } else {
-            "yes"
-        };
-        writeln!(f, "passes traffic: {passes}")?;
-        for (_, words) in obstacles.iter().filter(|(is_so, _)| *is_so) {
-            writeln!(f, "- {words}")?;
-        }
+        show_traffic(f, &obstacles)?;
         if let Some(cause) = pool.quarantine {
             writeln!(f, "quarantine: {}", cause.words())?;
         }
@@ -217,18 +218,42 @@ impl VfFile {
     }
 }
 
+/// What may keep a VF from traffic: whether it does, its name, and what helps.
+type Obstacle = (bool, &'static str, &'static str);
+
+const NOT_ENABLED: Obstacle = (
+    true,
+    "not_enabled",
+    "it is not enabled: write more to 'sriov_numvfs'",
+);
+const PF_RESET: Obstacle = (true, "pf_reset", "the PF is being reset");
+
+fn show_traffic(f: &mut Formatter<'_>, obstacles: &[Obstacle]) -> core::fmt::Result {
+    let present = || obstacles.iter().filter(|(is_so, ..)| *is_so);
+    let passes = if present().next().is_some() {
+        "no"
+    } else {
+        "yes"
+    };
+    writeln!(f, "passes traffic: {passes}")?;
+    for (_, name, words) in present() {
+        writeln!(f, "reason: {name}\n- {words}")?;
+    }
+    Ok(())
+}
+
 fn show_pool(f: &mut Formatter<'_>, pool: &VfPool, vlan_quota: u8) -> core::fmt::Result {
     let admin = &pool.admin;
     let granted = &pool.granted;
     let whose = if admin.mac.is_some() {
-        "set by the administrator"
+        "administrator"
     } else if granted.mac() == pool.default_mac {
-        "the default"
+        "default"
     } else {
-        "chosen by the VF"
+        "VF"
     };
     match granted.mac() {
-        Some(mac) => writeln!(f, "address: {mac}, {whose}")?,
+        Some(mac) => writeln!(f, "address: {mac}\naddress chosen by: {whose}")?,
         None => writeln!(f, "address: none")?,
     }
     for mac in granted.filters() {
@@ -237,7 +262,7 @@ fn show_pool(f: &mut Formatter<'_>, pool: &VfPool, vlan_quota: u8) -> core::fmt:
     match admin.port_vlan {
         Some(port) => writeln!(
             f,
-            "port VLAN: {} priority {}, other frames do not pass",
+            "port VLAN: {}\nport VLAN priority: {}",
             port.vid.get(),
             port.qos
         )?,
