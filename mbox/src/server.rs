@@ -142,6 +142,9 @@ pub struct Counters {
     /// Acknowledgements of nothing. C igbvf, DPDK and FreeBSD read the buffer now and then to see
     /// whether they are served, and acknowledge that, at most twice a second.
     pub stray_acks: u64,
+    /// Doorbells for a request that waits to be served already. A driver in good order rings again
+    /// only if there is no answer for long.
+    pub extra_rings: u64,
 }
 
 impl Counters {
@@ -156,6 +159,7 @@ impl Counters {
         offences: 0,
         denials: 0,
         stray_acks: 0,
+        extra_rings: 0,
     };
 }
 
@@ -366,7 +370,11 @@ impl Server {
         P: PfPort + ?Sized,
         B: Backend + ?Sized,
     {
-        self.events = self.events.merge(port.take_events());
+        let events = port.take_events();
+        // After a reset it is another driver that rings.
+        let again = self.events.request && events.request && !events.function_reset;
+        self.counters.extra_rings = self.counters.extra_rings.wrapping_add(again.into());
+        self.events = self.events.merge(events);
         if self.events.function_reset && self.resets.take(now) {
             self.events.function_reset = !self.function_reset(config, backend, now);
         }

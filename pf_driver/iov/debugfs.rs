@@ -56,13 +56,14 @@ use crate::{
 };
 
 /// What is counted of each VF, as `ethtool -S` names it behind `vfN_`.
-pub(crate) const COUNTERS: [&str; 19] = [
+pub(crate) const COUNTERS: [&str; 20] = [
     "mbx_requests",
     "mbx_refused",
     "mbx_ignored",
     "mbx_offences",
     "mbx_denials",
     "mbx_stray_acks",
+    "mbx_extra_rings",
     "mbx_notices",
     "resets",
     "function_resets",
@@ -95,6 +96,7 @@ impl Vf {
             mailbox.offences,
             mailbox.denials,
             mailbox.stray_acks,
+            mailbox.extra_rings,
             mailbox.notices,
             mailbox.resets,
             mailbox.function_resets,

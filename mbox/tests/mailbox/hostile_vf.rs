@@ -400,6 +400,29 @@ fn acknowledgements_of_nothing_are_counted() {
 }
 
 #[test]
+fn rings_for_a_request_that_waits_are_counted() {
+    let mut pair = Pair::new(Model::Datasheet, configs()[0]);
+    assert!(pair.reset_vf().is_ok());
+    let ring = |pair: &mut Pair| {
+        let mut port = pair.mailbox.vf();
+        port.write(Request::SetMaxFrame(MaxFrame::STANDARD).encode().words());
+        port.set_control(V2pMailbox::REQ);
+        pair.serve();
+        pair.server.counters().extra_rings
+    };
+    // As fast as it is answered: each is a request of its own, up to the limit.
+    let borne = (0..).take_while(|_| ring(&mut pair) == 0).count();
+    assert!(borne >= 100);
+    for number in 2..=100 {
+        assert_eq!(ring(&mut pair), number);
+    }
+    // A new driver does not wait for what the one before has asked.
+    pair.mailbox.function_reset();
+    assert_eq!(ring(&mut pair), 100);
+    assert_eq!(pair.server.counters().offences, 0);
+}
+
+#[test]
 fn a_reset_leaves_no_word_in_the_buffer() {
     let buffer = |pair: &mut Pair| {
         let mut words = [0; MAILBOX_WORDS];

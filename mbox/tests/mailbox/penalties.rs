@@ -27,10 +27,11 @@ fn counted(field: Field, count: u64) -> Counters {
 
 #[test]
 fn each_kind_of_misbehaviour_is_borne_to_its_limit() {
-    let kinds: [(Field, u64, Cause); 5] = [
+    let kinds: [(Field, u64, Cause); 6] = [
         (|counters| &mut counters.offences, 1000, Cause::Offences),
         (|counters| &mut counters.denials, 4000, Cause::Denials),
         (|counters| &mut counters.stray_acks, 1000, Cause::Strays),
+        (|counters| &mut counters.extra_rings, 1000, Cause::Strays),
         (|counters| &mut counters.resets, 400, Cause::Resets),
         (|counters| &mut counters.function_resets, 400, Cause::Resets),
     ];
