@@ -299,7 +299,7 @@ impl Control {
         let mut events = client.take_events();
         // What an event has told since is newer.
         let state = state.take();
-        events.news = events.news.or(state);
+        events.state = events.state.or(state);
         events
     }
 

@@ -84,13 +84,13 @@ impl Adapter {
     /// Takes in what the PF has said.
     pub(crate) fn listen(&self) {
         let events = self.control.poll();
-        if let Some(news) = events.news {
-            self.told.lock().hear(news);
+        if let Some(state) = events.state {
+            self.told.lock().hear(state);
         }
         if events.reset_impending && net_ratelimit() {
             netdev_info!(self.ndev, "the PF is about to be reset\n");
         }
-        if events.news_lost && self.ready() {
+        if events.state_lost && self.ready() {
             match self.control.catch_up() {
                 // Takes in what was asked for.
                 Ok(()) => {

@@ -109,9 +109,9 @@ pub struct Events {
     /// The VF has to start again with a reset.
     pub lost: bool,
     /// What the PF tells, where it differs from what it told before.
-    pub news: Option<State>,
+    pub state: Option<State>,
     /// The PF has changed and did not say how: [`Request::GetState`] is due.
-    pub news_lost: bool,
+    pub state_lost: bool,
     /// The PF is about to be reset.
     pub reset_impending: bool,
 }
@@ -205,8 +205,8 @@ impl Client {
             events: Events {
                 link_check: false,
                 lost: false,
-                news: None,
-                news_lost: false,
+                state: None,
+                state_lost: false,
                 reset_impending: false,
             },
             counters: Counters {
@@ -381,8 +381,8 @@ impl Client {
     /// The PF has answered GET_STATE. Nothing of what it said before counts any more.
     fn heed_reply(&mut self, state: &State) {
         self.generation = Some(state.generation);
-        self.events.news = None;
-        self.events.news_lost = false;
+        self.events.state = None;
+        self.events.state_lost = false;
     }
 
     fn lose(&mut self) {

@@ -101,7 +101,7 @@ impl Client {
             return;
         }
         self.generation = Some(state.generation);
-        self.events.news = Some(*state);
+        self.events.state = Some(*state);
         self.counters.events = self.counters.events.wrapping_add(1);
     }
 
@@ -113,7 +113,7 @@ impl Client {
         let reply = raw.to(request, self.agreed)?;
         // An event was lost, or is still to come.
         let told = raw.generation(self.agreed);
-        self.events.news_lost |= told.is_some() && told != self.generation;
+        self.events.state_lost |= told.is_some() && told != self.generation;
         Some(reply)
     }
 

@@ -43,7 +43,7 @@ fn agreed_pair(config: VfConfig) -> Pair {
 fn hear(pair: &mut Pair) -> Option<State> {
     pair.serve();
     pair.idle(Span::from_millis(20));
-    pair.client.take_events().news
+    pair.client.take_events().state
 }
 
 const NEGOTIATE: Request = Request::Negotiate {

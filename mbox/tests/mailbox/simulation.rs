@@ -119,7 +119,7 @@ struct World {
     told: BTreeMap<u32, State>,
     /// What the VF has heard since its last handshake.
     heard: Option<State>,
-    news_lost: bool,
+    state_lost: bool,
 }
 
 const NEGOTIATE: Request = Request::Negotiate {
@@ -145,7 +145,7 @@ impl World {
             taken_back: false,
             told: BTreeMap::new(),
             heard: None,
-            news_lost: false,
+            state_lost: false,
         }
     }
 
@@ -230,10 +230,10 @@ impl World {
 
     fn take_events(&mut self) {
         let events = self.pair.client.take_events();
-        self.news_lost |= events.news_lost;
-        if let Some(news) = events.news {
-            assert!(Some(news) != self.heard, "the same news twice");
-            self.hear(news);
+        self.state_lost |= events.state_lost;
+        if let Some(state) = events.state {
+            assert!(Some(state) != self.heard, "the same state twice");
+            self.hear(state);
         }
     }
 
@@ -244,7 +244,7 @@ impl World {
             self.taken_back = false;
             if *request == Request::Reset {
                 self.heard = None;
-                self.news_lost = false;
+                self.state_lost = false;
             }
         }
     }
@@ -269,7 +269,7 @@ impl World {
     fn take_reply(&mut self, request: &Request, reply: Reply) {
         if let Reply::State(state) = reply {
             self.hear(state);
-            self.news_lost = false;
+            self.state_lost = false;
         }
         if !self.taken_back {
             self.check_reply(request, reply);
@@ -403,9 +403,9 @@ impl World {
                 self.pair.run(&NEGOTIATE),
                 Ok(Reply::Agreed { .. })
             ));
-            self.news_lost = true;
+            self.state_lost = true;
         }
-        if core::mem::take(&mut self.news_lost) {
+        if core::mem::take(&mut self.state_lost) {
             let Ok(Reply::State(state)) = self.pair.run(&Request::GetState) else {
                 panic!("no reply to GET_STATE");
             };

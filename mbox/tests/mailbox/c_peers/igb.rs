@@ -237,7 +237,7 @@ fn it_is_asked_for_nothing_that_it_does_not_know() {
     igb.ping();
     igb.poll_idle();
     let events = igb.client.take_events();
-    assert!(events.link_check && events.news.is_none() && !events.news_lost);
+    assert!(events.link_check && events.state.is_none() && !events.state_lost);
 }
 
 #[test]

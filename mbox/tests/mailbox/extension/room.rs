@@ -43,10 +43,10 @@ fn refuse(pair: &mut Pair, address: MacAddr) {
 fn free(pair: &mut Pair, address: MacAddr) -> Option<State> {
     pair.device.free(address);
     let due = pair.server.room_due(pair.device.releases);
-    let news = hear(pair);
+    let state = hear(pair);
     assert_eq!(pair.server.room_due(pair.device.releases), None);
-    assert!(due.is_some() || news.is_none());
-    news
+    assert!(due.is_some() || state.is_none());
+    state
 }
 
 #[test]
@@ -57,8 +57,8 @@ fn who_was_refused_an_address_is_told_when_it_is_free() {
     refuse(&mut pair, mac(10));
     // Of what others let go of besides it learns nothing.
     assert_eq!(free(&mut pair, mac(11)), None);
-    let news = free(&mut pair, mac(9)).expect("not told");
-    assert_eq!(news.changes_since(&before), Changes::ROOM);
+    let state = free(&mut pair, mac(9)).expect("not told");
+    assert_eq!(state.changes_since(&before), Changes::ROOM);
     assert_eq!(pair.run(&Request::AddFilter(mac(9))), Ok(Reply::Granted));
     assert_eq!(free(&mut pair, mac(9)), None);
     assert!(free(&mut pair, mac(10)).is_some());

@@ -153,7 +153,7 @@ fn the_old_agreement_ends_where_the_new_one_was_not_heard() {
     pair.serve();
     pair.idle(Span::from_millis(2_000));
     let events = pair.client.take_events();
-    assert!(events.link_check && events.news.is_none());
+    assert!(events.link_check && events.state.is_none());
     assert_eq!(pair.client.offer(), Some(NEGOTIATE));
 }
 
@@ -409,11 +409,11 @@ fn an_event_that_is_lost_comes_again_until_it_is_acknowledged() {
     assert_eq!(sent[1].since(sent[0]), EVENT_RETRY_FIRST);
     let tail = &sent[sent.len() - 2..];
     assert_eq!(tail[1].since(tail[0]), EVENT_RETRY_LAST);
-    assert_eq!(pair.client.take_events().news, None);
+    assert_eq!(pair.client.take_events().state, None);
     pair.mailbox.hold_doorbells(false);
     pair.idle(EVENT_RETRY_LAST);
     pair.idle(Span::from_millis(100));
-    assert!(pair.client.take_events().news.expect("lost").trusted);
+    assert!(pair.client.take_events().state.expect("lost").trusted);
     // Acknowledged, it does not come again.
     assert_eq!(pair.pf_wake, None);
 }
@@ -431,11 +431,11 @@ fn a_lost_event_is_noticed_by_the_next_request() {
     pair.serve();
     let request = Request::SetMaxFrame(MaxFrame::MAX);
     assert_eq!(pair.run(&request), Ok(Reply::Granted));
-    assert!(pair.client.take_events().news_lost);
+    assert!(pair.client.take_events().state_lost);
     let told = *pair.server.told();
     assert_eq!(pair.run(&Request::GetState), Ok(Reply::State(told)));
     assert_eq!(told.mtu, 2000);
-    assert!(!pair.client.take_events().news_lost);
+    assert!(!pair.client.take_events().state_lost);
 }
 
 #[test]
@@ -449,7 +449,7 @@ fn a_repeated_event_tells_nothing_new() {
             ..Doorbells::default()
         });
         assert_eq!(pair.poll(), Progress::Idle);
-        assert_eq!(pair.client.take_events().news, None);
+        assert_eq!(pair.client.take_events().state, None);
     }
     assert_eq!(pair.client.counters().repeats, 5);
 }
@@ -477,7 +477,7 @@ fn an_event_that_a_request_met_is_not_lost() {
     let request = Request::SetMaxFrame(MaxFrame::MAX);
     assert_eq!(pair.run(&request), Ok(Reply::Granted));
     pair.idle(Span::from_millis(20));
-    assert_eq!(pair.client.take_events().news.expect("lost").mtu, 2000);
+    assert_eq!(pair.client.take_events().state.expect("lost").mtu, 2000);
     assert_eq!(pair.mailbox.destroyed_requests(), 0);
 }
 
@@ -487,7 +487,7 @@ fn a_reset_is_announced_if_nothing_is_in_the_way() {
     pair.warn_of_reset();
     assert_eq!(pair.poll(), Progress::Idle);
     let events = pair.client.take_events();
-    assert!(events.reset_impending && !events.lost && events.news.is_none());
+    assert!(events.reset_impending && !events.lost && events.state.is_none());
 
     // A request in the buffer comes first, and a base VF is not told.
     let mut pair = agreed_pair(config());
