@@ -51,8 +51,8 @@ use crate::{
             Work, //
         }, //
     },
+    pf_state::PfState,
     rings::Rings,
-    told::Told,
     wanted::Wanted, //
 };
 
@@ -106,9 +106,9 @@ pub(crate) struct Adapter {
     /// What the stack wants of the PF.
     #[pin]
     pub(crate) wanted: Mutex<Wanted>,
-    /// What the PF has told. A leaf.
+    /// What the PF has told by events. A leaf.
     #[pin]
-    pub(crate) told: Mutex<Told>,
+    pub(crate) pf_state: Mutex<PfState>,
     /// Rings and interrupts, while they run.
     #[pin]
     pub(crate) rings: Mutex<Option<Rings>>,
@@ -143,7 +143,7 @@ impl Adapter {
                 datapath,
                 service,
                 wanted <- new_mutex!(Wanted::new()),
-                told <- new_mutex!(Told::nothing()),
+                pf_state <- new_mutex!(PfState::unknown()),
                 rings <- new_mutex!(None),
                 spare <- new_mutex!(None),
                 settings <- new_mutex!(Settings::default()),

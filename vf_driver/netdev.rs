@@ -79,7 +79,7 @@ impl net::Driver for Adapter {
         // The mailbox is not watched while the interface is down. Without a PF the service work may
         // hold it for a while, waiting for an answer.
         if this.ready() {
-            this.listen();
+            this.receive_events();
         }
         if this.ready() {
             this.open_rings(dev)?;

@@ -11,6 +11,7 @@
 //! | `service.rs` | the work that follows the link and recovers |
 //! | `rings.rs`, `irq.rs` | what exists while the interface is up |
 //! | `wanted.rs`, `multicast.rs`, `replay.rs` | what the stack wants, and how the PF learns of it |
+//! | `pf_state.rs`, `events.rs` | what the PF tells by itself |
 //! | `control.rs`, `port.rs` | the mailbox |
 //! | `hw.rs`, `regs.rs`, `counters.rs` | the registers |
 //!
@@ -31,16 +32,17 @@ mod control;
 mod counters;
 mod driver;
 mod ethtool;
+mod events;
 mod hw;
 mod irq;
 mod multicast;
 mod netdev;
+mod pf_state;
 mod port;
 mod regs;
 mod replay;
 mod rings;
 mod service;
-mod told;
 mod wanted;
 
 kapi::pci::module_pci_driver! {

@@ -62,11 +62,11 @@ impl Adapter {
         if self.control.halted() {
             return None;
         }
-        self.listen();
+        self.receive_events();
         if !self.ready() && !self.recover() {
             return Some(RETRY);
         }
-        self.act_on_news();
+        self.handle_events();
         self.report_refused();
         if !self.ndev.running() {
             return Some(DOWN_POLL);
@@ -82,10 +82,10 @@ impl Adapter {
     }
 
     /// Takes in what the PF has said.
-    pub(crate) fn listen(&self) {
+    pub(crate) fn receive_events(&self) {
         let events = self.control.poll();
         if let Some(state) = events.state {
-            self.told.lock().hear(state);
+            self.pf_state.lock().receive(state);
         }
         if events.reset_impending && net_ratelimit() {
             netdev_info!(self.ndev, "the PF is about to be reset\n");
@@ -115,7 +115,7 @@ impl Adapter {
     /// their lock keeps them from being closed meanwhile.
     fn follow_link(&self) {
         let rings = self.rings.lock();
-        let policy = self.told.lock().link_policy();
+        let policy = self.pf_state.lock().link_policy();
         let link = match policy {
             LinkPolicy::Auto => self.hw.link(),
             LinkPolicy::ForcedUp => self.hw.link().or(Some(Link::WITHOUT_CABLE)),
@@ -198,7 +198,7 @@ impl Adapter {
         self.control.invalidate();
         let mac = self.control.handshake(patience)?;
         let state = self.control.take_state();
-        self.told.lock().meet(state);
+        self.pf_state.lock().begin(state);
         self.hw_counters.start_over(&self.hw);
         Ok(mac)
     }

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the PF tells by itself, if it has agreed on events: what the administrator of the host
-//! decides over this VF, and what the PF has.
-//!
-//! A PF without events tells nothing of this. There the VF learns of another address by being
-//! reset, of a trust by what is granted, and of the rest not at all.
-
-use kernel::prelude::*;
+//! Acting on what the PF tells by events, see [`PfState`](crate::pf_state::PfState).
 
 use crate::{
     adapter::Adapter,
@@ -20,101 +14,43 @@ use crate::{
     mbox::{
         event::{
             Changes,
-            LinkPolicy,
             State, //
         },
-        limit::TokenBucket,
-        time::Span,
         vf_to_pf::Request, //
     },
+    pf_state::Update,
     replay::adopt,
-    wanted::Wanted,
+    wanted::Wanted, //
 };
 
-/// What the PF has told.
-#[derive(Clone, Copy)]
-pub(crate) struct Told {
-    /// What was acted on.
-    state: Option<State>,
-    /// What is still to be acted on.
-    news: Option<State>,
-    /// [`State::room`] when what was refused was asked for last.
-    room: u16,
-    log: TokenBucket,
-}
-
-/// Changes that are logged at once.
-const LOG_BURST: u32 = 32;
-/// One more per this time: a PF that is out of its mind can tell changes at any rate.
-const LOG_INTERVAL: Span = Span::from_millis(1_000);
-
-impl Told {
-    /// Nothing.
-    pub(crate) const fn nothing() -> Self {
-        Self {
-            state: None,
-            news: None,
-            room: 0,
-            log: TokenBucket::new(LOG_BURST, LOG_INTERVAL),
-        }
-    }
-
-    /// Takes in what the PF has told, for [`Adapter::act_on_news`].
-    pub(crate) fn hear(&mut self, news: State) {
-        self.news = Some(news);
-    }
-
-    /// A handshake is done, in which the PF has told `state`, or nothing if it has no events.
-    pub(crate) fn meet(&mut self, state: Option<State>) {
-        let Some(news) = state else {
-            self.state = None;
-            self.news = None;
-            return;
-        };
-        // All is asked for anew after a handshake.
-        self.room = news.room;
-        // The handshake has settled the address.
-        if let Some(before) = &mut self.state {
-            before.mac = news.mac;
-        }
-        self.hear(news);
-    }
-
-    /// What decides over the link.
-    pub(crate) fn link_policy(&self) -> LinkPolicy {
-        self.news
-            .or(self.state)
-            .map_or(LinkPolicy::Auto, |state| state.link.policy)
-    }
-}
-
 impl Adapter {
-    /// Does what follows from what the PF has told. Takes the RTNL if there is something.
-    pub(crate) fn act_on_news(&self) {
-        if self.told.lock().news.is_none() {
+    /// Acts on what events have told. Takes the RTNL if there is something.
+    pub(crate) fn handle_events(&self) {
+        if !self.pf_state.lock().has_pending() {
             return;
         }
         let rtnl = rtnl_lock();
         let dev = rtnl.device(&self.ndev);
-        let (news, before, room, admitted) = {
-            let mut told = self.told.lock();
-            let Some(news) = told.news.take() else {
-                return;
-            };
-            let admitted = told.log.take(self.control.now());
-            let room = core::mem::replace(&mut told.room, news.room) != news.room;
-            (news, told.state.replace(news), room, admitted)
+        let now = self.control.now();
+        let Some(update) = self.pf_state.lock().take_pending(now) else {
+            return;
         };
-        let changes = before.map_or(Changes::NONE, |before| news.changes_since(&before));
-        if admitted {
-            report(dev, changes, &news);
+        let Update {
+            state,
+            before,
+            room,
+            log,
+        } = update;
+        let changes = before.map_or(Changes::NONE, |before| state.changes_since(&before));
+        if log {
+            report(dev, changes, &state);
         }
         // Who is not ready asks for all of it soon.
         if self.ready() {
             let mut wanted = self.wanted.lock();
             let done = self
-                .follow_mac(dev, &mut wanted, before, &news)
-                .and_then(|()| self.ask_again(dev, &mut wanted, changes, &news))
+                .follow_mac(dev, &mut wanted, before, &state)
+                .and_then(|()| self.ask_again(dev, &mut wanted, changes, &state))
                 .and_then(|()| self.ask_for_room(dev, &mut wanted, room));
             if let Err(failure) = done {
                 self.request_failed(failure);
@@ -129,14 +65,14 @@ impl Adapter {
         dev: &Device<Rtnl>,
         wanted: &mut Wanted,
         before: Option<State>,
-        news: &State,
+        state: &State,
     ) -> Result<(), Failure> {
         let changed = match before {
-            Some(before) => before.mac != news.mac,
+            Some(before) => before.mac != state.mac,
             // The handshake has settled it, unless the host was quick: then there is no choice.
-            None => news.mac_locked && !news.trusted,
+            None => state.mac_locked && !state.trusted,
         };
-        let Some(mac) = news.mac.filter(|_| changed) else {
+        let Some(mac) = state.mac.filter(|_| changed) else {
             return Ok(());
         };
         wanted.own_mac = None;
@@ -152,18 +88,18 @@ impl Adapter {
         dev: &Device<Rtnl>,
         wanted: &mut Wanted,
         changes: Changes,
-        news: &State,
+        state: &State,
     ) -> Result<(), Failure> {
         if changes.has(Changes::VLAN) {
             for vid in wanted.vlans.iter() {
-                if news.port_vlan {
+                if state.port_vlan {
                     self.hw.set_vlan(vid.get(), false);
                 } else {
                     self.join_vlan(vid)?;
                 }
             }
         }
-        if changes.has(Changes::TRUST) && news.trusted {
+        if changes.has(Changes::TRUST) && state.trusted {
             wanted.asked.all_unicast = false;
             wanted.asked.all_multicast = false;
         }
@@ -192,8 +128,8 @@ impl Adapter {
 }
 
 /// Says what the host has changed.
-fn report(dev: &Device<Rtnl>, changes: Changes, news: &State) {
-    if changes.has(Changes::VLAN) && news.port_vlan {
+fn report(dev: &Device<Rtnl>, changes: Changes, state: &State) {
+    if changes.has(Changes::VLAN) && state.port_vlan {
         netdev_info!(
             dev,
             "the host has put this VF into a VLAN; those joined on this side rest\n"
@@ -201,7 +137,7 @@ fn report(dev: &Device<Rtnl>, changes: Changes, news: &State) {
     } else if changes.has(Changes::VLAN) {
         netdev_info!(dev, "the host has taken this VF out of its VLAN\n");
     }
-    if changes.has(Changes::TRUST) && news.trusted {
+    if changes.has(Changes::TRUST) && state.trusted {
         netdev_info!(
             dev,
             "the host trusts this VF: it may choose its MAC address and receive all multicast\n"
@@ -213,7 +149,7 @@ fn report(dev: &Device<Rtnl>, changes: Changes, news: &State) {
         netdev_info!(
             dev,
             "the PF's MTU is {} now, on this side it is {}\n",
-            news.mtu,
+            state.mtu,
             dev.mtu()
         );
     }
