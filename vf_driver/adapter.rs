@@ -20,12 +20,8 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
-            Acquire,
             Atomic,
-            AtomicFlag,
-            Full,
-            Relaxed,
-            Release, //
+            Relaxed, //
         },
         Arc,
         Mutex, //
@@ -42,17 +38,15 @@ use crate::{
         Datapath,
         Running, //
     },
+    flag::Flag,
     hw::Hw,
+    irq::Interrupts,
     kapi::{
         irq::Vectors,
         net,
-        work::{
-            new_work,
-            Work, //
-        }, //
+        work::Work, //
     },
     pf_state::PfState,
-    rings::Rings,
     wanted::Wanted, //
 };
 
@@ -87,6 +81,14 @@ impl Default for Settings {
     }
 }
 
+/// Rings and interrupts of a running VF.
+///
+/// Fields are dropped in this order: an interrupt handler schedules the poll function of the rings.
+pub(crate) struct Rings {
+    pub(crate) interrupts: Interrupts<Adapter>,
+    pub(crate) running: Running<Hw>,
+}
+
 /// The state of one VF, shared by all who are called for it.
 #[pin_data]
 pub(crate) struct Adapter {
@@ -98,7 +100,7 @@ pub(crate) struct Adapter {
     pub(crate) vectors: Arc<Vectors>,
     /// The transmit path and the statistics.
     pub(crate) datapath: Datapath<Hw>,
-    /// The service work, see [`crate::service`].
+    /// The service work: follows the link and events, and recovers.
     pub(crate) service: Arc<Work<Adapter>>,
     /// The mailbox.
     #[pin]
@@ -126,14 +128,14 @@ pub(crate) struct Adapter {
 }
 
 impl Adapter {
-    /// The adapter of a VF that has not met its PF yet.
+    /// The adapter of a VF that has made no handshake yet. `service`: see [`Adapter::service`].
     pub(crate) fn new(
         ndev: Arc<net::Device>,
         hw: Arc<Hw>,
         vectors: Arc<Vectors>,
+        service: Arc<Work<Adapter>>,
     ) -> Result<Arc<Self>> {
         let datapath = Datapath::new(ndev.clone(), 1)?;
-        let service = new_work!(crate::service::run)?;
         Arc::pin_init(
             pin_init!(Self {
                 control <- Control::new(hw.clone()),
@@ -170,28 +172,6 @@ impl Adapter {
         if failure != Failure::Halted {
             self.start_over();
         }
-    }
-}
-
-/// A flag that several contexts look at.
-pub(crate) struct Flag(AtomicFlag);
-
-impl Flag {
-    pub(crate) const fn new(on: bool) -> Self {
-        Self(AtomicFlag::new(on))
-    }
-
-    pub(crate) fn get(&self) -> bool {
-        self.0.load(Acquire)
-    }
-
-    pub(crate) fn set(&self, on: bool) {
-        self.0.store(on, Release);
-    }
-
-    /// Sets it, and returns what it was.
-    pub(crate) fn replace(&self, on: bool) -> bool {
-        self.0.xchg(on, Full)
     }
 }
 

@@ -25,7 +25,7 @@ use kernel::{
 };
 
 use crate::{
-    adapter::Flag,
+    flag::Flag,
     hw::Hw,
     mbox::{
         caps::Caps,

@@ -32,8 +32,10 @@ use crate::{
             Enabled,
             Recovery, //
         },
+        work::new_work, //
     },
-    netdev, //
+    netdev,
+    service, //
 };
 
 /// After how many milliseconds a transmit queue counts as stuck.
@@ -214,5 +216,5 @@ fn make_adapter(pdev: &pci::Device<Core<'_>>) -> Result<Arc<Adapter>> {
         dev.set_watchdog_timeout(WATCHDOG_TIMEOUT);
     }
     ndev.carrier_off();
-    Adapter::new(ndev, hw, vectors)
+    Adapter::new(ndev, hw, vectors, new_work!(service::run)?)
 }

@@ -9,7 +9,6 @@ use kernel::{
 };
 
 use crate::{
-    adapter::Adapter,
     hw::{
         MAILBOX_VECTOR,
         RX_VECTOR,
@@ -44,25 +43,26 @@ impl Handler for QueueHandler {
 
 /// Interrupt of the mailbox. The hardware has masked the vector; the service work unmasks it, so
 /// that a PF cannot interrupt more often than that runs.
-struct MailboxHandler {
-    service: Arc<Work<Adapter>>,
+struct MailboxHandler<T: Send + Sync + 'static> {
+    service: Arc<Work<T>>,
 }
 
-impl Handler for MailboxHandler {
+impl<T: Send + Sync + 'static> Handler for MailboxHandler<T> {
     fn handle(&self) -> IrqReturn {
         self.service.queue();
         IrqReturn::Handled
     }
 }
 
-/// The interrupts of a VF whose rings run. Dropping it waits for running handlers.
-pub(crate) struct Interrupts {
+/// The interrupts of a VF whose rings run, and whose service work is one of a `T`. Dropping it waits for
+/// running handlers.
+pub(crate) struct Interrupts<T: Send + Sync + 'static> {
     _tx: Registration<QueueHandler>,
     rx: Registration<QueueHandler>,
-    _mailbox: Registration<MailboxHandler>,
+    _mailbox: Registration<MailboxHandler<T>>,
 }
 
-impl Interrupts {
+impl<T: Send + Sync + 'static> Interrupts<T> {
     /// Requests all three. The vectors are masked.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Interrupts {
         vectors: &Arc<Vectors>,
         dev: &Device,
         napi: napi::Handle,
-        service: &Arc<Work<Adapter>>,
+        service: &Arc<Work<T>>,
     ) -> Result<Self> {
         let queue = |vector, name, napi| {
             Registration::request(vectors, vector, name, QueueHandler { napi })

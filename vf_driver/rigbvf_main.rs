@@ -33,6 +33,7 @@ mod counters;
 mod driver;
 mod ethtool;
 mod events;
+mod flag;
 mod hw;
 mod irq;
 mod multicast;

@@ -8,6 +8,7 @@ use kernel::prelude::*;
 use crate::{
     adapter::{
         Adapter,
+        Rings,
         Settings, //
     },
     datapath::{
@@ -22,14 +23,6 @@ use crate::{
         Rtnl, //
     },
 };
-
-/// Rings and interrupts of a running VF.
-///
-/// Fields are dropped in this order: an interrupt handler schedules the poll function of the rings.
-pub(crate) struct Rings {
-    interrupts: Interrupts,
-    running: Running<Hw>,
-}
 
 impl Adapter {
     /// Allocates rings and starts them. The PF serves this VF; nothing runs. RTNL.
