@@ -10,7 +10,8 @@
 //! | `netdev.rs`, `ethtool.rs` | what the network core and user space ask for |
 //! | `service.rs` | the work that follows the link and recovers |
 //! | `rings.rs`, `irq.rs` | what exists while the interface is up |
-//! | `wanted.rs`, `multicast.rs`, `replay.rs` | what the stack wants, and how the PF learns of it |
+//! | `wanted.rs`, `groups.rs` | what the stack wants, and what the PF was asked for |
+//! | `replay.rs`, `multicast.rs`, `refusal_log.rs` | asking the PF for it |
 //! | `pf_state.rs`, `events.rs` | what the PF tells by itself |
 //! | `control.rs`, `port.rs` | the mailbox |
 //! | `hw.rs`, `regs.rs`, `counters.rs` | the registers |
@@ -34,12 +35,14 @@ mod driver;
 mod ethtool;
 mod events;
 mod flag;
+mod groups;
 mod hw;
 mod irq;
 mod multicast;
 mod netdev;
 mod pf_state;
 mod port;
+mod refusal_log;
 mod regs;
 mod replay;
 mod rings;
