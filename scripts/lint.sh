@@ -106,6 +106,11 @@ check_mypy() {
 	in_tree "$TOOLS/mypy" --python-executable "$PYTHON_ENV/bin/python3" --no-error-summary
 }
 
+# Modules that import each other cannot be read, or tested, one by one.
+check_import_cycles() {
+	in_tree scripts/import-cycles control pf_driver vf_driver vfio_driver
+}
+
 check_codespell() {
 	local list
 	mapfile -t list < <(files | grep -vE '(^|/)(COPYING|Cargo.lock)$')
@@ -135,7 +140,7 @@ check_spdx() {
 MODULES=(pf_driver/rigb_main vf_driver/rigbvf_main vfio_driver/rigb_vfio_main samples/kapi_loop_main)
 # Those that take longest are first, so that the others fill the time beside them.
 checks=(rustdoc clippy_modules clippy_crates sparse rustfmt shellcheck mypy htmldocs checkpatch stack
-	kernel_doc codespell ruff spdx)
+	kernel_doc codespell ruff import_cycles spdx)
 # In a subshell each: what they set is their own.
 TOOLS=$(scripts/lint-tools.sh)
 results=$(mktemp -d)
