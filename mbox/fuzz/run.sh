@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs the three fuzz targets, FUZZ_SECONDS each. Where there is no nightly toolchain, or
+# Runs the four fuzz targets, FUZZ_SECONDS each. Where there is no nightly toolchain, or
 # cargo-fuzz cannot be had, runs the same functions on random input instead, and says so.
 
 set -eu
@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 : "${FUZZ_SECONDS:=60}"
 : "${BUILD:=$PWD/../build}"
 export CARGO_TARGET_DIR="$BUILD/cargo"
-TARGETS='decode pf_server vf_client'
+TARGETS='decode pf_server snapshot vf_client'
 CARGO_FUZZ_VERSION=0.13.2
 # Random inputs that the slowest target takes in a second.
 CASES_PER_SECOND=20000

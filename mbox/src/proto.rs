@@ -14,6 +14,7 @@
 //! - [`vf`]: the client state machine of the VF.
 //! - [`caps`], [`event`], [`refusal`]: the extension, for two sides that both have it.
 //! - [`limit`], [`time`], [`reason`]: rate limits, time as a number, and words for the operator.
+//! - `snapshot`: what a VF has, for another host. Not in the modules before one uses it.
 //! - [`penalty`]: how much misbehaviour of a VF is borne.
 //! - [`misconduct`]: not of the mailbox, but of VFs as well: what the card sees them do.
 //!
@@ -34,6 +35,8 @@ pub mod port;
 pub mod reason;
 pub mod refusal;
 pub mod server;
+#[cfg(not(MODULE))]
+pub mod snapshot;
 pub mod time;
 pub mod types;
 pub mod vf;

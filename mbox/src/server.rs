@@ -13,6 +13,11 @@
 
 mod notice;
 mod room;
+#[cfg(not(MODULE))]
+mod saved;
+
+#[cfg(not(MODULE))]
+pub use self::saved::Saved;
 
 use self::room::Refused;
 use super::event::{

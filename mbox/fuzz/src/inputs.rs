@@ -55,6 +55,12 @@ use super::common::{
     Pair, //
 };
 
+// Loaded by paths from here and from the tests.
+#[path = "inputs/snapshot.rs"]
+mod snapshot;
+
+pub use snapshot::snapshot;
+
 /// The input, read as a script. Where it ends, zeros follow.
 struct Script<'a>(&'a [u8]);
 

@@ -10,5 +10,6 @@ mod inputs;
 pub use inputs::{
     decode,
     pf_server,
+    snapshot,
     vf_client, //
 };

@@ -68,6 +68,12 @@ impl Refused {
         self.further = [None; MAX_FILTERS];
     }
 
+    /// Whether the VF waits for one.
+    #[cfg(not(MODULE))]
+    pub(super) fn waits(&self) -> bool {
+        !self.is_empty()
+    }
+
     fn is_empty(&self) -> bool {
         self.own.is_none() && self.further.iter().all(Option::is_none)
     }

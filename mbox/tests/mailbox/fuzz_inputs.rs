@@ -28,4 +28,9 @@ proptest! {
     fn vf_client(data in vec(any::<u8>(), 0..2000)) {
         inputs::vf_client(&data);
     }
+
+    #[test]
+    fn snapshot(data in vec(any::<u8>(), 0..160)) {
+        inputs::snapshot(&data);
+    }
 }
