@@ -22,6 +22,7 @@
 //! | `admin.rs` | what the administrator changes |
 //! | `requests.rs` | serving a VF's mailbox |
 //! | `quarantine.rs` | VFs that misbehave |
+//! | `snapshot.rs` | VFs that move to another host; not in `rigb.ko` before it asks for that |
 //!
 //! No kernel type and no register: the same files are compiled into `rigb.ko` and by cargo on the
 //! host, where a model of the card watches every write (`tests/plane`).
@@ -36,6 +37,8 @@ pub mod quarantine;
 pub mod rate;
 pub mod registers;
 pub mod requests;
+#[cfg(not(MODULE))]
+pub mod snapshot;
 pub mod state;
 pub mod switch;
 pub mod vf;

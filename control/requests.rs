@@ -51,9 +51,7 @@ struct VfBackend<'a, C, L> {
 
 impl<C: Card, L: Log> Policy for VfBackend<'_, C, L> {
     fn mac_in_use(&self, mac: MacAddr) -> bool {
-        let state = &self.switch.state;
-        state.mac_in_use(Some(self.vf), mac)
-            || state.pf.neighbours().any(|other| other == mac.bytes())
+        self.switch.state.mac_denied(self.vf, mac)
     }
 
     fn releases(&self) -> u64 {

@@ -232,6 +232,11 @@ impl State {
                 .any(|(vf, pool)| Some(vf) != but && pool.granted.uses_mac(mac))
     }
 
+    /// Whether `mac` is not to be had by VF `vf`: it is in use or reserved, or somebody's behind the PF.
+    pub fn mac_denied(&self, vf: VfId, mac: MacAddr) -> bool {
+        self.mac_in_use(Some(vf), mac) || self.pf.neighbours().any(|other| other == mac.bytes())
+    }
+
     /// Whether addresses behind the PF are of use: with VFs, while it is promiscuous as the port of a
     /// bridge is.
     pub fn learns(&self) -> bool {

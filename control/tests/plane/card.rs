@@ -199,6 +199,11 @@ impl Model {
     }
 
     /// Whether the queues of a VF stop when they are told.
+    /// Whether the queues of `vf` do not stop.
+    pub(crate) fn is_stuck(&self, vf: VfId) -> bool {
+        self.stuck.get() & vf.bit() != 0
+    }
+
     pub(crate) fn set_stuck(&self, vf: VfId, stuck: bool) {
         let others = self.stuck.get() & !vf.bit();
         self.stuck

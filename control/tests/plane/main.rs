@@ -6,6 +6,7 @@
 
 mod card;
 mod invariants;
+mod moves;
 mod ops;
 mod reach;
 mod world;

@@ -77,6 +77,9 @@ pub(crate) enum Act {
     // The host: a function level reset, another tenant with or without one.
     Flr,
     Attach,
+    // Its guest moves away and back, or comes with what somebody has made of another's snapshot.
+    Move,
+    Adopt(u8, Vec<(u16, u8)>),
     // The card: queues that do not stop, and those that it has stopped.
     Stuck(bool),
     Block(bool),
@@ -114,6 +117,8 @@ impl World {
                 self.new_tenant(vf);
                 self.control.begin_tenant(&self.card, &self.log, vf);
             }
+            Act::Move => self.leave_and_return(vf),
+            Act::Adopt(other, edits) => self.adopt_edited(vf, *other, edits),
             Act::Stuck(stuck) => self.card.set_stuck(vf, *stuck),
             Act::Block(certain) => self.block(vf, *certain),
             Act::Raw(words) => self.send(vf, words),
@@ -290,6 +295,8 @@ fn acts() -> impl Strategy<Value = Act> {
         4 => hostiles(),
         3 => Just(Act::Flr),
         1 => Just(Act::Attach),
+        2 => Just(Act::Move),
+        1 => (0u8..3, vec(any::<(u16, u8)>(), 0..4)).prop_map(|(vf, edits)| Act::Adopt(vf, edits)),
         1 => any::<bool>().prop_map(Act::Stuck),
         1 => any::<bool>().prop_map(Act::Block),
     ]
