@@ -110,13 +110,11 @@ void kapi_txq_unlock_bh(struct netdev_queue *txq)
  * kapi_txq_lock_xdp() - __netif_tx_lock(), by who sends beside the stack
  * @txq: queue
  *
- * With bottom halves off. The watchdog of the queue is told as well that
- * something is sent: the ring may be full of it.
+ * With bottom halves off.
  */
 void kapi_txq_lock_xdp(struct netdev_queue *txq)
 {
 	__netif_tx_lock(txq, smp_processor_id());
-	txq_trans_cond_update(txq);
 }
 
 /**
@@ -132,8 +130,12 @@ void kapi_txq_unlock_xdp(struct netdev_queue *txq)
  * kapi_txq_sent_xdp() - netdev_tx_sent_queue()
  * @txq: queue, with its lock held
  * @bytes: bytes given to the hardware, for BQL
+ *
+ * The watchdog of the queue is told as well that something is sent: the ring
+ * may be full of it.
  */
 void kapi_txq_sent_xdp(struct netdev_queue *txq, unsigned int bytes)
 {
+	txq_trans_cond_update(txq);
 	netdev_tx_sent_queue(txq, bytes);
 }
