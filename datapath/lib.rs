@@ -13,3 +13,4 @@ pub mod offload;
 pub mod queue_ctl;
 pub mod ring;
 pub mod rx_status;
+pub mod tso;

@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | `desc.rs`, `rx_status.rs` | descriptor formats, both directions | none, tested by cargo |
 //! | `offload.rs` | a frame's wishes as descriptor fields | none, tested by cargo |
+//! | `tso.rs` | headers of a frame as the template of its segments | none, tested by cargo |
 //! | `ring.rs`, `queue_ctl.rs` | index arithmetic, queue registers | none, tested by cargo |
 //! | `tx.rs`, `tx_clean.rs` | transmit ring: the two ends | yes |
 //! | `rx.rs` | receive ring | yes |
@@ -27,6 +28,7 @@ pub mod offload;
 pub mod queue_ctl;
 pub mod ring;
 pub mod rx_status;
+pub mod tso;
 
 mod queues;
 mod running;

@@ -38,6 +38,7 @@ use super::{
         RingSize, //
     },
     stats::QueueCounters,
+    tso::Headers,
     Hw, //
 };
 use crate::kapi::{
@@ -382,7 +383,7 @@ impl<H: Hw> TxProducer<H> {
             (None, None) => Work::None,
             (_, Some((mss, gso_segments))) => {
                 segments = gso_segments.max(1);
-                Self::segmentation(skb, wishes, mss)?
+                Self::segmentation(skb, mss)?
             }
             (Some(sum), None) => {
                 let ip_len = u32::from(sum.start.saturating_sub(wishes.l3_offset));
@@ -403,16 +404,26 @@ impl<H: Hw> TxProducer<H> {
 
     /// Makes the headers a template for the segments.
     #[inline]
-    fn segmentation(skb: &mut SkBuff, wishes: &TxWishes, mss: u16) -> Result<Work, DropReason> {
-        let header = skb.tso_prepare().map_err(|err| match err {
+    fn segmentation(skb: &mut SkBuff, mss: u16) -> Result<Work, DropReason> {
+        let len = skb.len();
+        let found = skb.gso_headers().map_err(|err| match err {
             ENOMEM => DropReason::NoMem,
             _ => DropReason::BadGso,
         })?;
+        let ip_len = u32::from(found.l4_offset.saturating_sub(found.l3_offset));
+        let l4 = if found.udp { L4::Udp } else { L4::Tcp };
+        let headers = Headers {
+            bytes: found.bytes,
+            l3_offset: found.l3_offset.into(),
+            l4_offset: found.l4_offset.into(),
+            l4,
+        };
+        let template = headers.into_template(len).ok_or(DropReason::BadGso)?;
         Ok(Work::Segment {
-            l4: if header.udp { L4::Udp } else { L4::Tcp },
-            ipv4: header.ipv4,
-            ip_len: u32::from(header.l4_offset.saturating_sub(wishes.l3_offset)),
-            l4_len: u32::from(header.l4_len),
+            l4,
+            ipv4: template.ipv4,
+            ip_len,
+            l4_len: u32::from(template.l4_len),
             mss,
         })
     }

@@ -27,7 +27,8 @@ use rigb_datapath::{
     rx_status::{
         rss_hash,
         RxStatus, //
-    }, //
+    },
+    tso::Headers, //
 };
 
 fn size() -> impl Strategy<Value = RingSize> {
@@ -44,7 +45,124 @@ fn context() -> impl Strategy<Value = Context> {
         .prop_map(|(mac, ip, l4)| Context::new(mac).unwrap().with_l4(ip, l4).unwrap())
 }
 
+/// RFC 1071, of an even number of bytes.
+fn internet_sum(bytes: &[u8]) -> u16 {
+    let words = bytes
+        .chunks_exact(2)
+        .map(|w| u32::from(u16::from_be_bytes([w[0], w[1]])));
+    let sum: u32 = words.sum();
+    let sum = (sum >> 16) + (sum & 0xffff);
+    u16::try_from((sum >> 16) + (sum & 0xffff)).unwrap()
+}
+
+/// A frame that is to be segmented: IPv4 or IPv6, behind it maybe the headers of a tunnel, TCP or UDP. The
+/// transport checksum is the sum of the pseudo header with the length of all that follows.
+#[derive(Clone, Debug)]
+struct Gso {
+    bytes: Vec<u8>,
+    l3: usize,
+    l4: usize,
+    proto: L4,
+    len: u32,
+    pseudo: Vec<u8>,
+}
+
+fn gso() -> impl Strategy<Value = Gso> {
+    let parts = (
+        any::<bool>(),
+        any::<bool>(),
+        5usize..16,
+        0usize..40,
+        5u8..16,
+        1u32..60_000,
+    );
+    (parts, proptest::collection::vec(any::<u8>(), 400)).prop_map(
+        |((v4, udp, ihl, tunnel, doff, payload), noise)| {
+            let l3 = 14;
+            let l4 = l3 + if v4 { 4 * ihl } else { 40 } + 2 * tunnel;
+            let (proto, number, check, least) = if udp {
+                (L4::Udp, 17, 6, 8)
+            } else {
+                (L4::Tcp, 6, 16, 20)
+            };
+            let mut bytes = noise[..l4 + least].to_vec();
+            bytes[l3] = if v4 {
+                0x40 | u8::try_from(ihl).unwrap()
+            } else {
+                0x60
+            };
+            if !udp {
+                bytes[l4 + 12] = doff << 4;
+            }
+            let mut pseudo = noise[360..392].to_vec();
+            pseudo.extend([0, number]);
+            let rest = u32::from(if udp { 8 } else { 4 * doff }) + payload;
+            let with_len = [&pseudo[..], &rest.to_be_bytes()].concat();
+            bytes[l4 + check..][..2].copy_from_slice(&internet_sum(&with_len).to_be_bytes());
+            let len = u32::try_from(l4).unwrap() + rest;
+            Gso {
+                bytes,
+                l3,
+                l4,
+                proto,
+                len,
+                pseudo,
+            }
+        },
+    )
+}
+
 proptest! {
+    /// The hardware adds lengths: what it computes is right if the sum has none, and if what lies between
+    /// the network header and the transport header cancels out.
+    #[test]
+    fn template_has_sums_without_lengths(gso in gso()) {
+        let Gso { bytes: before, l3, l4, proto, len, pseudo } = gso;
+        let mut bytes = before.clone();
+        let headers = Headers { bytes: &mut bytes, l3_offset: l3, l4_offset: l4, l4: proto };
+        let template = headers.into_template(len).unwrap();
+        let v4 = before[l3] >> 4 == 4;
+        prop_assert_eq!(template.ipv4, v4);
+        let check = l4 + if proto == L4::Tcp { 16 } else { 6 };
+        prop_assert_eq!(internet_sum(&bytes[check..check + 2]), internet_sum(&pseudo));
+        let (l4_len, changed) = match (proto, v4) {
+            (L4::Tcp, true) => ((before[l4 + 12] >> 4) * 4, vec![l3 + 2, l3 + 10, check]),
+            (L4::Tcp, false) => ((before[l4 + 12] >> 4) * 4, vec![l3 + 4, check]),
+            (_, true) => (8, vec![l3 + 2, l3 + 10, check]),
+            (_, false) => (8, vec![l3 + 4, check]),
+        };
+        prop_assert_eq!(template.l4_len, l4_len);
+        if v4 {
+            let options_end = l3 + usize::from(before[l3] & 0xf) * 4;
+            let sum = [&bytes[options_end..l4], &bytes[l3 + 10..l3 + 12]].concat();
+            prop_assert_eq!(internet_sum(&sum), 0xffff);
+            prop_assert_eq!(&bytes[l3 + 2..l3 + 4], &[0, 0]);
+        } else {
+            prop_assert_eq!(&bytes[l3 + 4..l3 + 6], &[0, 0]);
+        }
+        for (index, (old, new)) in before.iter().zip(&bytes).enumerate() {
+            let may = changed.iter().any(|&at| (at..at + 2).contains(&index));
+            prop_assert!(may || old == new, "byte {} of the headers", index);
+        }
+    }
+
+    /// Whatever the bytes and the offsets are, there is an answer, and none for headers that are too short.
+    #[test]
+    fn template_of_anything(
+        mut bytes in proptest::collection::vec(any::<u8>(), 0..120),
+        l3 in 0usize..130,
+        l4 in 0usize..130,
+        len in any::<u32>(),
+        proto in l4(),
+    ) {
+        let size = bytes.len();
+        let headers = Headers { bytes: &mut bytes, l3_offset: l3, l4_offset: l4, l4: proto };
+        let least = if proto == L4::Tcp { 18 } else { 8 };
+        if headers.into_template(len).is_some() {
+            prop_assert!(l3 + 20 <= l4 && l4 + least <= size && u64::from(len) >= l4 as u64);
+        }
+    }
+
     #[test]
     fn ring_size_is_what_the_hardware_takes(n in any::<u16>()) {
         let fine = (64..=4096).contains(&n) && n % 8 == 0;

@@ -92,8 +92,8 @@ pub use self::{
         RxMeta, //
     },
     skb::{
+        GsoHeaders,
         SkBuff,
-        TsoHeader,
         TxChecksum,
         TxShape,
         TxVerdict,

@@ -111,20 +111,22 @@ pub struct TxHeaders {
     pub encapsulated: bool,
 }
 
-/// The header template of a frame that the hardware segments.
-#[derive(Clone, Copy)]
-pub struct TsoHeader {
-    /// Bytes that each segment repeats.
-    pub hdr_len: u16,
-    /// Offset of the transport header.
+/// The headers of a frame that the hardware is to segment, to be changed: no other skb has these bytes.
+pub struct GsoHeaders<'a> {
+    /// All bytes of the frame until behind the shortest transport header that there may be: 20 of TCP, 8 of UDP.
+    pub bytes: &'a mut [u8],
+    /// Offset of the network header; of the outer one in a tunnel.
+    pub l3_offset: u16,
+    /// Offset of the transport header whose checksum is pending.
     pub l4_offset: u16,
-    /// Bytes of the transport header.
-    pub l4_len: u8,
-    /// The network header is IPv4, with a checksum to compute.
-    pub ipv4: bool,
     /// The transport is UDP, else TCP.
     pub udp: bool,
 }
+
+/// Bytes of the shortest TCP header.
+const TCP_MIN_LEN: u16 = 20;
+/// Bytes of a UDP header.
+const UDP_LEN: u16 = 8;
 
 impl SkBuff {
     /// Takes ownership of `raw`.
@@ -303,24 +305,41 @@ impl SkBuff {
         }
     }
 
-    /// Turns the headers into the template that the hardware wants.
+    /// The headers of a GSO frame, which the driver makes a template for the segments. They become this skb's
+    /// own if it shares them with a clone; the payload behind them stays shared.
     ///
     /// # Errors
     ///
     /// [`EINVAL`] if the frame has no partial checksum or is not GSO, or if its headers are not all in
     /// the linear part; [`ENOMEM`].
     #[inline]
-    pub fn tso_prepare(&mut self) -> Result<TsoHeader> {
-        let mut raw = bindings::kapi_tso::default();
-        // SAFETY: By the type invariant. The function looks itself what kind of frame it is, and where
-        // the headers lie.
-        to_result(unsafe { bindings::kapi_skb_tso_prepare(self.as_raw(), &mut raw) })?;
-        Ok(TsoHeader {
-            hdr_len: raw.hdr_len,
-            l4_offset: raw.l4_offset,
-            l4_len: raw.l4_len,
-            ipv4: raw.ipv4,
-            udp: raw.udp,
+    pub fn gso_headers(&mut self) -> Result<GsoHeaders<'_>> {
+        let TxWishes {
+            l3_offset,
+            checksum: Some(TxChecksum { start, .. }),
+            gso: Some(_),
+            ..
+        } = self.tx_wishes()
+        else {
+            return Err(EINVAL);
+        };
+        // SAFETY: Valid as long as the skb.
+        let udp = unsafe { (*self.shared_info()).gso_type } & bindings::KAPI_GSO_UDP_L4 != 0;
+        let end = start.checked_add(if udp { UDP_LEN } else { TCP_MIN_LEN });
+        let end = u32::from(end.ok_or(EINVAL)?);
+        if l3_offset > start || end > self.tx_shape().headlen {
+            return Err(EINVAL);
+        }
+        // SAFETY: By the type invariant. The offsets from the first byte stay as they are.
+        to_result(unsafe { bindings::kapi_skb_cow_head(self.as_raw()) })?;
+        // SAFETY: So many bytes lie in the linear part. They are headers, which nobody else has after
+        // `skb_cow_head()`: clones have the payload alone, which begins behind them. CAST: Widens.
+        let bytes = unsafe { core::slice::from_raw_parts_mut((*self.as_raw()).data, end as usize) };
+        Ok(GsoHeaders {
+            bytes,
+            l3_offset,
+            l4_offset: start,
+            udp,
         })
     }
 

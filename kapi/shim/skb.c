@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/dma-mapping.h>
-#include <linux/etherdevice.h>
-#include <linux/if_vlan.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <linux/sctp.h>
-#include <linux/tcp.h>
-#include <linux/udp.h>
-#include <net/checksum.h>
 
 #include "skb.h"
 
@@ -23,68 +16,14 @@ bool kapi_skb_is_sctp(struct sk_buff *skb)
 }
 
 /**
- * kapi_skb_tso_prepare() - makes the headers of a GSO frame a template
- * @skb: frame to send
- * @tso: set to what the template is
+ * kapi_skb_cow_head() - skb_cow_head(), without more head room
+ * @skb: frame whose headers are to be changed
  *
- * The hardware fills in lengths, and expects a pseudo header checksum without
- * the length. With GSO_PARTIAL the headers between the outer network header and
- * the checksummed one are part of the template: the outer IPv4 checksum then
- * must cancel them out.
- *
- * Return: 0, -ENOMEM, or -EINVAL if @skb is not GSO with a partial checksum, or
- * if its headers are not where those of such a frame are: the network header in
- * the linear part and, behind it, the transport header.
+ * Return: 0 or -ENOMEM.
  */
-int kapi_skb_tso_prepare(struct sk_buff *skb, struct kapi_tso *tso)
+int kapi_skb_cow_head(struct sk_buff *skb)
 {
-	int l3_offset = skb_network_offset(skb);
-	int l4_offset = skb_checksum_start_offset(skb);
-	unsigned int l4_min;
-	struct iphdr *iph;
-	__be32 payload;
-	u8 *l4;
-	int err;
-
-	tso->udp = !!(skb_shinfo(skb)->gso_type & SKB_GSO_UDP_L4);
-	l4_min = tso->udp ? sizeof(struct udphdr) : sizeof(struct tcphdr);
-	if (!skb_is_gso(skb) || skb->ip_summed != CHECKSUM_PARTIAL ||
-	    l3_offset < 0 || l4_offset < l3_offset + (int)sizeof(*iph) ||
-	    l4_offset + l4_min > skb_headlen(skb))
-		return -EINVAL;
-
-	err = skb_cow_head(skb, 0);
-	if (err)
-		return err;
-
-	l4 = skb->data + l4_offset;
-	iph = ip_hdr(skb);
-
-	tso->l4_offset = l4_offset;
-	tso->ipv4 = iph->version == 4;
-	if (tso->ipv4) {
-		u8 *after = (u8 *)iph + iph->ihl * 4;
-
-		if (after > l4)
-			return -EINVAL;
-		iph->tot_len = 0;
-		iph->check = csum_fold(csum_partial(after, l4 - after, 0));
-	} else {
-		ipv6_hdr(skb)->payload_len = 0;
-	}
-
-	payload = htonl(skb->len - l4_offset);
-	if (tso->udp) {
-		tso->l4_len = sizeof(struct udphdr);
-		csum_replace_by_diff(&((struct udphdr *)l4)->check,
-				     (__force __wsum)payload);
-	} else {
-		tso->l4_len = __tcp_hdrlen((struct tcphdr *)l4);
-		csum_replace_by_diff(&((struct tcphdr *)l4)->check,
-				     (__force __wsum)payload);
-	}
-	tso->hdr_len = l4_offset + tso->l4_len;
-	return 0;
+	return skb_cow_head(skb, 0);
 }
 
 /**

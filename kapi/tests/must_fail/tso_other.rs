@@ -7,5 +7,5 @@ use kapi::kapi::net::SkBuff;
 /// As in `start_xmit`.
 pub fn start_xmit(one: &SkBuff, other: &mut SkBuff) {
     let wishes = one.tx_wishes();
-    let _ = other.tso_prepare(&wishes); //~ E0061
+    let _ = other.gso_headers(&wishes); //~ E0061
 }
