@@ -11,7 +11,7 @@
 //! | `offload.rs` | a frame's wishes as descriptor fields | none, tested by cargo |
 //! | `tso.rs` | headers of a frame as the template of its segments | none, tested by cargo |
 //! | `ring.rs`, `queue_ctl.rs` | index arithmetic, queue registers | none, tested by cargo |
-//! | `tx.rs`, `tx_clean.rs` | transmit ring: the two ends | yes |
+//! | `tx.rs`, `tx/posting.rs`, `tx_clean.rs` | transmit ring: the two ends | yes |
 //! | `rx.rs` | receive ring | yes |
 //! | `rx/xdp.rs`, `tx/xdp.rs` | programs of XDP on the one, their frames on the other | yes |
 //! | `vector.rs` | the poll function of a queue pair | yes |

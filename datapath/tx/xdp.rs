@@ -6,21 +6,23 @@
 //! queue. A frame of XDP takes one descriptor and one slot.
 
 use super::{
-    data_desc,
     wire_bytes,
     Hw,
     Plan,
     Slot,
     TxFrame,
     TxProducer,
-    DESC_WORDS,
     GAP,
     MIN_FRAME,
     STOP_BELOW,
     WAKE_AT, //
 };
 use crate::{
-    datapath::desc::MAX_DATA_PER_DESC,
+    datapath::desc::{
+        data_desc,
+        DESC_WORDS,
+        MAX_DATA_PER_DESC, //
+    },
     kapi::{
         dma::Mapping,
         net::{
