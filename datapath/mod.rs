@@ -12,7 +12,7 @@
 //! | `tso.rs` | headers of a frame as the template of its segments | none, tested by cargo |
 //! | `ring.rs`, `queue_ctl.rs` | index arithmetic, queue registers | none, tested by cargo |
 //! | `tx.rs`, `tx/posting.rs`, `tx_clean.rs` | transmit ring: the two ends | yes |
-//! | `rx.rs` | receive ring | yes |
+//! | `rx.rs`, `rx/ring.rs` | receive ring: buffers, descriptors | yes |
 //! | `rx/xdp.rs`, `tx/xdp.rs` | programs of XDP on the one, their frames on the other | yes |
 //! | `vector.rs` | the poll function of a queue pair | yes |
 //! | `queues.rs`, `running.rs` | [`Datapath`], [`Running`] | yes |

@@ -27,6 +27,7 @@ use super::{
     ring::RingSize,
     rx::{
         RxQueue,
+        RxRing,
         RxXdp, //
     },
     stats::QueueCounters,
@@ -291,8 +292,10 @@ impl<H: Hw> Maker<'_, H> {
 
     fn rx(&self, size: RingSize, napi: napi::Handle) -> Result<(RxQueue<H>, RingInfo)> {
         let count = usize::from(size.get());
-        let ring = DescRing::new(self.parent, count * DESC_WORDS)?;
-        let info = RingInfo::new(&ring, size);
+        let descs = DescRing::new(self.parent, count * DESC_WORDS)?;
+        let info = RingInfo::new(&descs, size);
+        let counters = self.counters.clone();
+        let ring = RxRing::new(self.hw.clone(), self.index, size, descs, counters);
         let purpose = match self.program {
             None => PoolUse::Stack,
             Some(_) => PoolUse::Program,
@@ -308,15 +311,6 @@ impl<H: Hw> Maker<'_, H> {
             purpose,
             RX_BUFFER_BYTES,
         )?;
-        let queue = RxQueue::new(
-            self.hw.clone(),
-            self.index,
-            size,
-            ring,
-            pool,
-            xdp,
-            self.counters.clone(),
-        )?;
-        Ok((queue, info))
+        Ok((RxQueue::new(ring, pool, xdp)?, info))
     }
 }

@@ -6,58 +6,42 @@
 //! lock. Each descriptor has one page of the pool. A frame longer than a buffer takes several
 //! descriptors; the first page becomes the skb's linear part, the others its fragments.
 
+mod ring;
 mod xdp;
 
-use kernel::{
-    prelude::*,
-    sync::Arc, //
-};
+use kernel::prelude::*;
 
 use super::{
-    desc::{
-        rx_read_desc,
-        DESC_WORDS, //
-    },
-    ring::RingSize,
-    rx_status::{
-        is_tag,
-        rss_hash,
-        Checksum,
-        HashKind,
-        RxStatus, //
-    },
-    stats::QueueCounters,
+    rx_status::RxStatus,
     Hw, //
 };
-use crate::kapi::{
-    dma::{
-        dma_rmb,
-        dma_wmb,
-        DescRing, //
-    },
-    net::{
-        rx::ETH_HLEN,
-        xdp::ProgramRun,
-        Device,
-        DropReason,
-        Features,
-        NapiOwner,
-        PagePool,
-        PoolPage,
-        RxContext,
-        RxFrame,
-        RxMeta, //
-    }, //
+use crate::kapi::net::{
+    rx::ETH_HLEN,
+    xdp::ProgramRun,
+    Device,
+    DropReason,
+    Features,
+    NapiOwner,
+    PagePool,
+    PoolPage,
+    RxContext,
+    RxFrame,
+    RxMeta, //
 };
 
-pub(super) use self::xdp::RxXdp;
-
-/// Buffers given to the hardware at a time: each time costs a doorbell.
-const REFILL_BATCH: u16 = 16;
-
-/// With fewer buffers on the ring than this, and no memory for more, polling goes on: the hardware
-/// might wait for buffers without ever raising an interrupt. Enough for the longest frame.
-const STARVING: u16 = 16;
+use self::ring::{
+    Batch,
+    Finished,
+    REFILL_BATCH,
+    STARVING, //
+};
+pub(super) use self::{
+    ring::{
+        Cleaned,
+        RxRing, //
+    },
+    xdp::RxXdp, //
+};
 
 /// A frame whose end has not been seen yet.
 enum Partial {
@@ -73,37 +57,13 @@ enum Partial {
 /// before.
 struct Whole {
     page: PoolPage,
-    status: RxStatus,
-    /// The first word of its descriptor.
-    at: usize,
+    done: Finished,
     features: Features,
 }
 
-/// What a poll did.
-pub(super) struct Cleaned {
-    /// Frames handled, good or bad: what counts against the budget.
-    pub(super) frames: usize,
-    /// There may be more to do at once.
-    pub(super) more: bool,
-}
-
-/// What is the same for all frames of one poll, and its sums, added to the counters at its end.
-#[derive(Default)]
-struct Batch {
-    packets: u32,
-    bytes: u32,
-    csum_good: u32,
-    csum_none: u32,
-    /// Asked once a poll: [`Hw::looks_at_frames`].
-    looks_at_frames: bool,
-}
-
-/// A receive ring with its buffers.
+/// A receive ring whose buffers are pages.
 pub(super) struct RxQueue<H: Hw> {
-    hw: Arc<H>,
-    queue: u16,
-    size: RingSize,
-    ring: DescRing<u64>,
+    ring: RxRing<H>,
     partial: Partial,
     /// With buffers that a program may work on.
     xdp: Option<RxXdp<H>>,
@@ -111,13 +71,6 @@ pub(super) struct RxQueue<H: Hw> {
     /// them back to it.
     pages: KVec<Option<PoolPage>>,
     pool: PagePool,
-    /// The descriptor that the hardware finishes next.
-    next_clean: u16,
-    /// The descriptor that gets a page next; also the tail.
-    next_fill: u16,
-    /// Descriptors that could get a page.
-    empty: u16,
-    counters: Arc<QueueCounters>,
 }
 
 impl<H: Hw> RxQueue<H> {
@@ -126,40 +79,19 @@ impl<H: Hw> RxQueue<H> {
     /// # Errors
     ///
     /// [`ENOMEM`].
-    pub(super) fn new(
-        hw: Arc<H>,
-        queue: u16,
-        size: RingSize,
-        ring: DescRing<u64>,
-        pool: PagePool,
-        xdp: Option<RxXdp<H>>,
-        counters: Arc<QueueCounters>,
-    ) -> Result<Self> {
-        let count = usize::from(size.get());
+    pub(super) fn new(ring: RxRing<H>, pool: PagePool, xdp: Option<RxXdp<H>>) -> Result<Self> {
+        let count = usize::from(ring.size.get());
         let mut pages = KVec::with_capacity(count, GFP_KERNEL)?;
         for _ in 0..count {
             pages.push(None, GFP_KERNEL)?;
         }
         Ok(Self {
-            hw,
-            queue,
-            size,
             ring,
             partial: Partial::None,
             xdp,
             pages,
             pool,
-            next_clean: 0,
-            next_fill: 0,
-            // Tail must not reach head, or the ring would look empty.
-            empty: size.get() - 1,
-            counters,
         })
-    }
-
-    /// Buffers that the hardware has.
-    fn filled(&self) -> u16 {
-        self.size.get() - 1 - self.empty
     }
 
     /// Gives the hardware its first buffers. Fewer than wanted will do: polls get the rest.
@@ -168,7 +100,7 @@ impl<H: Hw> RxQueue<H> {
     ///
     /// [`ENOMEM`], if there are not enough for the longest frame.
     pub(super) fn fill(&mut self, owner: &NapiOwner<'_>) -> Result {
-        if !self.refill(owner) && self.filled() < STARVING {
+        if !self.refill(owner) && self.ring.filled() < STARVING {
             return Err(ENOMEM);
         }
         Ok(())
@@ -177,35 +109,27 @@ impl<H: Hw> RxQueue<H> {
     /// Gives the hardware as many buffers as memory allows. False if it allowed fewer than wanted.
     fn refill(&mut self, owner: &NapiOwner<'_>) -> bool {
         let mut failed = false;
-        let before = self.empty;
         let Some(mut pages) = self.pool.open(owner) else {
             // The ring's own instance opens its pool.
             return false;
         };
-        while self.empty > 0 {
+        while self.ring.empty() > 0 {
             let Some(page) = pages.alloc() else {
                 failed = true;
                 break;
             };
-            let index = usize::from(self.next_fill);
+            let index = self.ring.next_fill();
             let Some(place) = self.pages.get_mut(index) else {
                 break;
             };
-            let [low, high] = rx_read_desc(page.dma_address());
-            self.ring.write(index * DESC_WORDS, low);
-            self.ring.write(index * DESC_WORDS + 1, high);
+            self.ring.write(index, page.dma_address());
             *place = Some(page);
-            self.next_fill = self.size.next(self.next_fill);
-            self.empty = self.empty.wrapping_sub(1);
+            self.ring.filled_by(1);
         }
         if failed {
-            self.counters.rx.alloc_failed.add(1);
+            self.ring.counters.rx.alloc_failed.add(1);
         }
-        if self.empty != before {
-            // The descriptors must be in memory before the hardware hears of them.
-            dma_wmb();
-            self.hw.set_rx_tail(self.queue, u32::from(self.next_fill));
-        }
+        self.ring.give();
         !failed
     }
 
@@ -228,67 +152,57 @@ impl<H: Hw> RxQueue<H> {
     ) -> Cleaned {
         let budget = ctx.budget();
         let features = dev.features();
-        let mut batch = Batch {
-            looks_at_frames: self.hw.looks_at_frames(),
-            ..Batch::default()
-        };
+        let mut batch = self.ring.begin();
         let mut frames = 0;
         // A device that never ends a frame must not keep us here either.
-        let mut descs = self.size.get();
+        let mut descs = self.ring.size.get();
         let mut memory = true;
         while frames < budget && descs > 0 {
-            if self.empty >= REFILL_BATCH && memory {
+            if self.ring.not_given() >= REFILL_BATCH && memory {
                 memory = self.refill(&ctx.owner());
             }
-            let at = usize::from(self.next_clean) * DESC_WORDS;
-            let status = RxStatus::new(self.ring.read(at + 1));
-            if !status.done() {
+            let Some(done) = self.ring.finished() else {
                 break;
-            }
-            // The write-back of the rest, and the frame, come before DD.
-            dma_rmb();
-            let Some(page) = self.take_page() else {
+            };
+            let Some(page) = self.take_page(done) else {
                 break;
             };
             descs = descs.wrapping_sub(1);
             match program {
-                None => self.append(page, status, ctx),
+                None => self.append(page, done.status, ctx),
                 Some(program) => {
                     let frame = Whole {
                         page,
-                        status,
-                        at,
+                        done,
                         features,
                     };
                     self.examine(dev, frame, program, &mut batch, ctx);
                 }
             }
-            if !status.end_of_packet() {
+            if !done.status.end_of_packet() {
                 continue;
             }
             frames = usize::wrapping_add(frames, 1);
-            if let Some(frame) = self.finish(status, features) {
-                self.deliver(frame, status, at, features, &mut batch, ctx);
+            if let Some(frame) = self.finish(done.status, features) {
+                self.deliver(frame, done, features, &mut batch, ctx);
             }
         }
-        self.account(&batch);
-        if self.empty >= REFILL_BATCH && memory {
+        self.ring.account(&batch);
+        if self.ring.not_given() >= REFILL_BATCH && memory {
             memory = self.refill(&ctx.owner());
         }
-        let starving = !memory && self.filled() < STARVING;
+        let starving = !memory && self.ring.filled() < STARVING;
         Cleaned {
             frames,
             more: frames >= budget || descs == 0 || starving,
         }
     }
 
-    /// The page of the next finished descriptor; [`None`] if the hardware finished one that it was
-    /// never given.
+    /// The page of a finished descriptor; [`None`] if the hardware finished one that it was never given.
     #[inline]
-    fn take_page(&mut self) -> Option<PoolPage> {
-        let page = self.pages.get_mut(usize::from(self.next_clean))?.take()?;
-        self.next_clean = self.size.next(self.next_clean);
-        self.empty = self.empty.wrapping_add(1);
+    fn take_page(&mut self, done: Finished) -> Option<PoolPage> {
+        let page = self.pages.get_mut(done.index)?.take()?;
+        self.ring.advance();
         Some(page)
     }
 
@@ -299,20 +213,20 @@ impl<H: Hw> RxQueue<H> {
         let partial = core::mem::replace(&mut self.partial, Partial::Dropped);
         self.partial = match partial {
             Partial::None if len < ETH_HLEN => {
-                self.counters.rx.length_errors.add(1);
+                self.ring.counters.rx.length_errors.add(1);
                 return;
             }
             Partial::None => match RxFrame::new(page, len, ctx) {
                 Ok(frame) => Partial::Frame(frame),
                 Err(_) => {
-                    self.counters.rx.dropped.add(1);
+                    self.ring.counters.rx.dropped.add(1);
                     return;
                 }
             },
             Partial::Frame(mut frame) => match frame.add_page(page, len) {
                 Ok(()) => Partial::Frame(frame),
                 Err(_) => {
-                    self.counters.rx.length_errors.add(1);
+                    self.ring.counters.rx.length_errors.add(1);
                     frame.drop_with(DropReason::PktTooBig);
                     return;
                 }
@@ -327,7 +241,7 @@ impl<H: Hw> RxQueue<H> {
         match core::mem::replace(&mut self.partial, Partial::None) {
             Partial::Frame(frame) => {
                 if status.frame_error() {
-                    self.counters.rx.frame_errors.add(1);
+                    self.ring.counters.rx.frame_errors.add(1);
                     if !features.contains(Features::RXALL) {
                         frame.drop_with(DropReason::DevHdr);
                         return None;
@@ -340,77 +254,27 @@ impl<H: Hw> RxQueue<H> {
         }
     }
 
-    /// Gives a frame to the stack. `at` is the first word of its last descriptor.
+    /// Gives a frame to the stack, which ends with descriptor `done`.
     #[inline(always)]
     fn deliver(
         &self,
         frame: RxFrame,
-        status: RxStatus,
-        at: usize,
+        done: Finished,
         features: Features,
         batch: &mut Batch,
         ctx: &mut RxContext<'_>,
     ) {
         if batch.looks_at_frames {
-            let refused = |(to, from)| !self.hw.accepts(&to, &from);
+            let refused = |(to, from)| !self.ring.hw.accepts(&to, &from);
             if frame.mac_addresses().is_some_and(refused) {
                 frame.drop_with(DropReason::LocalMac);
                 return;
             }
         }
-        let next = || frame.after_addresses();
-        let meta = self.count(status, frame.len(), at, features, next, batch);
-        ctx.gro_receive(frame, self.queue, &meta);
-    }
-
-    /// Counts a good frame of `len` bytes, and gathers what the hardware said of it. `next` gives what
-    /// follows its addresses.
-    #[inline(always)]
-    fn count(
-        &self,
-        status: RxStatus,
-        len: u32,
-        at: usize,
-        features: Features,
-        next: impl Fn() -> Option<[u8; 4]>,
-        batch: &mut Batch,
-    ) -> RxMeta {
-        batch.packets = batch.packets.wrapping_add(1);
-        batch.bytes = batch.bytes.wrapping_add(len);
-        let mut meta = RxMeta::default();
-        match status.checksum(len) {
-            _ if !features.contains(Features::RXCSUM) => batch.csum_none += 1,
-            Checksum::Good => {
-                batch.csum_good += 1;
-                meta.checksum_ok = true;
-            }
-            Checksum::Unchecked => batch.csum_none += 1,
-            Checksum::Bad => self.counters.rx.csum_err.add(1),
-        }
-        if features.contains(Features::RXHASH) {
-            meta.hash =
-                rss_hash(self.ring.read(at)).map(|hash| (hash.value, hash.kind == HashKind::L4));
-        }
-        let taken_out = |tci: &u16| {
-            features.contains(Features::HW_VLAN_CTAG_RX)
-                || !next().is_some_and(|next| is_tag(next, *tci))
-        };
-        meta.vlan = status
-            .vlan()
-            .filter(|&tci| self.hw.shows_vlan(tci))
-            .filter(taken_out);
-        meta
-    }
-
-    #[inline]
-    fn account(&self, batch: &Batch) {
-        if batch.packets == 0 {
-            return;
-        }
-        let rx = &self.counters.rx;
-        rx.packets.add(u64::from(batch.packets));
-        rx.bytes.add(u64::from(batch.bytes));
-        rx.csum_good.add(u64::from(batch.csum_good));
-        rx.csum_none.add(u64::from(batch.csum_none));
+        let len = frame.len();
+        batch.count(len);
+        let mut meta = self.ring.describe(done, len, features, batch);
+        meta.vlan = self.ring.vlan(done, features, || frame.after_addresses());
+        ctx.gro_receive(frame, self.ring.queue, &meta);
     }
 }

@@ -105,7 +105,7 @@ impl<H: Hw> RxQueue<H> {
 
     fn send_pending(&mut self, dev: &Device, program: &ProgramRun<'_>, ctx: &mut RxContext<'_>) {
         if let Some(xdp) = self.xdp.as_mut().filter(|xdp| !xdp.pending.is_empty()) {
-            xdp.send(self.queue, dev, program, ctx);
+            xdp.send(self.ring.queue, dev, program, ctx);
         }
     }
 
@@ -120,11 +120,11 @@ impl<H: Hw> RxQueue<H> {
     ) {
         let Whole {
             page,
-            status,
-            at,
+            done,
             features,
         } = frame;
-        let rx = &self.counters.rx;
+        let status = done.status;
+        let rx = &self.ring.counters.rx;
         if !matches!(self.partial, Partial::None) || !status.end_of_packet() {
             if !matches!(self.partial, Partial::Dropped) {
                 rx.length_errors.add(1);
@@ -145,16 +145,18 @@ impl<H: Hw> RxQueue<H> {
         };
         if batch.looks_at_frames {
             let (to, from) = buff.mac_addresses();
-            if !self.hw.accepts(&to, &from) {
+            if !self.ring.hw.accepts(&to, &from) {
                 return;
             }
         }
+        batch.count(len);
         // Before the program changes the frame.
-        let meta = self.count(status, len, at, features, || buff.after_addresses(), batch);
+        let mut meta = self.ring.describe(done, len, features, batch);
+        meta.vlan = self.ring.vlan(done, features, || buff.after_addresses());
         match program.run(buff) {
             Verdict::Pass(frame) => {
                 rx.xdp_pass.add(1);
-                ctx.gro_receive(frame, self.queue, &meta);
+                ctx.gro_receive(frame, self.ring.queue, &meta);
             }
             Verdict::Tx(frame) => {
                 rx.xdp_tx.add(1);
