@@ -15,6 +15,7 @@
 //! | `rx.rs`, `rx/ring.rs` | receive ring: buffers, descriptors | yes |
 //! | `rx/xdp.rs`, `tx/xdp.rs` | programs of XDP on the one, their frames on the other | yes |
 //! | `vector.rs` | the poll function of a queue pair | yes |
+//! | `moderation.rs` | how often a vector interrupts | yes |
 //! | `queues.rs`, `running.rs` | [`Datapath`], [`Running`] | yes |
 //!
 //! Locking: the transmit lock of the stack guards a transmit ring's producer, also for what XDP sends;
@@ -30,6 +31,7 @@ pub mod ring;
 pub mod rx_status;
 pub mod tso;
 
+mod moderation;
 mod queues;
 mod running;
 mod rx;
@@ -39,6 +41,11 @@ mod tx_clean;
 mod vector;
 
 pub use self::{
+    moderation::{
+        Coalescing,
+        Direction,
+        Moderation, //
+    },
     queue_ctl::{
         rxdctl,
         srrctl,
@@ -85,6 +92,12 @@ pub trait Hw: Send + Sync + 'static {
 
     /// Lets vector `vector` interrupt again, after its poll is done.
     fn enable_vector(&self, vector: u16);
+
+    /// Whether what was sent has a vector of its own. Else that of [`Direction::Rx`] is for both.
+    const TX_VECTOR: bool;
+
+    /// Sets the least time between two interrupts of a vector, in microseconds.
+    fn set_interval(&self, vector: u16, direction: Direction, usecs: u16);
 
     /// Whether the stack gets to see a tag that the hardware took out of a received frame.
     ///

@@ -9,6 +9,10 @@ use kernel::{
 };
 
 use super::{
+    moderation::{
+        Coalescing,
+        Moderation, //
+    },
     offload::{
         fits,
         Fit, //
@@ -62,15 +66,17 @@ pub struct Datapath<H: Hw> {
     dev: Arc<Device>,
     queues: Arc<KVec<Queue<H>>>,
     program: Arc<ProgramSlot>,
+    moderation: Arc<Moderation>,
 }
 
 impl<H: Hw> Datapath<H> {
-    /// A data path of at most `max_queues` queue pairs for `dev`, which has so many queues.
+    /// A data path of at most `max_queues` queue pairs for `dev`, which has so many queues. `rx` and `tx`
+    /// say how often they interrupt; without [`Hw::TX_VECTOR`] the first is for both.
     ///
     /// # Errors
     ///
     /// [`EINVAL`] if `dev` has fewer transmit queues, [`ENOMEM`].
-    pub fn new(dev: Arc<Device>, max_queues: u16) -> Result<Self> {
+    pub fn new(dev: Arc<Device>, max_queues: u16, rx: Coalescing, tx: Coalescing) -> Result<Self> {
         let mut queues = KVec::with_capacity(usize::from(max_queues), GFP_KERNEL)?;
         for index in 0..max_queues {
             let queue = Queue {
@@ -83,7 +89,13 @@ impl<H: Hw> Datapath<H> {
             dev,
             queues: Arc::new(queues, GFP_KERNEL)?,
             program: Arc::new(ProgramSlot::default(), GFP_KERNEL)?,
+            moderation: Moderation::new(rx, tx)?,
         })
+    }
+
+    /// How often vectors interrupt.
+    pub fn moderation(&self) -> &Moderation {
+        &self.moderation
     }
 
     /// Has received frames shown to another program, or to none, and returns the old one. Rings that were
@@ -106,7 +118,16 @@ impl<H: Hw> Datapath<H> {
         cfg: &Config,
     ) -> Result<Running<H>> {
         let program = cfg.xdp.then_some(&self.program);
-        Running::new(&self.dev, &self.queues, parent, &hw, program, cfg)
+        let moderation = &self.moderation;
+        Running::new(
+            &self.dev,
+            &self.queues,
+            parent,
+            &hw,
+            moderation,
+            program,
+            cfg,
+        )
     }
 
     /// Sends a frame: the whole of `ndo_start_xmit`.

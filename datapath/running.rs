@@ -22,6 +22,10 @@ use super::{
         DESC_BYTES,
         DESC_WORDS, //
     },
+    moderation::{
+        Moderation,
+        Moderator, //
+    },
     queue_ctl::RX_BUFFER_BYTES,
     queues::Queue,
     ring::RingSize,
@@ -112,6 +116,7 @@ impl<H: Hw> Running<H> {
         queues: &Arc<KVec<Queue<H>>>,
         parent: &device::Device<device::Bound>,
         hw: &Arc<H>,
+        moderation: &Arc<Moderation>,
         program: Option<&Arc<ProgramSlot>>,
         cfg: &Config,
     ) -> Result<Self> {
@@ -129,6 +134,7 @@ impl<H: Hw> Running<H> {
                 index,
                 counters: &queue.counters,
                 queues,
+                moderation,
                 program,
             };
             pairs.push(maker.pair(tx_size, rx_size)?, GFP_KERNEL)?;
@@ -245,6 +251,7 @@ struct Maker<'a, H: Hw> {
     index: u16,
     counters: &'a Arc<QueueCounters>,
     queues: &'a Arc<KVec<Queue<H>>>,
+    moderation: &'a Arc<Moderation>,
     /// The program to show received frames to, in buffers for that.
     program: Option<&'a Arc<ProgramSlot>>,
 }
@@ -255,7 +262,8 @@ impl<H: Hw> Maker<'_, H> {
         let napi = Napi::new(self.dev, u32::from(self.index), irq)?;
         let (producer, consumer, tx) = self.tx(tx_size)?;
         let (rx_queue, rx) = self.rx(rx_size, napi.handle())?;
-        let vector = QueueVector::new(self.dev.clone(), consumer, rx_queue);
+        let moderator = Moderator::new(self.hw, self.index, self.moderation, self.counters)?;
+        let vector = QueueVector::new(self.dev.clone(), consumer, rx_queue, moderator);
         let vector = KBox::new(vector, GFP_KERNEL)?;
         Ok(Pair {
             napi,

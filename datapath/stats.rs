@@ -33,6 +33,7 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
+    #[inline]
     fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
@@ -152,12 +153,46 @@ pub(super) struct QueueCounters {
     pub(super) rx: RxCounters,
 }
 
+/// Frames that have passed in one direction, and bytes of them.
+#[derive(Clone, Copy)]
+pub(super) struct Passed {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+}
+
+impl Passed {
+    /// Those of two directions.
+    #[inline]
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            packets: self.packets.wrapping_add(other.packets),
+            bytes: self.bytes.wrapping_add(other.bytes),
+        }
+    }
+}
+
 impl QueueCounters {
     pub(super) const fn new() -> Self {
         Self {
             xmit: XmitCounters::new(),
             sent: SentCounters::new(),
             rx: RxCounters::new(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn received(&self) -> Passed {
+        Passed {
+            packets: self.rx.packets.get(),
+            bytes: self.rx.bytes.get(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn sent(&self) -> Passed {
+        Passed {
+            packets: self.sent.packets.get(),
+            bytes: self.sent.bytes.get(),
         }
     }
 

@@ -8,6 +8,7 @@ use kernel::{
 };
 
 use super::{
+    moderation::Moderator,
     rx::RxQueue,
     tx_clean::TxConsumer,
     Hw, //
@@ -38,11 +39,22 @@ pub struct QueueVector<H: Hw> {
     dev: Arc<Device>,
     tx: TxConsumer,
     rx: RxQueue<H>,
+    moderator: Moderator<H>,
 }
 
 impl<H: Hw> QueueVector<H> {
-    pub(super) fn new(dev: Arc<Device>, tx: TxConsumer, rx: RxQueue<H>) -> Self {
-        Self { dev, tx, rx }
+    pub(super) fn new(
+        dev: Arc<Device>,
+        tx: TxConsumer,
+        rx: RxQueue<H>,
+        moderator: Moderator<H>,
+    ) -> Self {
+        Self {
+            dev,
+            tx,
+            rx,
+            moderator,
+        }
     }
 
     /// Gives the receive ring its first buffers.
@@ -73,6 +85,7 @@ impl<H: Hw> Poll for QueueVector<H> {
         if received.more || !all_sent {
             return Polled::Again;
         }
+        self.moderator.polled();
         Polled::Done(received.frames)
     }
 

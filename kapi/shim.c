@@ -2,6 +2,7 @@
 /* One C file a module: see Kbuild of the drivers. */
 #include "shim.h"
 
+#include "shim/dim.c"
 #include "shim/dma.c"
 #include "shim/napi.c"
 #include "shim/netdev.c"

@@ -8,6 +8,7 @@
 #define KAPI_SHIM_H
 
 #include "shim/devlink.h"
+#include "shim/dim.h"
 #include "shim/dma.h"
 #include "shim/napi.h"
 #include "shim/netdev.h"

@@ -60,7 +60,10 @@ use crate::{
     },
     link::Link,
     neighbours::Neighbours,
-    queues::Queues,
+    queues::{
+        Queues,
+        COALESCING, //
+    },
     regs::{
         general::WUC,
         irq::ICR,
@@ -193,7 +196,8 @@ impl Adapter {
             max_pairs,
             works,
         } = parts;
-        let datapath = Datapath::new(ndev.clone(), u16::try_from(max_pairs)?)?;
+        let queues = u16::try_from(max_pairs)?;
+        let datapath = Datapath::new(ndev.clone(), queues, COALESCING, COALESCING)?;
         let switch = Switch::new(PfPool::new(mac, ndev.mtu()), emulated)?;
         let vfs = iov::new_manager(ndev.clone(), bar.clone(), switch)?;
         let neighbours = Neighbours::new(vfs.clone())?;

@@ -27,6 +27,8 @@ use crate::{
         vf_id::VfId, //
     },
     datapath::{
+        Coalescing,
+        Direction,
         QueueStats,
         RingSize,
         RxStats,
@@ -72,7 +74,7 @@ use crate::{
 
 /// Longest interval between interrupts, in microseconds: EITR has 13 bits for it. C igb takes more
 /// and sets what is left of it in these.
-const MAX_USECS: u32 = (1 << 13) - 1;
+const MAX_USECS: u16 = (1 << 13) - 1;
 /// All LEDs on and blinking.
 const LEDS_BLINK: u32 = 0x8e8e_8e8e;
 
@@ -84,7 +86,8 @@ const TESTS: [&str; 3] = [
 
 #[vtable]
 impl Ethtool for Adapter {
-    const COALESCE_PARAMS: CoalesceParams = CoalesceParams::RX_USECS;
+    const COALESCE_PARAMS: CoalesceParams =
+        CoalesceParams::RX_USECS.union(CoalesceParams::ADAPTIVE_RX);
     const SOFTWARE_TX_TIMESTAMPS: bool = true;
     // CAST: 128 and 40.
     const RSS_TABLE_LEN: u32 = TABLE_LEN as u32;
@@ -152,8 +155,10 @@ impl Ethtool for Adapter {
     }
 
     fn coalesce(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> Result<Coalesce> {
+        let wanted = this.datapath.moderation().wanted(Direction::Rx);
         Ok(Coalesce {
-            rx_usecs: this.queues.lock().usecs,
+            rx_usecs: wanted.usecs.into(),
+            adaptive_rx: wanted.adaptive,
             ..Coalesce::default()
         })
     }
@@ -164,10 +169,14 @@ impl Ethtool for Adapter {
         wanted: &Coalesce,
         extack: &mut Extack<'_>,
     ) -> Result {
-        if wanted.rx_usecs > MAX_USECS {
+        let usecs = u16::try_from(wanted.rx_usecs).unwrap_or(u16::MAX);
+        if usecs > MAX_USECS {
             return Err(extack.fail(EINVAL, c"rx-usecs can be 0 to 8191"));
         }
-        this.set_usecs(wanted.rx_usecs);
+        this.set_coalescing(Coalescing {
+            adaptive: wanted.adaptive_rx,
+            usecs,
+        });
         Ok(())
     }
 

@@ -18,7 +18,9 @@ use crate::{
         vf_id::VfId, //
     },
     datapath::{
+        Coalescing,
         Config,
+        Direction,
         Running, //
     },
     hw::{
@@ -105,6 +107,7 @@ impl Adapter {
         dev.set_real_num_queues(pairs.into(), pairs.into())?;
         let irqs = self.request_irqs(&running)?;
         self.write_rss_table(dev, regs.layout(), pairs.into());
+        let interval = self.datapath.moderation().initial(Direction::Rx);
         {
             // Flow control may change meanwhile.
             let control = self.vfs.control.lock();
@@ -113,7 +116,7 @@ impl Adapter {
                 let tx = running.tx_ring(pair).ok_or(EINVAL)?;
                 let rx = running.rx_ring(pair).ok_or(EINVAL)?;
                 regs.enable(pair, tx, rx, drop_frames);
-                irq::set_interval(&self.bar, irq::pair_vector(pair.into()), queues.usecs);
+                irq::set_interval(&self.bar, irq::pair_vector(pair.into()), interval);
             }
         }
         if let Err(err) = Self::start_rings(dev, &mut running, &irqs) {
@@ -300,16 +303,19 @@ impl Adapter {
         changed
     }
 
-    /// Sets the least time between two interrupts of a pair.
-    pub(crate) fn set_usecs(&self, usecs: u32) {
-        let mut queues = self.queues.lock();
-        queues.usecs = usecs;
-        if self.vfs.in_reset() {
-            return;
-        }
-        for pair in 0..queues.plan.pairs() {
-            irq::set_interval(&self.bar, irq::pair_vector(pair), usecs);
-        }
+    /// Says how often pairs interrupt.
+    pub(crate) fn set_coalescing(&self, wanted: Coalescing) {
+        let queues = self.queues.lock();
+        let pairs = match self.vfs.in_reset() {
+            true => 0,
+            false => queues.plan.pairs(),
+        };
+        let moderation = self.datapath.moderation();
+        moderation.set(Direction::Rx, wanted, |usecs| {
+            for pair in 0..pairs {
+                irq::set_interval(&self.bar, irq::pair_vector(pair), usecs);
+            }
+        });
     }
 }
 

@@ -10,6 +10,7 @@ use kernel::{
 use crate::{
     control::device::Layout,
     datapath::{
+        Coalescing,
         RingSize,
         Running, //
     },
@@ -80,8 +81,6 @@ pub(crate) struct Queues {
     pub(crate) plan: Plan,
     /// Most pairs that there are vectors for.
     pub(crate) max_pairs: u32,
-    /// Least microseconds between two interrupts of a pair.
-    pub(crate) usecs: u32,
     pub(crate) active: Option<Active>,
     /// Rings for the next start, made while there was memory. By `plan`.
     pub(crate) spare: Option<Pairs>,
@@ -90,8 +89,12 @@ pub(crate) struct Queues {
 /// Rings that do not run.
 pub(crate) type Pairs = (Running<QueueRegs>, Arc<QueueRegs>);
 
-/// Interrupts of a pair come at most 20,000 times a second.
-const DEFAULT_USECS: u32 = 50;
+/// Interrupts of a pair come at most 20,000 times a second by default. Longer intervals cost more for each
+/// short frame: what they gather is more than a processor keeps at hand.
+pub(crate) const COALESCING: Coalescing = Coalescing {
+    adaptive: false,
+    usecs: 50,
+};
 
 impl Queues {
     pub(crate) fn new(max_pairs: u32) -> Self {
@@ -105,7 +108,6 @@ impl Queues {
                 xdp: false,
             },
             max_pairs,
-            usecs: DEFAULT_USECS,
             active: None,
             spare: None,
         }

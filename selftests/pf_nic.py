@@ -10,10 +10,13 @@ from collections.abc import Callable
 
 from rigbtest import echo, frames, nic, traffic
 from rigbtest.bench import Bench, finish
-from rigbtest.driver import PF_DRIVERS
+from rigbtest.driver import PF_DRIVERS, CommandError
 from rigbtest.frames import Sniffer, delivered
-from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_pr, ksft_run, ksft_true
+from rigbtest.kselftest import (
+    KsftSkipEx, case, ksft_eq, ksft_pr, ksft_raises, ksft_run, ksft_true,
+)
 from rigbtest.port import Port
+from rigbtest.regs import Registers
 
 DRIVERS = os.environ.get("RIGB_PF_DRIVERS", "rigb").split()
 BENCH = Bench.find()
@@ -25,6 +28,8 @@ FOREIGN_GROUP = "01:82:57:63:a5:3c"
 # More than the card's 24 filters.
 MANY_ADDRESSES = 40
 MANY_VLANS = 40
+# Of the first queue pair.
+PAIR_VECTOR = 1
 
 
 def setup(driver: str) -> tuple[Port, Port]:
@@ -139,6 +144,17 @@ def channels(driver: str) -> None:
     traffic.reach(port, peer)
 
 
+def moderation(driver: str) -> None:
+    """`ethtool -C`, adaptive and not, by the register of the first queue pair."""
+    port, peer = setup(driver)
+    # C igb adapts by rx-usecs 1 and 3, and has no adaptive-rx.
+    if driver == "igb":
+        with ksft_raises(CommandError):
+            port.ethtool("-C", "adaptive-rx", "on")
+        return
+    nic.moderation(port, peer, lambda: Registers(port.function).interval(PAIR_VECTOR))
+
+
 def shared(function: Callable[[Port, Port], None]) -> Callable[[str], None]:
     """A case of rigbtest.nic on the PF."""
 
@@ -153,7 +169,7 @@ def shared(function: Callable[[Port, Port], None]) -> Callable[[str], None]:
 CASES = [
     identity,
     *map(shared, (nic.raw_frames, nic.counters, nic.carrier, nic.multicast)),
-    promiscuous, more_addresses, vlan_filter, channels,
+    promiscuous, more_addresses, vlan_filter, channels, moderation,
     *map(shared, (nic.own_address, nic.rings, nic.offloads, nic.bad_checksums,
                   nic.many_fragments, nic.stacked_vlans, nic.longer_than_mtu, nic.mtu,
                   nic.jumbo_streams)),

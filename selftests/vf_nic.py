@@ -10,12 +10,14 @@ from collections.abc import Callable
 
 from rigbtest import nic, traffic
 from rigbtest.bench import Bench, finish
-from rigbtest.driver import PF_DRIVERS, VF_DRIVERS
-from rigbtest.kselftest import KsftSkipEx, case, ksft_run
+from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError
+from rigbtest.kselftest import KsftSkipEx, case, ksft_raises, ksft_run
 from rigbtest.port import Port
+from rigbtest.regs import Registers, vf_vector
 
 PAIRS = os.environ.get("RIGB_PAIRS", "rigb+rigbvf").split()
 BENCH = Bench.find()
+RX_VECTOR = 1
 
 
 def setup(pair: str) -> tuple[Port, Port]:
@@ -39,6 +41,17 @@ def identity(pair: str) -> None:
     nic.link_settings(port)
 
 
+def moderation(pair: str) -> None:
+    """`ethtool -C`, adaptive and not, by the register of the receive vector."""
+    port, peer = setup(pair)
+    if pair.endswith("igbvf") and not pair.endswith("rigbvf"):
+        with ksft_raises(CommandError):
+            port.ethtool("-C", "adaptive-rx", "on")
+        return
+    registers = Registers(BENCH.pf.function)
+    nic.moderation(port, peer, lambda: registers.interval(vf_vector(0, RX_VECTOR)))
+
+
 def shared(function: Callable[[Port, Port], None]) -> Callable[[str], None]:
     """A case of rigbtest.nic on the VF."""
 
@@ -55,6 +68,7 @@ CASES = [
     *map(shared, (nic.raw_frames, nic.counters, nic.carrier, nic.multicast, nic.own_address,
                   nic.vlans, nic.rings, nic.offloads, nic.bad_checksums, nic.many_fragments,
                   nic.stacked_vlans, nic.longer_than_mtu, nic.mtu, nic.jumbo_streams)),
+    moderation,
 ]
 
 

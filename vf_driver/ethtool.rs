@@ -15,6 +15,8 @@ use crate::{
     },
     counters,
     datapath::{
+        Coalescing,
+        Direction,
         RingSize,
         RxStats,
         SentStats,
@@ -123,8 +125,10 @@ fn throttle(usecs: u32) -> Option<u16> {
 
 #[vtable]
 impl net::Ethtool for Adapter {
-    const COALESCE_PARAMS: CoalesceParams =
-        CoalesceParams::RX_USECS.union(CoalesceParams::TX_USECS);
+    const COALESCE_PARAMS: CoalesceParams = CoalesceParams::RX_USECS
+        .union(CoalesceParams::TX_USECS)
+        .union(CoalesceParams::ADAPTIVE_RX)
+        .union(CoalesceParams::ADAPTIVE_TX);
 
     const SOFTWARE_TX_TIMESTAMPS: bool = true;
 
@@ -182,10 +186,14 @@ impl net::Ethtool for Adapter {
     }
 
     fn coalesce(this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>) -> Result<Coalesce> {
-        let settings = *this.settings.lock();
+        let moderation = this.datapath.moderation();
+        let rx = moderation.wanted(Direction::Rx);
+        let tx = moderation.wanted(Direction::Tx);
         Ok(Coalesce {
-            rx_usecs: u32::from(settings.rx_usecs),
-            tx_usecs: u32::from(settings.tx_usecs),
+            rx_usecs: u32::from(rx.usecs),
+            tx_usecs: u32::from(tx.usecs),
+            adaptive_rx: rx.adaptive,
+            adaptive_tx: tx.adaptive,
             ..Default::default()
         })
     }
@@ -199,12 +207,16 @@ impl net::Ethtool for Adapter {
         let (Some(rx), Some(tx)) = (throttle(wanted.rx_usecs), throttle(wanted.tx_usecs)) else {
             return Err(extack.fail(ERANGE, c"an interrupt is delayed by 0 to 8191 microseconds"));
         };
-        {
-            let mut settings = this.settings.lock();
-            settings.rx_usecs = rx;
-            settings.tx_usecs = tx;
-        }
-        this.apply_throttle();
+        let rx = Coalescing {
+            adaptive: wanted.adaptive_rx,
+            usecs: rx,
+        };
+        let tx = Coalescing {
+            adaptive: wanted.adaptive_tx,
+            usecs: tx,
+        };
+        this.set_coalescing(Direction::Rx, rx);
+        this.set_coalescing(Direction::Tx, tx);
         Ok(())
     }
 

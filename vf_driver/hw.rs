@@ -27,6 +27,7 @@ use kernel::{
 use crate::{
     datapath::{
         self,
+        Direction,
         RingInfo, //
     },
     kapi,
@@ -161,7 +162,9 @@ impl Hw {
                 .with_const_vector::<MAILBOX_VECTOR>()
                 .with_valid(true),
         );
-        self.set_throttle(rx_usecs, tx_usecs);
+        self.set_throttle(Direction::Rx, rx_usecs);
+        self.set_throttle(Direction::Tx, tx_usecs);
+        self.set_vector_throttle(MAILBOX_VECTOR, 0);
         self.bar.read(regs::EICR);
         // A vector's cause is cleared and the vector is masked when its message is sent: nothing
         // has to be read or written before the poll is scheduled.
@@ -173,12 +176,14 @@ impl Hw {
             .write_reg(regs::EIMS::zeroed().with_const_vectors::<ALL_VECTORS>());
     }
 
-    /// Sets the least time between two interrupts of a vector, in microseconds up to 8191. Longer
-    /// ones are cut.
-    pub(crate) fn set_throttle(&self, rx_usecs: u16, tx_usecs: u16) {
-        self.set_vector_throttle(RX_VECTOR, rx_usecs);
-        self.set_vector_throttle(TX_VECTOR, tx_usecs);
-        self.set_vector_throttle(MAILBOX_VECTOR, 0);
+    /// Sets the least time between two interrupts of a direction's vector, in microseconds up to 8191.
+    /// Longer ones are cut.
+    pub(crate) fn set_throttle(&self, direction: Direction, usecs: u16) {
+        let vector = match direction {
+            Direction::Rx => RX_VECTOR,
+            Direction::Tx => TX_VECTOR,
+        };
+        self.set_vector_throttle(vector, usecs);
     }
 
     fn set_vector_throttle(&self, vector: u32, usecs: u16) {
@@ -327,6 +332,8 @@ impl Hw {
 pub(crate) const MAX_THROTTLE: u16 = 8191;
 
 impl datapath::Hw for Hw {
+    const TX_VECTOR: bool = true;
+
     #[inline]
     fn set_tx_tail(&self, _queue: u16, tail: u32) {
         self.bar.write_reg(regs::TDT::from_raw(tail));
@@ -341,6 +348,10 @@ impl datapath::Hw for Hw {
     fn enable_vector(&self, _vector: u16) {
         self.bar
             .write_reg(regs::EIMS::zeroed().with_const_vectors::<QUEUE_VECTORS>());
+    }
+
+    fn set_interval(&self, _vector: u16, direction: Direction, usecs: u16) {
+        self.set_throttle(direction, usecs);
     }
 
     #[inline]

@@ -12,7 +12,9 @@ use crate::{
         Settings, //
     },
     datapath::{
+        Coalescing,
         Config,
+        Direction,
         Running, //
     },
     hw::Hw,
@@ -74,9 +76,11 @@ impl Adapter {
             running.stop(dev);
             return Err(err);
         }
-        let settings = *self.settings.lock();
-        self.hw
-            .enable_interrupts(settings.rx_usecs, settings.tx_usecs);
+        let moderation = self.datapath.moderation();
+        self.hw.enable_interrupts(
+            moderation.initial(Direction::Rx),
+            moderation.initial(Direction::Tx),
+        );
         dev.tx_wake_all();
         Ok(Rings {
             interrupts,
@@ -167,11 +171,14 @@ impl Adapter {
         }
     }
 
-    /// Applies new interrupt throttling.
-    pub(crate) fn apply_throttle(&self) {
-        let settings = *self.settings.lock();
-        if self.rings.lock().is_some() {
-            self.hw.set_throttle(settings.rx_usecs, settings.tx_usecs);
-        }
+    /// Says how often the vector of a direction interrupts.
+    pub(crate) fn set_coalescing(&self, direction: Direction, wanted: Coalescing) {
+        let rings = self.rings.lock();
+        let moderation = self.datapath.moderation();
+        moderation.set(direction, wanted, |usecs| {
+            if rings.is_some() {
+                self.hw.set_throttle(direction, usecs);
+            }
+        });
     }
 }

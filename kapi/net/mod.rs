@@ -13,6 +13,7 @@ pub mod addr;
 pub mod config;
 pub mod device;
 pub mod devlink;
+pub mod dim;
 pub mod driver;
 pub mod drop_reason;
 pub mod ethtool;

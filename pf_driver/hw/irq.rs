@@ -48,9 +48,9 @@ pub(crate) const OTHER_VECTOR: u32 = 0;
 
 /// Least time between interrupts of the mailboxes and the link, in microseconds: what a VF that
 /// rings without pause can cost.
-const OTHER_INTERVAL: u32 = 50;
+const OTHER_INTERVAL: u16 = 50;
 /// The same while a VF is in quarantine.
-const OTHER_INTERVAL_SLOW: u32 = 1000;
+const OTHER_INTERVAL_SLOW: u16 = 1000;
 
 /// Vector of queue pair `pair`.
 pub(crate) const fn pair_vector(pair: u32) -> u32 {
@@ -154,9 +154,9 @@ fn pairs_mask(pairs: u32) -> u32 {
 }
 
 /// Sets the least time between two interrupts of `vector`, in microseconds.
-pub(crate) fn set_interval(bar: &Bar0, vector: u32, usecs: u32) {
+pub(crate) fn set_interval(bar: &Bar0, vector: u32, usecs: u16) {
     let eitr = EITR::zeroed()
-        .with_interval(Bounded::from_expr(usecs & 0x1fff))
+        .with_interval(Bounded::from_expr(u32::from(usecs) & 0x1fff))
         .with_cnt_ingr(true);
     // CAST: A vector number.
     put::<EITR>(bar, vector as usize, eitr.into_raw());

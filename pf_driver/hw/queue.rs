@@ -25,6 +25,7 @@ use crate::{
     control::device::Layout,
     datapath::{
         self,
+        Direction,
         RingInfo, //
     },
     kapi::net::MacAddress,
@@ -66,6 +67,8 @@ pub(crate) struct QueueRegs {
 }
 
 impl datapath::Hw for QueueRegs {
+    const TX_VECTOR: bool = false;
+
     #[inline]
     fn set_tx_tail(&self, queue: u16, tail: u32) {
         put::<TDT>(&self.bar, self.layout.queue(queue), tail);
@@ -80,6 +83,10 @@ impl datapath::Hw for QueueRegs {
     fn enable_vector(&self, vector: u16) {
         self.bar
             .write_reg(EIMS::from(1 << irq::pair_vector(u32::from(vector))));
+    }
+
+    fn set_interval(&self, vector: u16, _direction: Direction, usecs: u16) {
+        irq::set_interval(&self.bar, irq::pair_vector(u32::from(vector)), usecs);
     }
 
     #[inline]

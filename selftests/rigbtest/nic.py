@@ -5,8 +5,9 @@ import itertools
 import os
 import re
 import socket
+from collections.abc import Callable
 
-from . import echo, frames, traffic
+from . import echo, frames, traffic, wait
 from .driver import CommandError
 from .frames import BROADCAST, Sniffer, delivered
 from .kselftest import ksft_eq, ksft_ge, ksft_in, ksft_pr, ksft_raises, ksft_true
@@ -46,12 +47,16 @@ def link_settings(port: Port) -> None:
 def carrier(port: Port, peer: Port) -> None:
     """The carrier goes and comes with the interface, and traffic with it."""
     for _ in range(2):
-        port.ip("link set {dev} down")
-        port.wait_not_running()
-        port.ip("link set {dev} up")
-        port.wait_running()
+        _down_and_up(port)
     traffic.reach(port, peer)
     traffic.reach(peer, port)
+
+
+def _down_and_up(port: Port) -> None:
+    port.ip("link set {dev} down")
+    port.wait_not_running()
+    port.ip("link set {dev} up")
+    port.wait_running()
 
 
 def counters(port: Port, peer: Port) -> None:
@@ -166,6 +171,39 @@ def rings(port: Port, peer: Port) -> None:
     port.ethtool("-G", "rx", rx, "tx", tx, check=False)
     port.wait_running()
     traffic.reach(port, peer)
+
+
+def moderation(port: Port, peer: Port, interval: Callable[[], int]) -> None:
+    """Interrupts come at the interval that was set, or at one that follows the traffic.
+
+    `interval` is the one of the register, in microseconds, of what is received.
+    """
+    port.ethtool("-C", "adaptive-rx", "off", "rx-usecs", "100")
+    ksft_eq(interval(), 100)
+    _down_and_up(port)
+    ksft_eq(interval(), 100, "it outlives the rings")
+    port.ethtool("-C", "adaptive-rx", "on")
+    _down_and_up(port)
+    first = interval()
+
+    def questions() -> bool:
+        port.run("ping", "-q", "-f", "-c", "100", peer.v4)
+        return interval() != first
+
+    # Linux looks at the traffic every 64 interrupts, and tries another interval the first time.
+    wait.until(questions, "other interval", port.ns)
+    # Who sets an interval means it.
+    port.ethtool("-C", "rx-usecs", "77")
+    ksft_eq(interval(), 77)
+    ksft_true(re.search(r"Adaptive RX: off", port.ethtool("-c")), "it adapts no more")
+    traffic.tcp(peer, port)
+    ksft_eq(interval(), 77, "after traffic")
+    with ksft_raises(CommandError):
+        port.ethtool("-C", "rx-usecs", "8192")
+    port.ethtool("-C", "adaptive-rx", "on", "rx-usecs", "50")
+    ksft_true(re.search(r"Adaptive RX: on", port.ethtool("-c")), "unless both are asked for")
+    port.ethtool("-C", "adaptive-rx", "off")
+    ksft_eq(interval(), 50, "as before")
 
 
 def offloads(port: Port, peer: Port) -> None:

@@ -44,6 +44,16 @@ RAH_POOL_SHIFT = 18
 RARS = 24
 
 
+def eitr(vector: int) -> int:
+    """How often a vector interrupts: of the PF's own from 0 on, VFs' at the end."""
+    return 0x1680 + 4 * vector
+
+
+def vf_vector(vf: int, vector: int) -> int:
+    """What a VF calls `vector`, as the card counts."""
+    return 22 - 3 * vf + vector
+
+
 def vmolr(pool: int) -> int:
     """Receive rules of a pool."""
     return 0x5AD0 + 4 * pool
@@ -108,6 +118,10 @@ class Registers:
     def write(self, register: int, value: int) -> None:
         """Writes one register."""
         self._access(register, value)
+
+    def interval(self, vector: int) -> int:
+        """Least time between two interrupts of a vector, in microseconds."""
+        return self.read(eitr(vector)) >> 2 & 0x1FFF
 
     def addresses(self, pool: int) -> set[str]:
         """The MAC addresses that `pool` receives."""
