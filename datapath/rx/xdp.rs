@@ -43,9 +43,7 @@ const TX_BATCH: usize = 16;
 /// What a receive ring needs for programs.
 pub(in crate::datapath) struct RxXdp<H: Hw> {
     slot: Arc<ProgramSlot>,
-    queues: Arc<KVec<Queue<H>>>,
-    /// Frames to be sent, at the end of the poll at the latest.
-    pending: KVec<XdpTx>,
+    to_send: TxBatch<H, XdpTx>,
 }
 
 impl<H: Hw> RxXdp<H> {
@@ -58,19 +56,49 @@ impl<H: Hw> RxXdp<H> {
     ) -> Result<Self> {
         Ok(Self {
             slot,
+            to_send: TxBatch::new(queues)?,
+        })
+    }
+}
+
+/// Frames that a program wants sent, at the end of the poll at the latest.
+pub(super) struct TxBatch<H: Hw, T> {
+    pub(super) queues: Arc<KVec<Queue<H>>>,
+    pending: KVec<T>,
+}
+
+impl<H: Hw, T> TxBatch<H, T> {
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(super) fn new(queues: Arc<KVec<Queue<H>>>) -> Result<Self> {
+        Ok(Self {
             queues,
             pending: KVec::with_capacity(TX_BATCH, GFP_KERNEL)?,
         })
     }
 
-    /// Sends what is pending on queue `index`.
-    fn send(
+    /// Adds a frame. True if they are to be sent now.
+    #[inline]
+    pub(super) fn push(&mut self, frame: T) -> bool {
+        // There is room: what fills it is sent at once.
+        let _ = self.pending.push_within_capacity(frame);
+        self.pending.len() >= TX_BATCH
+    }
+
+    /// Sends what is pending on queue `index`, each frame by `put`.
+    #[inline]
+    pub(super) fn send(
         &mut self,
         index: u16,
         dev: &Device,
         program: &ProgramRun<'_>,
         ctx: &mut RxContext<'_>,
+        put: impl Fn(&mut Beside<'_, '_, H>, T) -> core::result::Result<(), T>,
     ) {
+        if self.pending.is_empty() {
+            return;
+        }
         let Some(pair) = self.queues.get(usize::from(index)) else {
             return;
         };
@@ -81,7 +109,7 @@ impl<H: Hw> RxXdp<H> {
                 _ => None,
             };
             for frame in pending.drain_all() {
-                let sent = beside.as_mut().is_some_and(|to| to.own(frame).is_ok());
+                let sent = beside.as_mut().is_some_and(|to| put(to, frame).is_ok());
                 if !sent {
                     pair.counters.xmit.xdp_dropped.add(1);
                     program.not_sent();
@@ -104,8 +132,11 @@ impl<H: Hw> RxQueue<H> {
     }
 
     fn send_pending(&mut self, dev: &Device, program: &ProgramRun<'_>, ctx: &mut RxContext<'_>) {
-        if let Some(xdp) = self.xdp.as_mut().filter(|xdp| !xdp.pending.is_empty()) {
-            xdp.send(self.ring.queue, dev, program, ctx);
+        if let Some(xdp) = &mut self.xdp {
+            xdp.to_send
+                .send(self.ring.queue, dev, program, ctx, |to, frame| {
+                    to.own(frame)
+                });
         }
     }
 
@@ -176,13 +207,10 @@ impl<H: Hw> RxQueue<H> {
         program: &ProgramRun<'_>,
         ctx: &mut RxContext<'_>,
     ) {
-        let Some(xdp) = &mut self.xdp else {
-            return;
-        };
-        // There is room: what fills it is sent at once.
-        let _ = xdp.pending.push_within_capacity(frame);
-        if xdp.pending.len() >= TX_BATCH {
-            self.send_pending(dev, program, ctx);
+        if let Some(xdp) = &mut self.xdp {
+            if xdp.to_send.push(frame) {
+                self.send_pending(dev, program, ctx);
+            }
         }
     }
 }
