@@ -188,6 +188,9 @@ impl<H: Hw> RxQueue<H> {
             }
         }
         self.ring.account(&batch);
+        if program.is_some() {
+            self.ring.account_said(&batch.said);
+        }
         if self.ring.not_given() >= REFILL_BATCH && memory {
             memory = self.refill(&ctx.owner());
         }

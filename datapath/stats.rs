@@ -120,9 +120,9 @@ counters! {
     packets,
     /// Bytes of them, without FCS.
     bytes,
-    /// Frames whose checksum the hardware found right.
+    /// Frames for the stack whose checksum the hardware found right.
     csum_good,
-    /// Frames whose checksum the hardware did not look at.
+    /// Those whose checksum the hardware did not look at.
     csum_none,
     /// Frames whose checksum the hardware found wrong; the stack gets them.
     csum_err,

@@ -59,6 +59,17 @@ pub(super) struct Batch {
     csum_none: u32,
     /// Asked once a poll: [`Hw::looks_at_frames`].
     pub(super) looks_at_frames: bool,
+    /// What a program said of frames.
+    pub(super) said: Said,
+}
+
+/// How many frames a program passed, and so on.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) pass: u32,
+    pub(super) drop: u32,
+    pub(super) tx: u32,
+    pub(super) redirect: u32,
 }
 
 impl Batch {
@@ -261,5 +272,21 @@ impl<H: Hw> RxRing<H> {
         rx.bytes.add(u64::from(batch.bytes));
         rx.csum_good.add(u64::from(batch.csum_good));
         rx.csum_none.add(u64::from(batch.csum_none));
+    }
+
+    /// The same for what a program said.
+    #[inline]
+    pub(super) fn account_said(&self, said: &Said) {
+        let rx = &self.counters.rx;
+        for (counter, frames) in [
+            (&rx.xdp_pass, said.pass),
+            (&rx.xdp_drop, said.drop),
+            (&rx.xdp_tx, said.tx),
+            (&rx.xdp_redirect, said.redirect),
+        ] {
+            if frames > 0 {
+                counter.add(u64::from(frames));
+            }
+        }
     }
 }

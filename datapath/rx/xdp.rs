@@ -182,19 +182,20 @@ impl<H: Hw> RxQueue<H> {
         }
         batch.count(len);
         // Before the program changes the frame.
-        let mut meta = self.ring.describe(done, len, features, batch);
-        meta.vlan = self.ring.vlan(done, features, || buff.after_addresses());
+        let vlan = self.ring.vlan(done, features, || buff.after_addresses());
         match program.run(buff) {
             Verdict::Pass(frame) => {
-                rx.xdp_pass.add(1);
+                batch.said.pass += 1;
+                let mut meta = self.ring.describe(done, len, features, batch);
+                meta.vlan = vlan;
                 ctx.gro_receive(frame, self.ring.queue, &meta);
             }
             Verdict::Tx(frame) => {
-                rx.xdp_tx.add(1);
+                batch.said.tx += 1;
                 self.send_later(frame, dev, program, ctx);
             }
-            Verdict::Redirected => rx.xdp_redirect.add(1),
-            Verdict::Dropped => rx.xdp_drop.add(1),
+            Verdict::Redirected => batch.said.redirect += 1,
+            Verdict::Dropped => batch.said.drop += 1,
             Verdict::NoMemory => rx.dropped.add(1),
             Verdict::Failed => rx.xdp_failed.add(1),
         }
