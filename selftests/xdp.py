@@ -7,25 +7,21 @@ well on `igb`, its PF. C igbvf has none of this.
 """
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rigbtest import frames, kselftest, nic, traffic, wait, xdp
-from rigbtest.bench import Bench, finish
+from rigbtest import frames, nic, traffic, wait, xdp
+from rigbtest.bench import Bench
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError, run
+from rigbtest.experiment import COUNT, come_back, counted, heard, meanwhile, payloads, same
 from rigbtest.frames import Sniffer
 from rigbtest.kselftest import (
-    KsftSkipEx, case, defer, ksft_eq, ksft_in, ksft_pr, ksft_raises, ksft_run, ksft_true,
+    KsftSkipEx, defer, ksft_eq, ksft_in, ksft_pr, ksft_raises, ksft_true,
 )
 from rigbtest.port import Port
 from rigbtest.tracing import XdpExceptions
 
 BENCH = Bench.find()
-# More than a poll's budget, and than a ring of the batches in which frames are sent.
-COUNT = 150
-# Left long enough by rigb_trim that C igb need not pad them.
-SIZES = (60, 61, 100, 255, 1024, 1280)
 # What rigb_push puts behind the header, and rigb_trim takes from the end.
 PUSHED = b"\x5a" * 216
 TRIMMED = 10
@@ -44,36 +40,6 @@ def setup(variant: str) -> tuple[Port, Port]:
     BENCH.use(driver, *(("rigbvf", 1) if driver == "rigb" else ()))
     port = BENCH.vfs[0] if variant == "vf" else BENCH.pf
     return port, BENCH.wire
-
-
-def payloads(count: int = COUNT) -> list[bytes]:
-    """Random contents of frames, of several sizes."""
-    return [os.urandom(SIZES[number % len(SIZES)]) for number in range(count)]
-
-
-def heard(port: Port, peer: Port, sent: list[bytes]) -> list[bytes]:
-    """What of frames to the port its stack gets, without header."""
-    # C igb loses its carrier with each change of programs.
-    port.wait_running()
-    with Sniffer(port) as sniffer, Sniffer(peer) as sender:
-        for payload in sent:
-            sender.send(port.mac, payload)
-        return [frame[frames.HEADER :] for frame in sniffer.until(sender.mark())]
-
-
-def same(got: list[bytes], wanted: list[bytes], what: str = "frames") -> None:
-    """Compares contents of frames, and does not print them."""
-    ksft_true(got == wanted, f"{what}: {len(got)} that shall be {len(wanted)}, as they were sent")
-
-
-def counted(port: Port) -> dict[str, int]:
-    """The counters of XDP of a port, all queues together."""
-    total: dict[str, int] = {}
-    for name, value in port.ethtool_stats().items():
-        kind = name.partition("_queue_")[2].partition("_")[2]
-        if kind.startswith("xdp"):
-            total[kind] = total.get(kind, 0) + value
-    return total
 
 
 @contextmanager
@@ -109,24 +75,6 @@ def verdicts(variant: str) -> None:
             ksft_eq(len(trace.actions()), COUNT, f"{program}: exceptions")
             ksft_true(action is None or set(trace.actions()) == {action}, f"{program}: {action}")
     same(heard(port, peer, sent), sent, "without a program")
-
-
-def come_back(port: Port, peer: Port, sent: list[bytes], source: Port) -> list[bytes]:
-    """What comes to the peer of frames that it sends to the port, and that leave `source`."""
-    got: list[bytes] = []
-    port.wait_running()
-    with Sniffer(peer) as sniffer:
-        for start in range(0, len(sent), nic.RAW_BURST):
-            burst = sent[start : start + nic.RAW_BURST]
-            for payload in burst:
-                sniffer.send(port.mac, payload)
-            for _ in burst:
-                frame = sniffer.receive()
-                if frame is None:
-                    return got
-                ksft_eq(frame[6:12], frames.mac_bytes(source.mac), "source")
-                got.append(frame[frames.HEADER :])
-    return got
 
 
 def sends(variant: str) -> None:
@@ -195,14 +143,14 @@ def containers(variant: str) -> None:
         with xdp.attached(port, "redirect"), Sniffer(far) as sniffer, Sniffer(peer) as sender:
             for payload in sent:
                 sender.send(port.mac, payload)
-            got = [frame[frames.HEADER :] for _ in sent if (frame := sniffer.receive())]
+            got = [frame[frames.HEADER :] for frame in sniffer.some(len(sent))]
             same(got, sent, "into the container")
         xdp.redirect_to(port, peer.mac)
         before = counted(port)
         with xdp.attached(near, "redirect"), Sniffer(far) as sender, Sniffer(peer) as sniffer:
             for payload in sent:
                 sender.send(near.mac, payload)
-            got = [frame[frames.HEADER :] for _ in sent if (frame := sniffer.receive())]
+            got = [frame[frames.HEADER :] for frame in sniffer.some(len(sent))]
             same(got, sent, "out of the container")
             # The hardware pads frames of 17 bytes and more.
             sender.send(near.mac, b"x")
@@ -222,13 +170,13 @@ def swaps(variant: str) -> None:
     for program in ("pass", "tx"):
         xdp.attach(port, program)
     lost = port.stats()
-    with _traffic(peer, port):
+    with meanwhile(peer, port):
         for number in range(SWAPS):
             xdp.attach(port, ("pass", "drop", "tx", "redirect")[number % 4])
     now = port.stats()
     for way in ("rx", "tx"):
         ksft_eq(now[way]["dropped"], lost[way]["dropped"], f"{way} dropped")
-    with _traffic(port, peer):
+    with meanwhile(port, peer):
         for _ in range(SWAPS // 2):
             xdp.detach(port)
             xdp.attach(port, "pass")
@@ -236,31 +184,6 @@ def swaps(variant: str) -> None:
     xdp.detach(port)
     ksft_true(not xdp.loaded(port), "no program is left")
     traffic.reach(port, peer)
-
-
-@contextmanager
-def _traffic(source: Port, sink: Port) -> Iterator[None]:
-    """TCP meanwhile, whose content is compared, and afterwards once more."""
-    failures: list[Exception] = []
-    end = threading.Event()
-
-    def run_it() -> None:
-        try:
-            while not end.is_set():
-                traffic.tcp(source, sink)
-        # Shown where the case ends.
-        except Exception as error:  # noqa: BLE001
-            failures.append(error)
-
-    thread = threading.Thread(target=run_it)
-    thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        thread.join()
-    ksft_eq(failures, [])
-    traffic.tcp(source, sink)
 
 
 def mtu(variant: str) -> None:
@@ -306,6 +229,7 @@ def vlans(variant: str) -> None:
 def lives_on(variant: str) -> None:
     """A program stays: down and up, other rings, resets of VF and PF."""
     port, peer = setup(variant)
+    defer(port.ethtool, "-G", "rx", "256", "tx", "256")
     sent = payloads()
 
     def works(after: str) -> None:
@@ -401,16 +325,8 @@ CONTROLS = (verdicts, sends)
 
 
 def main() -> None:
-    """All cases on ours, then those that C igb shows to be right."""
-    if not xdp.OBJECT.exists():
-        kselftest.skip_all("no programs: make build/xdp.bpf.o")
-    xdp.load()
-    cases = [(function, variant) for function, names in VARIANTS.items() for variant in names]
-    if os.environ.get("RIGB_CONTROL") != "no":
-        cases += [(function, "igb") for function in CONTROLS]
-    ksft_run([case(f.__name__, BENCH.case(f), variant, variant) for f, variant in cases])
-    xdp.unload()
-    finish(BENCH)
+    """All of them."""
+    xdp.run_cases(BENCH, VARIANTS, CONTROLS)
 
 
 if __name__ == "__main__":

@@ -101,6 +101,13 @@ class Sniffer:
         self.send(BROADCAST, mark)
         return mark
 
+    def some(self, count: int) -> list[bytes]:
+        """The next frames, so many of them, or those before one that does not come."""
+        got: list[bytes] = []
+        while len(got) < count and (frame := self.receive()):
+            got.append(frame)
+        return got
+
     def until(self, mark: bytes) -> list[bytes]:
         """All frames before the mark; it is an error if that does not come."""
         frames: list[bytes] = []

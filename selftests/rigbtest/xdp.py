@@ -3,13 +3,15 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import kselftest
+from .bench import Bench, finish
 from .driver import CommandError, run
 from .frames import mac_bytes
-from .kselftest import NetdevFamily
+from .kselftest import NetdevFamily, case, ksft_run
 from .port import Port
 
 OBJECT = Path(os.environ.get("RIGB_XDP") or Path(__file__).parents[2] / "build/xdp.bpf.o")
@@ -19,6 +21,22 @@ FOLDER = BPFFS / "rigb"
 MAPS = FOLDER / "maps"
 # Modes of `ip link set`: a driver's own, and the stack's in its place.
 NATIVE, GENERIC = "xdpdrv", "xdpgeneric"
+
+
+Case = Callable[[str], None]
+
+
+def run_cases(bench: Bench, variants: dict[Case, tuple[str, ...]], controls: tuple[Case, ...]) -> None:
+    """Runs all cases on ours, then those that C igb shows to be right."""
+    if not OBJECT.exists():
+        kselftest.skip_all(f"no {OBJECT.name}: make vm-modules")
+    load()
+    cases = [(function, variant) for function, names in variants.items() for variant in names]
+    if os.environ.get("RIGB_CONTROL") != "no":
+        cases += [(function, "igb") for function in controls]
+    ksft_run([case(f.__name__, bench.case(f), variant, variant) for f, variant in cases])
+    unload()
+    finish(bench)
 
 
 def load() -> None:
