@@ -65,7 +65,7 @@ shell-debug: debug-modules ## A root prompt on the debug kernel
 ifeq ($(VM_BUILD),no)
 vm-modules: prepare
 else
-vm-modules: modules build/hammer build/xdp.bpf.o
+vm-modules: modules build/hammer build/xdp.bpf.o build/xdp_meta.bpf.o
 endif
 
 # A program of the selftests, linked statically: the VM has no compiler.
@@ -73,11 +73,12 @@ build/hammer: selftests/hammer.c | prepare
 	@$(IN_TREE) gcc-14 -O2 -Wall -Wextra -static -o $@ $<
 
 # The programs of selftests/xdp.py, for the virtual machine of the kernel.
-build/xdp.bpf.o: selftests/xdp.bpf.c | prepare
+build/xdp.bpf.o build/xdp_meta.bpf.o: build/%.bpf.o: selftests/%.bpf.c | prepare
+	@mkdir -p $(@D)
 	@$(IN_TREE) clang -target bpf -O2 -g -Wall -Wextra -I/usr/include/x86_64-linux-gnu -c -o $@ $<
 
 .PHONY: debug-modules
-debug-modules: prepare build/hammer build/xdp.bpf.o
+debug-modules: prepare build/hammer build/xdp.bpf.o build/xdp_meta.bpf.o
 	@kernel=$$(scripts/debug-kernel.sh) && source=$$(scripts/copy-source debug) && \
 		KDIR=$$kernel/build SOURCE=$$source scripts/kbuild.sh modules
 

@@ -57,7 +57,8 @@ pub use self::{
         check_program_mtu,
         feature_set,
         Datapath,
-        XDP_MAX_MTU, //
+        XDP_MAX_MTU,
+        XDP_METADATA, //
     },
     ring::RingSize,
     running::{

@@ -34,6 +34,7 @@ use crate::kapi::net::{
     rx::ETH_HLEN,
     stats::Stats64,
     xdp::{
+        Metadata,
         Program,
         ProgramSlot,
         XdpFrames, //
@@ -60,6 +61,9 @@ pub(super) struct Queue<H: Hw> {
 /// The largest MTU with a program of XDP, which works on frames of one buffer: what is left of that for
 /// frames with two tags, and an FCS.
 pub const XDP_MAX_MTU: u32 = RX_BUFFER_BYTES - ETH_HLEN - 2 * 4 - 4;
+
+/// What programs of XDP can ask of a received frame. (There are no receive time stamps.)
+pub const XDP_METADATA: Metadata = Metadata::HASH.union(Metadata::VLAN_TAG);
 
 /// The data path of a network device, up or down.
 pub struct Datapath<H: Hw> {

@@ -30,6 +30,29 @@ pub enum HashKind {
     L4,
 }
 
+/// What an RSS hash covers, in all detail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HashType {
+    /// Addresses and ports of TCP over IPv4.
+    Ipv4Tcp,
+    /// Addresses of IPv4.
+    Ipv4,
+    /// Addresses and ports of TCP over IPv6.
+    Ipv6Tcp,
+    /// Addresses of IPv6, from extension headers where these have some.
+    Ipv6Ex,
+    /// Addresses of IPv6.
+    Ipv6,
+    /// As of the two before, and ports of TCP.
+    Ipv6TcpEx,
+    /// Addresses and ports of UDP over IPv4.
+    Ipv4Udp,
+    /// Addresses and ports of UDP over IPv6.
+    Ipv6Udp,
+    /// As of [`Self::Ipv6Ex`], and ports of UDP.
+    Ipv6UdpEx,
+}
+
 /// A received frame's RSS hash.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RssHash {
@@ -167,5 +190,24 @@ pub const fn rss_hash(word0: u64) -> Option<RssHash> {
     Some(RssHash {
         value: (word0 >> 32) as u32,
         kind,
+    })
+}
+
+/// Reads from the first word of a descriptor after write-back what its RSS hash covers.
+///
+/// `None` where there is none.
+#[inline]
+pub const fn rss_type(word0: u64) -> Option<HashType> {
+    Some(match u64::from_le(word0) & 0xf {
+        1 => HashType::Ipv4Tcp,
+        2 => HashType::Ipv4,
+        3 => HashType::Ipv6Tcp,
+        4 => HashType::Ipv6Ex,
+        5 => HashType::Ipv6,
+        6 => HashType::Ipv6TcpEx,
+        7 => HashType::Ipv4Udp,
+        8 => HashType::Ipv6Udp,
+        9 => HashType::Ipv6UdpEx,
+        _ => return None,
     })
 }

@@ -27,6 +27,7 @@ use crate::{
         netdev_warn,
         rtnl_lock,
         xdp::{
+            Metadata,
             Program,
             XdpFrames, //
         },
@@ -276,6 +277,8 @@ impl net::Driver for Adapter {
             |control| set(control, old),
         )
     }
+
+    const XDP_METADATA: Metadata = datapath::XDP_METADATA;
 
     fn set_program(
         this: ArcBorrow<'_, Self>,

@@ -6,11 +6,12 @@ Each case runs on `pf`, a port of rigb with a VF of rigbvf, on `vf`, and where C
 well on `igb`, its PF. C igbvf has none of this.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rigbtest import frames, nic, traffic, wait, xdp
+from rigbtest import experiment, fault, frames, nic, traffic, wait, xdp
 from rigbtest.bench import Bench
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError, run
 from rigbtest.experiment import COUNT, come_back, counted, heard, meanwhile, payloads, same
@@ -28,6 +29,7 @@ TRIMMED = 10
 # Frames of one buffer.
 MAX_MTU = 3046
 SWAPS = 20
+FLOWS = 4
 # Connections until each queue has had one, at the most.
 CONNECTIONS = 64
 
@@ -265,6 +267,43 @@ def shown(variant: str) -> None:
     """The device tells what it can do, and nothing else."""
     port, _ = setup(variant)
     ksft_eq(xdp.features(port), {"basic", "redirect", "ndo-xmit"})
+    ksft_eq(xdp.features(port, "xdp-rx-metadata-features"), {"hash", "vlan-tag"})
+
+
+def metadata(variant: str) -> None:
+    """A program gets the tag that the card has taken out, and the hash, as they are."""
+    port, peer = setup(variant)
+    with xdp.asking(port):
+        experiment.asked(port, peer)
+        if variant == "pf":
+            # What is in the data is not told.
+            port.ethtool("-K", "rxvlan", "off")
+            experiment.asked(port, peer, stripped=False)
+            port.ethtool("-K", "rxvlan", "on")
+        port.ethtool("-K", "rxhash", "off")
+        traffic.tcp(peer, port)
+        ksft_eq(xdp.told(experiment.TCP).hash_error, -errno.ENODATA, "switched off")
+        port.ethtool("-K", "rxhash", "on")
+    traffic.reach(port, peer)
+
+
+def hashes(variant: str) -> None:
+    """The hash of frames of TCP and UDP is the same for a flow, and another for others."""
+    if not PF_DRIVERS["rigb"].available():
+        raise KsftSkipEx("not built: run make")
+    BENCH.use("rigb")
+    port, peer = BENCH.pf, BENCH.wire
+    flows: set[int] = set()
+    with xdp.asking(port):
+        for _ in range(FLOWS):
+            before = xdp.told(experiment.TCP).changes
+            traffic.tcp(peer, port)
+            told = xdp.told(experiment.TCP)
+            ksft_eq((told.hash_error, told.covers), (0, experiment.IPV4_TCP), f"{variant}: {told}")
+            ksft_eq(told.changes - before, 1, "hashes of a flow")
+            flows.add(told.hash)
+        ksft_true(0 not in flows and len(flows) > 1, f"hashes {flows}")
+        experiment.asked(port, peer, hashed=True)
 
 
 def all_queues(variant: str) -> None:
@@ -321,6 +360,9 @@ VARIANTS: dict[Callable[[str], None], tuple[str, ...]] = {
     unbound: ("vf", "pf"),
     all_queues: ("pf",),
 }
+# The debug kernel has no BTF, by which a program finds what it can ask.
+if not fault.available():
+    VARIANTS |= {metadata: ("pf", "vf"), hashes: ("pf",)}
 CONTROLS = (verdicts, sends)
 
 

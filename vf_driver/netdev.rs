@@ -21,6 +21,7 @@ use crate::{
         self,
         netdev_warn,
         xdp::{
+            Metadata,
             Program,
             XdpFrames, //
         },
@@ -190,6 +191,8 @@ impl net::Driver for Adapter {
     fn vlan_rx_kill_vid(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, vid: u16) -> Result {
         this.set_vlan(dev, vid, false)
     }
+
+    const XDP_METADATA: Metadata = datapath::XDP_METADATA;
 
     fn set_program(
         this: ArcBorrow<'_, Self>,

@@ -19,8 +19,10 @@ use crate::{
         rx_status::{
             is_tag,
             rss_hash,
+            rss_type,
             Checksum,
             HashKind,
+            HashType,
             RxStatus, //
         },
         stats::QueueCounters, //
@@ -31,7 +33,13 @@ use crate::{
             dma_wmb,
             DescRing, //
         },
-        net::Features, //
+        net::{
+            xdp::{
+                RssType,
+                XdpMeta, //
+            },
+            Features, //
+        }, //
     }, //
 };
 
@@ -262,6 +270,25 @@ impl<H: Hw> RxRing<H> {
             .filter(taken_out)
     }
 
+    /// What a program can ask of the frame that ends with `done`, of which [`Self::vlan`] said `vlan`.
+    #[cold]
+    pub(super) fn metadata(
+        &self,
+        done: Finished,
+        features: Features,
+        vlan: Option<u16>,
+    ) -> XdpMeta {
+        let word = self.descs.read(done.at());
+        let hash = rss_hash(word).and_then(|hash| {
+            let covers = rss_type(word)?;
+            Some((hash.value, type_for_programs(covers)))
+        });
+        XdpMeta {
+            hash: hash.filter(|_| features.contains(Features::RXHASH)),
+            vlan,
+        }
+    }
+
     #[inline]
     pub(super) fn account(&self, batch: &Batch) {
         if batch.packets == 0 {
@@ -288,5 +315,19 @@ impl<H: Hw> RxRing<H> {
                 counter.add(u64::from(frames));
             }
         }
+    }
+}
+
+fn type_for_programs(covers: HashType) -> RssType {
+    match covers {
+        HashType::Ipv4 => RssType::IPV4,
+        HashType::Ipv6 => RssType::IPV6,
+        HashType::Ipv6Ex => RssType::IPV6_EX,
+        HashType::Ipv4Tcp => RssType::IPV4_TCP,
+        HashType::Ipv4Udp => RssType::IPV4_UDP,
+        HashType::Ipv6Tcp => RssType::IPV6_TCP,
+        HashType::Ipv6Udp => RssType::IPV6_UDP,
+        HashType::Ipv6TcpEx => RssType::IPV6_TCP_EX,
+        HashType::Ipv6UdpEx => RssType::IPV6_UDP_EX,
     }
 }

@@ -29,6 +29,7 @@ use crate::{
             ProgramSlot,
             Verdict,
             XdpBuff,
+            XdpPlace,
             XdpTx, //
         },
         Device,
@@ -170,7 +171,8 @@ impl<H: Hw> RxQueue<H> {
             }
         }
         let len = u32::from(status.len());
-        let Ok(buff) = XdpBuff::new(page, len, &self.pool) else {
+        let mut place = XdpPlace::new();
+        let Ok(buff) = XdpBuff::new(&mut place, page, len, &self.pool) else {
             rx.length_errors.add(1);
             return;
         };
@@ -183,7 +185,8 @@ impl<H: Hw> RxQueue<H> {
         batch.count(len);
         // Before the program changes the frame.
         let vlan = self.ring.vlan(done, features, || buff.after_addresses());
-        match program.run(buff) {
+        let verdict = program.run(buff, || self.ring.metadata(done, features, vlan));
+        match verdict {
             Verdict::Pass(frame) => {
                 batch.said.pass += 1;
                 let mut meta = self.ring.describe(done, len, features, batch);

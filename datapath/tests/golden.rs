@@ -29,8 +29,10 @@ use rigb_datapath::{
     rx_status::{
         is_tag,
         rss_hash,
+        rss_type,
         Checksum,
         HashKind,
+        HashType,
         RssHash,
         RxStatus, //
     }, //
@@ -235,6 +237,28 @@ fn receive_hash() {
     }
     for kind in 10..16 {
         assert_eq!(rss_hash(word(kind)), None);
+    }
+}
+
+#[test]
+fn receive_hash_in_detail() {
+    let types = [
+        HashType::Ipv4Tcp,
+        HashType::Ipv4,
+        HashType::Ipv6Tcp,
+        HashType::Ipv6Ex,
+        HashType::Ipv6,
+        HashType::Ipv6TcpEx,
+        HashType::Ipv4Udp,
+        HashType::Ipv6Udp,
+        HashType::Ipv6UdpEx,
+    ];
+    let word = |kind: u8| u64::from_ne_bytes([kind | 0x30, 1, 0, 0, 0x78, 0x56, 0x34, 0x12]);
+    for (kind, covers) in (1..).zip(types) {
+        assert_eq!(rss_type(word(kind)), Some(covers));
+    }
+    for kind in [0, 10, 15] {
+        assert_eq!(rss_type(word(kind)), None);
     }
 }
 

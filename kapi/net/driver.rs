@@ -28,6 +28,7 @@ use super::{
     stats::Stats64,
     vf::VfAdmin,
     xdp::{
+        Metadata,
         Program,
         XdpFrames, //
     },
@@ -143,6 +144,10 @@ pub trait Driver: Sized + Send + Sync + 'static {
     ) -> Result {
         kernel::build_error!(VTABLE_DEFAULT_ERROR)
     }
+
+    /// What programs of XDP can ask of a received frame, if the driver tells it as it
+    /// [shows](super::xdp::ProgramRun::run) them one. The device is known to tell that.
+    const XDP_METADATA: Metadata = Metadata::NONE;
 
     /// Runs another program of XDP for received frames, or none. With this operation the device is known to
     /// have programs pass, drop, send and redirect frames. After an error the old program stays.

@@ -37,6 +37,7 @@ use super::{
         QueueStats,
         QueueStatsVtable, //
     },
+    xdp::MetadataVtable,
     Device, //
 };
 
@@ -148,6 +149,7 @@ impl<T: Driver + Ethtool + QueueStats> Registration<T> {
             (*raw).ethtool_ops = EthtoolVtable::<T>::ops();
             (*raw).stat_ops = QueueStatsVtable::<T>::ops();
             (*raw).xdp_features = DriverVtable::<T>::xdp_features();
+            (*raw).xdp_metadata_ops = MetadataVtable::<T>::ops();
         }
         // SAFETY: All that the operations need is in place.
         if let Err(err) = to_result(unsafe { bindings::register_netdev(raw) }) {

@@ -9,11 +9,12 @@
 //!
 //! C header: [`include/net/xdp.h`](srctree/include/net/xdp.h)
 
+mod buff;
 mod frame;
+mod metadata;
 
 use core::{
     cell::Cell,
-    marker::PhantomData,
     mem::MaybeUninit,
     ptr::{
         self,
@@ -32,31 +33,31 @@ use kernel::{
 };
 
 use super::{
-    addr::{
-        MacAddress,
-        ETH_ALEN, //
-    },
     napi::RxContext,
-    page_pool::{
-        PagePool,
-        PoolPage, //
-    },
-    rx::{
-        RxFrame,
-        ETH_HLEN, //
-    },
-    skb::SkBuff,
+    rx::RxFrame,
     Device, //
 };
 use crate::kapi::bindings;
 
-pub use self::frame::{
-    TxFrame,
-    TxKind,
-    XdpBulk,
-    XdpFrame,
-    XdpFrames,
-    XdpTx, //
+pub(super) use self::metadata::MetadataVtable;
+pub use self::{
+    buff::{
+        XdpBuff,
+        XdpPlace, //
+    },
+    frame::{
+        TxFrame,
+        TxKind,
+        XdpBulk,
+        XdpFrame,
+        XdpFrames,
+        XdpTx, //
+    },
+    metadata::{
+        Metadata,
+        RssType,
+        XdpMeta, //
+    },
 };
 
 /// Bytes in front of a received frame that a program may use.
@@ -172,109 +173,6 @@ impl Drop for RxqInfo {
     }
 }
 
-/// A received frame as a program sees it: in one buffer.
-///
-/// # Invariants
-///
-/// `raw` describes a frame in `page`, from its Ethernet header on, and its queue, which `'a` keeps.
-pub struct XdpBuff<'a> {
-    raw: bindings::xdp_buff,
-    page: PoolPage,
-    _queue: PhantomData<&'a PagePool>,
-}
-
-impl<'a> XdpBuff<'a> {
-    /// Makes a frame of the first `len` bytes that the device wrote to `page`, which is of `pool`.
-    ///
-    /// # Errors
-    ///
-    /// Gives the page back if `pool` is not for programs, if `len` is more than the page's room, or less
-    /// than [`ETH_HLEN`].
-    #[inline]
-    pub fn new(
-        page: PoolPage,
-        len: u32,
-        pool: &'a PagePool,
-    ) -> core::result::Result<Self, PoolPage> {
-        let Some(queue) = pool.rxq() else {
-            return Err(page);
-        };
-        if len > page.room() || len < ETH_HLEN {
-            return Err(page);
-        }
-        let mut raw = MaybeUninit::uninit();
-        // SAFETY: The queue is registered. The page is owned, and the length was checked against what
-        // fits. The function fills what it is given, but for the transmit queue's place, where any
-        // pointer is valid.
-        let raw = unsafe {
-            bindings::kapi_xdp_prepare(
-                raw.as_mut_ptr(),
-                queue.as_raw(),
-                page.as_raw(),
-                page.headroom(),
-                len,
-            );
-            (*raw.as_mut_ptr()).txq = ptr::null_mut();
-            raw.assume_init()
-        };
-        // INVARIANT: Just now.
-        Ok(Self {
-            raw,
-            page,
-            _queue: PhantomData,
-        })
-    }
-
-    /// The first bytes.
-    #[inline]
-    fn head<const N: usize>(&self) -> [u8; N] {
-        const { assert!(N <= ETH_HLEN as usize) };
-        // SAFETY: By the type invariant so many bytes are there, and nobody else writes them.
-        unsafe { self.raw.data.cast::<[u8; N]>().read() }
-    }
-
-    /// Destination and source.
-    #[inline]
-    pub fn mac_addresses(&self) -> (MacAddress, MacAddress) {
-        let [to, from]: [MacAddress; 2] = {
-            let bytes: [u8; 2 * ETH_ALEN] = self.head();
-            // SAFETY: The same bytes.
-            unsafe { core::mem::transmute(bytes) }
-        };
-        (to, from)
-    }
-
-    /// The four bytes behind the addresses, if there are so many.
-    #[inline]
-    pub fn after_addresses(&self) -> Option<[u8; 4]> {
-        const END: usize = 2 * ETH_ALEN + 4;
-        // SAFETY: Both point into the page.
-        let len = unsafe { self.raw.data_end.byte_offset_from(self.raw.data) };
-        // CAST: 16.
-        if len < END as isize {
-            return None;
-        }
-        // SAFETY: As just tested.
-        Some(unsafe {
-            self.raw
-                .data
-                .byte_add(2 * ETH_ALEN)
-                .cast::<[u8; 4]>()
-                .read()
-        })
-    }
-
-    /// The frame goes to the stack. The page is given back without memory.
-    #[inline]
-    fn into_skb(self) -> Option<RxFrame> {
-        // SAFETY: By the type invariant, and this is softirq context: whoever runs programs polls.
-        let raw = NonNull::new(unsafe { bindings::kapi_xdp_build_skb(&self.raw) })?;
-        self.page.forget();
-        // SAFETY: Fresh, and nobody else's. A program leaves an Ethernet header at least.
-        Some(unsafe { RxFrame::from_skb(SkBuff::from_raw(raw)) })
-    }
-}
-
 /// What became of a frame that a program saw.
 pub enum Verdict {
     /// It is for the stack.
@@ -296,11 +194,14 @@ pub enum Verdict {
 ///
 /// # Invariants
 ///
-/// `prog` is a program that lives as long as the poll, `'p`, which is on `dev`.
+/// `prog` is a program that lives as long as the poll, `'p`, which is on `dev`. If it is bound to that, `asks`
+/// is true.
 pub struct ProgramRun<'p> {
     prog: NonNull<bindings::bpf_prog>,
     dev: *mut bindings::net_device,
     redirected: &'p Cell<bool>,
+    /// It is bound to the device, and may ask for what [`metadata::tell`] keeps.
+    asks: bool,
 }
 
 impl<'p> RxContext<'p> {
@@ -315,16 +216,20 @@ impl<'p> RxContext<'p> {
             prog,
             dev: self.dev(),
             redirected: self.redirected(),
+            // SAFETY: Of a program that lives, as just said.
+            asks: unsafe { (*(*prog.as_ptr()).aux).dev_bound },
         })
     }
 }
 
 impl ProgramRun<'_> {
-    /// Shows a frame to the program, and does what that says.
+    /// Shows a frame to the program, and does what that says. `meta` tells what the program can ask
+    /// ([`Driver::XDP_METADATA`](super::Driver::XDP_METADATA)), and is asked itself only for one that may.
     #[inline]
-    pub fn run(&self, mut buff: XdpBuff<'_>) -> Verdict {
-        // SAFETY: Both are live, by the type invariants.
-        let act = unsafe { bindings::kapi_xdp_run(self.prog.as_ptr(), &mut buff.raw) };
+    pub fn run(&self, mut buff: XdpBuff<'_>, meta: impl FnOnce() -> XdpMeta) -> Verdict {
+        let xdp = buff.as_raw();
+        // SAFETY: By the type invariant of the frame.
+        let act = unsafe { self.show(xdp, meta) };
         match act {
             bindings::xdp_action_XDP_PASS => {
                 buff.into_skb().map_or(Verdict::NoMemory, Verdict::Pass)
@@ -332,34 +237,69 @@ impl ProgramRun<'_> {
             bindings::xdp_action_XDP_DROP => Verdict::Dropped,
             bindings::xdp_action_XDP_TX => {
                 // SAFETY: By the type invariant.
-                let raw = unsafe { bindings::kapi_xdp_to_frame(&mut buff.raw) };
+                let raw = unsafe { bindings::kapi_xdp_to_frame(xdp) };
                 let Some(raw) = NonNull::new(raw) else {
                     return self.failed(act);
                 };
-                buff.page.forget();
-                // SAFETY: Just made, in a page of a pool, which it owns.
+                buff.forget();
+                // SAFETY: Just made, in pages of a pool, which it owns.
                 Verdict::Tx(unsafe { XdpTx::from_raw(raw) })
             }
             bindings::xdp_action_XDP_REDIRECT => {
                 // SAFETY: By the type invariants; this is the poll that ran the program, which is
                 // followed by a flush.
-                let err = unsafe {
-                    bindings::xdp_do_redirect(self.dev, &mut buff.raw, self.prog.as_ptr())
-                };
-                if err != 0 {
+                if !unsafe { self.redirect(xdp) } {
                     return self.failed(act);
                 }
-                buff.page.forget();
-                self.redirected.set(true);
+                buff.forget();
                 Verdict::Redirected
             }
-            bindings::xdp_action_XDP_ABORTED => self.failed(act),
-            _ => {
-                // SAFETY: By the type invariant.
-                unsafe { bindings::bpf_warn_invalid_xdp_action(self.dev, self.prog.as_ptr(), act) };
-                self.failed(act)
-            }
+            _ => self.no_action(act),
         }
+    }
+
+    /// Shows a frame to the program, and returns what that says, any number.
+    ///
+    /// # Safety
+    ///
+    /// `xdp` is that of a [`metadata::Seen`], and describes a frame. Nobody else uses it.
+    #[inline]
+    pub(super) unsafe fn show(
+        &self,
+        xdp: *mut bindings::xdp_buff,
+        meta: impl FnOnce() -> XdpMeta,
+    ) -> u32 {
+        if self.asks {
+            // SAFETY: By the safety requirements.
+            unsafe { metadata::tell(xdp, meta()) };
+        }
+        // SAFETY: By the type invariant and the safety requirements. The program finds what it can ask.
+        unsafe { bindings::kapi_xdp_run(self.prog.as_ptr(), xdp) }
+    }
+
+    /// Redirects a frame to where the program has said just now. Whether that succeeded.
+    ///
+    /// # Safety
+    ///
+    /// `xdp` is a frame that the program saw, in this poll.
+    #[inline]
+    pub(super) unsafe fn redirect(&self, xdp: *mut bindings::xdp_buff) -> bool {
+        // SAFETY: By the safety requirements and the type invariant.
+        let err = unsafe { bindings::xdp_do_redirect(self.dev, xdp, self.prog.as_ptr()) };
+        if err == 0 {
+            self.redirected.set(true);
+        }
+        err == 0
+    }
+
+    /// The program has said to abort, or a number that is no action.
+    #[cold]
+    pub(super) fn no_action(&self, act: u32) -> Verdict {
+        if act != bindings::xdp_action_XDP_ABORTED {
+            // SAFETY: By the type invariant.
+            unsafe { bindings::bpf_warn_invalid_xdp_action(self.dev, self.prog.as_ptr(), act) };
+        }
+        self.failed(act)
     }
 
     #[cold]

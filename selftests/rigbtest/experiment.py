@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Frames for programs of xdp.bpf.c, which see those of the EtherType for experiments."""
 
+import errno
 import os
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import frames, nic, traffic
+from . import frames, nic, traffic, xdp
 from .frames import Sniffer
 from .kselftest import ksft_eq, ksft_true
 from .port import Port
@@ -15,6 +17,10 @@ from .port import Port
 COUNT = 150
 # The same, and less than the shortest ring of these cases: a busy machine may not poll it meanwhile.
 BURST = 100
+# Keys of xdp.told, and bits of the kernel's enum xdp_rss_hash_type.
+PLAIN, UDP, TCP = 0, 1, 2
+IPV4, IPV4_TCP, IPV4_UDP = 0x01, 0x19, 0x29
+TCI = 5 << 13 | nic.VID
 # Left long enough by rigb_trim that C igb need not pad them.
 SIZES = (60, 61, 100, 255, 1024, 1280)
 
@@ -93,3 +99,43 @@ def meanwhile(source: Port, sink: Port) -> Iterator[None]:
         thread.join()
     ksft_eq(failures, [])
     traffic.tcp(source, sink)
+
+
+def asked(port: Port, peer: Port, stripped: bool = True, hashed: bool = False) -> None:
+    """What a port tells of frames with and without a tag, of UDP and without IP (`xdp.asking`)."""
+    vlan = port.add_vlan(nic.VID)
+    port.wait_running()
+    kinds = {PLAIN: (frames.EXPERIMENT, os.urandom(64))}
+    kinds[UDP] = frames.udp_frame(peer.v4, port.v4, nic.VID, os.urandom(64))
+    with Sniffer(port, frames.ETH_P_ALL) as sniffer, Sniffer(peer) as sender:
+        for kind, (ether_type, packet) in kinds.items():
+            tag = struct.pack("!HH", TCI, ether_type)
+            plain, tagged = [], []
+            for _ in range(2):
+                sender.send(port.mac, packet, ether_type)
+                sniffer.until(sender.mark())
+                plain.append(xdp.told(kind))
+                sender.send(port.mac, tag + packet, frames.ETH_P_8021Q)
+                sniffer.until(sender.mark())
+                tagged.append(xdp.told(kind))
+            ksft_eq([one.tag_error for one in plain], [-errno.ENODATA] * 2, "tags of none")
+            tags = [(one.tag_error, one.proto, one.tci) for one in tagged]
+            wanted = (0, frames.ETH_P_8021Q, TCI) if stripped else (-errno.ENODATA, 0, 0)
+            ksft_eq(tags, [wanted] * 2, "tags")
+            _hashed(kind, (plain, tagged), hashed and kind == UDP)
+    vlan.delete()
+
+
+def _hashed(kind: int, pairs: tuple[list[xdp.Told], ...], wanted: bool) -> None:
+    """Two frames of a flow, without and with a tag, have the same hash or none, as their kind says."""
+    for pair in pairs:
+        ksft_true(pair[0].frames < pair[1].frames, f"{pair}")
+        said = {(one.hash_error, one.hash, one.covers) for one in pair}
+        ksft_eq(len(said), 1, f"{said}")
+        error, value, covers = said.pop()
+        if error:
+            # QEMU's card has no hash while there are VFs, nor of frames that are no IP.
+            ksft_eq((error, value, covers), (-errno.ENODATA, 0, 0))
+            ksft_true(not wanted, "hash of UDP")
+        else:
+            ksft_true(kind == UDP and value and covers in (IPV4, IPV4_UDP), f"{pair}")

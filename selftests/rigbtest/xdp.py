@@ -3,8 +3,10 @@
 
 import json
 import os
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import kselftest
@@ -15,10 +17,13 @@ from .kselftest import NetdevFamily, case, ksft_run
 from .port import Port
 
 OBJECT = Path(os.environ.get("RIGB_XDP") or Path(__file__).parents[2] / "build/xdp.bpf.o")
+# The program that asks a device for metadata, loaded for one.
+META = OBJECT.with_name("xdp_meta.bpf.o")
 BPFFS = Path("/sys/fs/bpf")
 # What is pinned there, and the kernel forgets with the last reference.
 FOLDER = BPFFS / "rigb"
 MAPS = FOLDER / "maps"
+ASKING = FOLDER / "asking"
 # Modes of `ip link set`: a driver's own, and the stack's in its place.
 NATIVE, GENERIC = "xdpdrv", "xdpgeneric"
 
@@ -28,8 +33,9 @@ Case = Callable[[str], None]
 
 def run_cases(bench: Bench, variants: dict[Case, tuple[str, ...]], controls: tuple[Case, ...]) -> None:
     """Runs all cases on ours, then those that C igb shows to be right."""
-    if not OBJECT.exists():
-        kselftest.skip_all(f"no {OBJECT.name}: make vm-modules")
+    for path in (OBJECT, META):
+        if not path.exists():
+            kselftest.skip_all(f"no {path.name}: make vm-modules")
     load()
     cases = [(function, variant) for function, names in variants.items() for variant in names]
     if os.environ.get("RIGB_CONTROL") != "no":
@@ -92,11 +98,11 @@ def loaded(port: Port) -> bool:
     return bool(port.link().get("xdp", {}).get("mode") == 1)
 
 
-def features(port: Port) -> set[str]:
+def features(port: Port, kind: str = "xdp-features") -> set[str]:
     """What the device says it can do (`netdev` of generic netlink)."""
     with port.inside():
         shown = NetdevFamily().dev_get({"ifindex": _index(port)})
-    return set(shown["xdp-features"])
+    return set(shown[kind])
 
 
 def _index(port: Port) -> int:
@@ -110,6 +116,11 @@ def _key(number: int) -> list[str]:
     return ["key", "hex", *number.to_bytes(4, "little").hex(" ").split()]
 
 
+def _lookup(path: Path, key: int) -> bytes:
+    shown = run("bpftool", "-j", "map", "lookup", "pinned", str(path), *_key(key))
+    return bytes(int(byte, 16) for byte in json.loads(shown)["value"])
+
+
 def _update(port: Port, name: str, data: bytes) -> None:
     value = ["value", "hex", *data.hex(" ").split()]
     port.run("bpftool", "map", "update", "pinned", str(MAPS / name), *_key(0), *value)
@@ -117,11 +128,51 @@ def _update(port: Port, name: str, data: bytes) -> None:
 
 def count(name: str = "seen", key: int = 0) -> int:
     """What the programs have counted."""
-    shown = run("bpftool", "-j", "map", "lookup", "pinned", str(MAPS / name), *_key(key))
-    return int.from_bytes(bytes(int(byte, 16) for byte in json.loads(shown)["value"]), "little")
+    return int.from_bytes(_lookup(MAPS / name, key), "little")
 
 
 def redirect_to(port: Port, destination: str) -> None:
     """Where `rigb_redirect` sends to: out of `port`, with its address as the source."""
     _update(port, "devs", _index(port).to_bytes(4, "little"))
     _update(port, "addresses", mac_bytes(destination) + mac_bytes(port.mac))
+
+
+# --- metadata
+
+
+@dataclass
+class Told:
+    """What was said of the last frame of a kind, as xdp_meta.bpf.c has it. Errors are negative."""
+
+    frames: int
+    changes: int
+    hash_error: int
+    hash: int
+    covers: int
+    tag_error: int
+    proto: int
+    tci: int
+
+
+def told(key: int) -> Told:
+    """Of frames with the EtherType for experiments (0), of UDP (1) or TCP (2) over IPv4."""
+    return Told(*struct.unpack("<IIiIIiHH", _lookup(ASKING / "told_of", key)))
+
+
+@contextmanager
+def asking(port: Port) -> Iterator[None]:
+    """A port has a program of its own meanwhile, which asks for hash and tag of frames."""
+    ASKING.mkdir()
+    path = ASKING / "rigb_ask"
+    bound = ("xdpmeta_dev", port.name, "pinmaps", str(ASKING))
+    try:
+        port.run("bpftool", "prog", "load", str(META), str(path), *bound)
+        port.run("ip", "-force", "link", "set", "dev", port.name, NATIVE, "pinned", str(path))
+        try:
+            yield
+        finally:
+            detach(port)
+    finally:
+        for pinned in ASKING.iterdir():
+            pinned.unlink()
+        ASKING.rmdir()
