@@ -67,7 +67,7 @@ pub(super) struct RxQueue<H: Hw> {
     partial: Partial,
     /// With buffers that a program may work on.
     xdp: Option<RxXdp<H>>,
-    /// The page of each descriptor that the hardware has. Before the pool, since dropping gives
+    /// The page of each descriptor that has one. Before the pool, since dropping gives
     /// them back to it.
     pages: KVec<Option<PoolPage>>,
     pool: PagePool,
@@ -133,6 +133,21 @@ impl<H: Hw> RxQueue<H> {
         !failed
     }
 
+    /// Puts a page on the ring that is ready for the device ([`PoolPage::renew`]): without the pool. The
+    /// hardware hears of it later, with others.
+    #[inline]
+    fn put_back(&mut self, page: PoolPage) {
+        if self.ring.empty() == 0 {
+            return;
+        }
+        let index = self.ring.next_fill();
+        if let Some(place) = self.pages.get_mut(index) {
+            self.ring.write(index, page.dma_address());
+            *place = Some(page);
+            self.ring.filled_by(1);
+        }
+    }
+
     /// Takes what the hardware has finished, as many frames as the budget allows.
     #[inline]
     pub(super) fn clean(&mut self, dev: &Device, ctx: &mut RxContext<'_>) -> Cleaned {
@@ -193,6 +208,10 @@ impl<H: Hw> RxQueue<H> {
         }
         if self.ring.not_given() >= REFILL_BATCH && memory {
             memory = self.refill(&ctx.owner());
+        }
+        if !memory {
+            // What was put back since.
+            self.ring.give();
         }
         let starving = !memory && self.ring.filled() < STARVING;
         Cleaned {

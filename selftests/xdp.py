@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rigbtest import experiment, fault, frames, nic, traffic, wait, xdp
 from rigbtest.bench import Bench
@@ -17,7 +18,7 @@ from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, CommandError, run
 from rigbtest.experiment import COUNT, come_back, counted, heard, meanwhile, payloads, same
 from rigbtest.frames import Sniffer
 from rigbtest.kselftest import (
-    KsftSkipEx, defer, ksft_eq, ksft_in, ksft_pr, ksft_raises, ksft_true,
+    KsftSkipEx, defer, ksft_eq, ksft_gt, ksft_in, ksft_pr, ksft_raises, ksft_true,
 )
 from rigbtest.port import Port
 from rigbtest.tracing import XdpExceptions
@@ -29,6 +30,10 @@ TRIMMED = 10
 # Frames of one buffer.
 MAX_MTU = 3046
 SWAPS = 20
+# Frames whose pages are kept: more than the 64 that a pool has in its cache, and fewer than a ring has.
+KEPT = 150
+# Frames that are dropped then: more than what is left on the ring. That many of either at a time.
+DROPPED, FEW = 400, 50
 FLOWS = 4
 # Connections until each queue has had one, at the most.
 CONNECTIONS = 64
@@ -347,6 +352,38 @@ def unbound(variant: str) -> None:
     traffic.reach(port, peer)
 
 
+def without_memory(variant: str) -> None:
+    """Pages of frames that are dropped come to the hardware though there is no memory for others."""
+    port, peer = setup(variant)
+    xdp.attach(port, "pass")
+    port.wait_running()
+
+    def failed() -> int:
+        stats = port.ethtool_stats()
+        return sum(value for name, value in stats.items() if name.endswith("_alloc_failed"))
+
+    def send(count: int, counter: str) -> None:
+        begin = counted(port)[counter]
+        for number in range(FEW, count + 1, FEW):
+            for _ in range(FEW):
+                sender.send(port.mac, bytes(100))
+            least = begin + number
+            wait.register(partial(reached, counter, least), f"{counter}: {least} frames")
+
+    def reached(counter: str, least: int) -> bool:
+        return counted(port)[counter] >= least
+
+    before = failed()
+    with Sniffer(port) as keeper, Sniffer(peer) as sender, fault.no_pages():
+        keeper.keep_all()
+        send(KEPT, "xdp_pass")
+        ksft_gt(failed(), before, "pages that could not be had")
+        xdp.attach(port, "drop")
+        send(DROPPED, "xdp_drop")
+    xdp.detach(port)
+    traffic.reach(port, peer)
+
+
 VARIANTS: dict[Callable[[str], None], tuple[str, ...]] = {
     verdicts: ("pf", "vf"),
     sends: ("pf", "vf"),
@@ -360,9 +397,11 @@ VARIANTS: dict[Callable[[str], None], tuple[str, ...]] = {
     unbound: ("vf", "pf"),
     all_queues: ("pf",),
 }
-# The debug kernel has no BTF, by which a program finds what it can ask.
-if not fault.available():
-    VARIANTS |= {metadata: ("pf", "vf"), hashes: ("pf",)}
+# The debug kernel alone can, and has no BTF, by which a program finds what it can ask.
+VARIANTS |= (
+    {without_memory: ("pf", "vf")} if fault.available()
+    else {metadata: ("pf", "vf"), hashes: ("pf",)}
+)
 CONTROLS = (verdicts, sends)
 
 

@@ -186,6 +186,7 @@ impl<H: Hw> RxQueue<H> {
         // Before the program changes the frame.
         let vlan = self.ring.vlan(done, features, || buff.after_addresses());
         let verdict = program.run(buff, || self.ring.metadata(done, features, vlan));
+        let rx = &self.ring.counters.rx;
         match verdict {
             Verdict::Pass(frame) => {
                 batch.said.pass += 1;
@@ -198,7 +199,12 @@ impl<H: Hw> RxQueue<H> {
                 self.send_later(frame, dev, program, ctx);
             }
             Verdict::Redirected => batch.said.redirect += 1,
-            Verdict::Dropped => batch.said.drop += 1,
+            Verdict::Dropped(page) => {
+                batch.said.drop += 1;
+                if let Some(page) = page {
+                    self.put_back(page);
+                }
+            }
             Verdict::NoMemory => rx.dropped.add(1),
             Verdict::Failed => rx.xdp_failed.add(1),
         }

@@ -229,6 +229,14 @@ impl PoolPage {
         self.raw.as_ptr()
     }
 
+    /// Makes the page ready for the device again, which is done with it: sooner than giving it back and
+    /// taking another. [`None`] if its pool does not keep such a page, which has gone back then.
+    #[inline]
+    pub fn renew(self) -> Option<Self> {
+        // SAFETY: Owned, and from a pool, which outlives its pages.
+        unsafe { bindings::kapi_page_pool_renew(self.as_raw()) }.then_some(self)
+    }
+
     /// Copies a frame to where the device writes, in its place: for one without hardware. Returns its bytes.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ use kernel::{
 
 use super::{
     napi::RxContext,
+    page_pool::PoolPage,
     rx::RxFrame,
     Device, //
 };
@@ -181,8 +182,8 @@ pub enum Verdict {
     Tx(XdpTx),
     /// It is on its way to another device, processor or socket.
     Redirected,
-    /// It was dropped.
-    Dropped,
+    /// It was dropped. The page it began in can have another frame at once, if there is one.
+    Dropped(Option<PoolPage>),
     /// It was for the stack, and dropped for want of memory.
     NoMemory,
     /// It was dropped for an error of the program, or because its wish could not be granted. The
@@ -234,7 +235,7 @@ impl ProgramRun<'_> {
             bindings::xdp_action_XDP_PASS => {
                 buff.into_skb().map_or(Verdict::NoMemory, Verdict::Pass)
             }
-            bindings::xdp_action_XDP_DROP => Verdict::Dropped,
+            bindings::xdp_action_XDP_DROP => Verdict::Dropped(buff.into_page()),
             bindings::xdp_action_XDP_TX => {
                 // SAFETY: By the type invariant.
                 let raw = unsafe { bindings::kapi_xdp_to_frame(xdp) };

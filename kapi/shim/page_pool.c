@@ -73,6 +73,31 @@ void kapi_page_pool_put(struct page *page, bool direct)
 }
 
 /**
+ * kapi_page_pool_renew() - what page_pool_put_full_page() does to a page it keeps
+ * @page: page of a pool, order 0, whose device is done with it
+ *
+ * See __page_pool_page_can_be_recycled(), and __page_pool_put_page() for the
+ * sync. The caller has the page's only reference by pp_ref_count. A pool that
+ * is destroyed syncs no more, and has unmapped its pages.
+ *
+ * Return: true if the device may write to it again; false if its pool would
+ * not keep it.
+ */
+bool kapi_page_pool_renew(struct page *page)
+{
+	const struct page_pool *pool = pp_page_to_nmdesc(page)->pp;
+
+	if (unlikely(!pool->dma_sync || page_ref_count(page) != 1 ||
+		     page_is_pfmemalloc(page)))
+		return false;
+	dma_sync_single_range_for_device(pool->p.dev,
+					 page_pool_get_dma_addr(page),
+					 pool->p.offset, pool->p.max_len,
+					 pool->p.dma_dir);
+	return true;
+}
+
+/**
  * kapi_page_copy_skb() - skb_copy_bits(), of all of a frame
  * @page: page of a pool, with room for the frame
  * @offset: where in the page the frame begins

@@ -14,6 +14,7 @@ struct page_pool *kapi_page_pool_create(struct device *dev,
 					unsigned int max_len, bool both_ways);
 struct page *kapi_page_pool_alloc(struct page_pool *pool, dma_addr_t *dma);
 void kapi_page_pool_put(struct page *page, bool direct);
+bool kapi_page_pool_renew(struct page *page);
 int kapi_page_copy_skb(struct page *page, unsigned int offset,
 		       const struct sk_buff *skb);
 unsigned int kapi_page_pool_headroom(void);

@@ -24,6 +24,7 @@ PACKET_MR_MULTICAST = 0
 PACKET_MR_PROMISC = 1
 PACKET_MR_ALLMULTI = 2
 PACKET_OUTGOING = 4
+SO_RCVBUFFORCE = 33
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 HEADER = 14
 # How long a frame may take through an emulated wire, and how long a test waits to see that
@@ -59,6 +60,10 @@ class Sniffer:
 
     def __exit__(self, *_: object) -> None:
         self.socket.close()
+
+    def keep_all(self) -> None:
+        """Makes room for all that comes, which is not read: its pages stay with this socket."""
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
 
     def join(self, kind: int, mac: str = "00:00:00:00:00:00") -> None:
         """Asks the card for more: a group, all groups, everything. Ends with the socket."""

@@ -158,6 +158,12 @@ impl<'a> XdpBuff<'a> {
         let _buff = ManuallyDrop::new(self);
     }
 
+    /// The frame is dropped: its page, if the device may write to it again.
+    #[inline]
+    pub(super) fn into_page(self) -> Option<PoolPage> {
+        self.page.renew()
+    }
+
     /// The frame goes to the stack. The page is given back without memory.
     #[inline]
     pub(super) fn into_skb(self) -> Option<RxFrame> {
