@@ -149,6 +149,10 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// [shows](super::xdp::ProgramRun::run) them one. The device is known to tell that.
     const XDP_METADATA: Metadata = Metadata::NONE;
 
+    /// Whether programs may be shown frames of several buffers, and such frames be
+    /// [sent](Self::xdp_xmit). The device is known for it.
+    const XDP_FRAGS: bool = false;
+
     /// Runs another program of XDP for received frames, or none. With this operation the device is known to
     /// have programs pass, drop, send and redirect frames. After an error the old program stays.
     ///

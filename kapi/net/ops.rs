@@ -104,8 +104,14 @@ impl<T: Driver> DriverVtable<T> {
             features |= bindings::netdev_xdp_act_NETDEV_XDP_ACT_BASIC
                 | bindings::netdev_xdp_act_NETDEV_XDP_ACT_REDIRECT;
         }
+        if T::HAS_SET_PROGRAM && T::XDP_FRAGS {
+            features |= bindings::netdev_xdp_act_NETDEV_XDP_ACT_RX_SG;
+        }
         if T::HAS_XDP_XMIT {
             features |= bindings::netdev_xdp_act_NETDEV_XDP_ACT_NDO_XMIT;
+        }
+        if T::HAS_XDP_XMIT && T::XDP_FRAGS {
+            features |= bindings::netdev_xdp_act_NETDEV_XDP_ACT_NDO_XMIT_SG;
         }
         features
     }

@@ -29,6 +29,7 @@ use core::{
 use kernel::{
     error::to_result,
     prelude::*,
+    sync::rcu,
     types::Opaque, //
 };
 
@@ -90,10 +91,25 @@ impl Program {
         Some(Self { raw })
     }
 
+    /// Whether it may be shown frames of several buffers: one of a section `xdp.frags`.
+    pub fn sees_frags(&self) -> bool {
+        // SAFETY: Live, by the type invariant.
+        unsafe { sees_frags(self.raw) }
+    }
+
     /// Gives up ownership.
     fn into_raw(self) -> *mut bindings::bpf_prog {
         core::mem::ManuallyDrop::new(self).raw.as_ptr()
     }
+}
+
+/// # Safety
+///
+/// `prog` is a program that lives.
+#[inline]
+unsafe fn sees_frags(prog: NonNull<bindings::bpf_prog>) -> bool {
+    // SAFETY: By the safety requirements; never changes.
+    unsafe { (*(*prog.as_ptr()).aux).xdp_has_frags }
 }
 
 impl Drop for Program {
@@ -112,6 +128,14 @@ impl Drop for Program {
 pub struct ProgramSlot(AtomicPtr<bindings::bpf_prog>);
 
 impl ProgramSlot {
+    /// Whether there is a program that may not be shown frames of several buffers.
+    pub fn needs_one_buffer(&self) -> bool {
+        let _rcu = rcu::read_lock();
+        let prog = NonNull::new(self.0.load(Ordering::Acquire));
+        // SAFETY: Freed an RCU grace period after its last reference went, and the lock is held.
+        prog.is_some_and(|prog| unsafe { !sees_frags(prog) })
+    }
+
     /// Has polls run `program` from now on, and returns what they ran before. A poll that has begun
     /// ends with the old one.
     pub fn replace(&self, program: Option<Program>) -> Option<Program> {
@@ -203,6 +227,7 @@ pub struct ProgramRun<'p> {
     redirected: &'p Cell<bool>,
     /// It is bound to the device, and may ask for what [`metadata::tell`] keeps.
     asks: bool,
+    frags: bool,
 }
 
 impl<'p> RxContext<'p> {
@@ -219,11 +244,19 @@ impl<'p> RxContext<'p> {
             redirected: self.redirected(),
             // SAFETY: Of a program that lives, as just said.
             asks: unsafe { (*(*prog.as_ptr()).aux).dev_bound },
+            // SAFETY: As above.
+            frags: unsafe { sees_frags(prog) },
         })
     }
 }
 
 impl ProgramRun<'_> {
+    /// Whether it may be shown frames of several buffers.
+    #[inline]
+    pub fn sees_frags(&self) -> bool {
+        self.frags
+    }
+
     /// Shows a frame to the program, and does what that says. `meta` tells what the program can ask
     /// ([`Driver::XDP_METADATA`](super::Driver::XDP_METADATA)), and is asked itself only for one that may.
     #[inline]

@@ -19,7 +19,8 @@
 int kapi_xdp_rxq_reg(struct xdp_rxq_info *rxq, struct net_device *dev,
 		     u32 queue, struct page_pool *pool)
 {
-	int err = xdp_rxq_info_reg(rxq, dev, queue, 0);
+	/* Each buffer has a page, up to whose end programs may use it. */
+	int err = __xdp_rxq_info_reg(rxq, dev, queue, 0, PAGE_SIZE);
 
 	if (err)
 		return err;
@@ -50,6 +51,58 @@ void kapi_xdp_prepare(struct xdp_buff *xdp, struct xdp_rxq_info *rxq,
 }
 
 /**
+ * kapi_xdp_add_page() - xdp_buff_add_frag() of a received page
+ * @xdp: frame of kapi_xdp_prepare()
+ * @page: page of a pool, order 0
+ * @headroom: where the device began to write
+ * @len: bytes that it wrote
+ *
+ * Return: false if there is no place for it, or it is of another pool than the
+ * first page: then it stays the caller's.
+ */
+bool kapi_xdp_add_page(struct xdp_buff *xdp, struct page *page,
+		       unsigned int headroom, unsigned int len)
+{
+	struct page *first = virt_to_page(xdp->data_hard_start);
+	struct page_pool *pool = pp_page_to_nmdesc(page)->pp;
+
+	if (pool != pp_page_to_nmdesc(first)->pp)
+		return false;
+	page_pool_dma_sync_for_cpu(pool, page, 0, len);
+	return xdp_buff_add_frag(xdp, page_to_netmem(page), headroom, len,
+				 PAGE_SIZE);
+}
+
+/**
+ * kapi_xdp_frags_size() - what a frame has behind its first buffer
+ * @xdp: frame of several buffers
+ *
+ * Return: bytes.
+ */
+u32 kapi_xdp_frags_size(const struct xdp_buff *xdp)
+{
+	return xdp_get_shared_info_from_buff(xdp)->xdp_frags_size;
+}
+
+/**
+ * kapi_xdp_put_frags() - gives the pages behind the first one back
+ * @xdp: frame of several buffers, in pages of a pool
+ *
+ * Not the direct way, as kapi_page_pool_put() has it.
+ */
+void kapi_xdp_put_frags(const struct xdp_buff *xdp)
+{
+	const struct skb_shared_info *info = xdp_get_shared_info_from_buff(xdp);
+	u32 i;
+
+	for (i = 0; i < info->nr_frags; i++) {
+		netmem_ref netmem = skb_frag_netmem(&info->frags[i]);
+
+		page_pool_put_full_netmem(netmem_get_pp(netmem), netmem, false);
+	}
+}
+
+/**
  * kapi_xdp_run() - bpf_prog_run_xdp()
  * @prog: XDP program
  * @xdp: frame, of kapi_xdp_prepare()
@@ -77,18 +130,24 @@ void kapi_xdp_exception(const struct net_device *dev,
 
 /**
  * kapi_xdp_build_skb() - napi_build_skb() around a frame that a program passed
- * @xdp: frame in a page of a pool
+ * @xdp: frame in pages of a pool, order 0
  *
  * With bottom halves off. xdp_build_skb_from_buff() would also take the
  * Ethernet header away.
  *
- * Return: an skb that has the page, or NULL: the page stays the caller's.
+ * Return: an skb that has the pages, or NULL: they stay the caller's.
  */
 struct sk_buff *kapi_xdp_build_skb(const struct xdp_buff *xdp)
 {
-	struct sk_buff *skb = napi_build_skb(xdp->data_hard_start,
-					     xdp->frame_sz);
+	u32 nr_frags = 0, size = 0;
+	struct sk_buff *skb;
 
+	/* In memory that becomes the skb's. */
+	if (unlikely(xdp_buff_has_frags(xdp))) {
+		nr_frags = xdp_get_shared_info_from_buff(xdp)->nr_frags;
+		size = xdp_get_shared_info_from_buff(xdp)->xdp_frags_size;
+	}
+	skb = napi_build_skb(xdp->data_hard_start, xdp->frame_sz);
 	if (unlikely(!skb))
 		return NULL;
 	skb_mark_for_recycle(skb);
@@ -96,6 +155,10 @@ struct sk_buff *kapi_xdp_build_skb(const struct xdp_buff *xdp)
 	__skb_put(skb, xdp->data_end - xdp->data);
 	if (xdp->data > xdp->data_meta)
 		skb_metadata_set(skb, xdp->data - xdp->data_meta);
+	if (unlikely(nr_frags))
+		xdp_update_skb_frags_info(skb, nr_frags, size,
+					  nr_frags * PAGE_SIZE,
+					  xdp_buff_get_skb_flags(xdp));
 	return skb;
 }
 
@@ -114,7 +177,7 @@ struct xdp_frame *kapi_xdp_to_frame(struct xdp_buff *xdp)
 /**
  * kapi_xdp_sync_frame() - lets a device read a frame in a page of its pool
  * @dev: device that the pool has its pages mapped for, in both directions
- * @frame: frame in such a page
+ * @frame: frame whose first buffer is in such a page
  *
  * Return: where the device finds it.
  */
@@ -131,7 +194,7 @@ dma_addr_t kapi_xdp_sync_frame(struct device *dev,
 /**
  * kapi_xdp_map_frame() - dma_map_single() of a frame, for a device that reads
  * @dev: device
- * @frame: frame of one buffer, not empty
+ * @frame: frame whose first buffer is not empty
  *
  * Return: where the device finds it, or DMA_MAPPING_ERROR.
  */
@@ -140,6 +203,83 @@ dma_addr_t kapi_xdp_map_frame(struct device *dev,
 {
 	dma_addr_t dma = dma_map_single(dev, frame->data, frame->len,
 					DMA_TO_DEVICE);
+
+	return dma_mapping_error(dev, dma) ? DMA_MAPPING_ERROR : dma;
+}
+
+static const skb_frag_t *frag_of(const struct xdp_frame *frame, u32 index)
+{
+	return &xdp_get_shared_info_from_frame(frame)->frags[index];
+}
+
+/**
+ * kapi_xdp_frame_len() - xdp_get_frame_len()
+ * @frame: frame
+ *
+ * Return: its bytes, in all buffers.
+ */
+u32 kapi_xdp_frame_len(const struct xdp_frame *frame)
+{
+	return xdp_get_frame_len(frame);
+}
+
+/**
+ * kapi_xdp_frame_frags() - how many buffers follow the first
+ * @frame: frame of several buffers
+ *
+ * Return: their number.
+ */
+u32 kapi_xdp_frame_frags(const struct xdp_frame *frame)
+{
+	return xdp_get_shared_info_from_frame(frame)->nr_frags;
+}
+
+/**
+ * kapi_xdp_frag_len() - skb_frag_size() of a buffer behind the first
+ * @frame: frame of several buffers
+ * @index: below kapi_xdp_frame_frags()
+ *
+ * Return: its bytes.
+ */
+u32 kapi_xdp_frag_len(const struct xdp_frame *frame, u32 index)
+{
+	return skb_frag_size(frag_of(frame, index));
+}
+
+/**
+ * kapi_xdp_sync_frag() - kapi_xdp_sync_frame() for a buffer behind the first
+ * @dev: device that the pool has its pages mapped for, in both directions
+ * @frame: frame of several buffers, in such pages
+ * @index: below kapi_xdp_frame_frags()
+ *
+ * Return: where the device finds it.
+ */
+dma_addr_t kapi_xdp_sync_frag(struct device *dev,
+			      const struct xdp_frame *frame, u32 index)
+{
+	const skb_frag_t *frag = frag_of(frame, index);
+	dma_addr_t dma = page_pool_get_dma_addr_netmem(skb_frag_netmem(frag)) +
+			 skb_frag_off(frag);
+
+	dma_sync_single_for_device(dev, dma, skb_frag_size(frag),
+				   DMA_BIDIRECTIONAL);
+	return dma;
+}
+
+/**
+ * kapi_xdp_map_frag() - skb_frag_dma_map(), for a device that reads
+ * @dev: device
+ * @frame: frame of several buffers
+ * @index: below kapi_xdp_frame_frags(), of one that is not empty
+ *
+ * Return: where the device finds it, or DMA_MAPPING_ERROR.
+ */
+dma_addr_t kapi_xdp_map_frag(struct device *dev, const struct xdp_frame *frame,
+			     u32 index)
+{
+	const skb_frag_t *frag = frag_of(frame, index);
+	dma_addr_t dma = skb_frag_dma_map(dev, frag, 0, skb_frag_size(frag),
+					  DMA_TO_DEVICE);
 
 	return dma_mapping_error(dev, dma) ? DMA_MAPPING_ERROR : dma;
 }

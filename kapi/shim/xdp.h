@@ -17,6 +17,10 @@ int kapi_xdp_rxq_reg(struct xdp_rxq_info *rxq, struct net_device *dev,
 void kapi_xdp_prepare(struct xdp_buff *xdp, struct xdp_rxq_info *rxq,
 		      struct page *page, unsigned int headroom,
 		      unsigned int len);
+bool kapi_xdp_add_page(struct xdp_buff *xdp, struct page *page,
+		       unsigned int headroom, unsigned int len);
+u32 kapi_xdp_frags_size(const struct xdp_buff *xdp);
+void kapi_xdp_put_frags(const struct xdp_buff *xdp);
 u32 kapi_xdp_run(const struct bpf_prog *prog, struct xdp_buff *xdp);
 void kapi_xdp_exception(const struct net_device *dev,
 			const struct bpf_prog *prog, u32 act);
@@ -26,6 +30,13 @@ dma_addr_t kapi_xdp_sync_frame(struct device *dev,
 			       const struct xdp_frame *frame);
 dma_addr_t kapi_xdp_map_frame(struct device *dev,
 			      const struct xdp_frame *frame);
+u32 kapi_xdp_frame_len(const struct xdp_frame *frame);
+u32 kapi_xdp_frame_frags(const struct xdp_frame *frame);
+u32 kapi_xdp_frag_len(const struct xdp_frame *frame, u32 index);
+dma_addr_t kapi_xdp_sync_frag(struct device *dev,
+			      const struct xdp_frame *frame, u32 index);
+dma_addr_t kapi_xdp_map_frag(struct device *dev, const struct xdp_frame *frame,
+			     u32 index);
 void kapi_xdp_flush_bulk(struct xdp_frame_bulk *bulk);
 u32 kapi_processor_id(void);
 

@@ -52,11 +52,37 @@ impl Default for XdpPlace {
     }
 }
 
-/// A received frame as a program sees it: in one buffer.
+/// A received frame as a program sees it. Dropping it gives its pages back.
+///
+/// # Examples
+///
+/// ```
+/// use kapi::net::{
+///     xdp::{ProgramRun, Verdict, XdpBuff, XdpMeta, XdpPlace},
+///     PagePool, PoolPage,
+/// };
+///
+/// /// Shows a frame of two buffers to a program. One that does not fit is dropped.
+/// pub fn show(
+///     program: &ProgramRun<'_>,
+///     pool: &PagePool,
+///     (first, first_len): (PoolPage, u32),
+///     (second, second_len): (PoolPage, u32),
+/// ) -> Option<Verdict> {
+///     if !program.sees_frags() {
+///         return None;
+///     }
+///     let mut place = XdpPlace::new();
+///     let mut buff = XdpBuff::new(&mut place, first, first_len, pool).ok()?;
+///     buff.add_page(second, second_len).ok()?;
+///     Some(program.run(buff, XdpMeta::default))
+/// }
+/// ```
 ///
 /// # Invariants
 ///
-/// `seen.xdp` describes a frame in `page`, from its Ethernet header on, and its queue, which `'a` keeps.
+/// `seen.xdp` describes a frame that begins in `page`, with its Ethernet header, and its queue, which `'a` keeps.
+/// If it has more buffers, these are pages of the same pool as `page`, which it owns. All are of order 0.
 pub struct XdpBuff<'a> {
     seen: &'a mut Seen,
     page: PoolPage,
@@ -106,6 +132,51 @@ impl<'a> XdpBuff<'a> {
         })
     }
 
+    /// Appends the first `len` bytes that the device wrote to `page`, as a buffer of its own.
+    ///
+    /// # Errors
+    ///
+    /// Gives the page back if `len` is more than its room, if it is of another pool than the first one, or if the
+    /// frame has as many buffers as an skb can have.
+    #[inline(never)]
+    pub fn add_page(&mut self, page: PoolPage, len: u32) -> core::result::Result<(), PoolPage> {
+        if len > page.room() {
+            return Err(page);
+        }
+        if len == 0 {
+            return Ok(());
+        }
+        let (xdp, headroom) = (self.as_raw(), page.headroom());
+        // SAFETY: By the type invariant. The page is owned, and the length was checked.
+        if !unsafe { bindings::kapi_xdp_add_page(xdp, page.as_raw(), headroom, len) } {
+            return Err(page);
+        }
+        // INVARIANT: The function has looked whose page that is.
+        page.forget();
+        Ok(())
+    }
+
+    /// Whether more buffers follow the first.
+    #[inline]
+    fn has_frags(&self) -> bool {
+        self.seen.xdp_flags() & bindings::xdp_buff_flags_XDP_FLAGS_HAS_FRAGS != 0
+    }
+
+    /// Bytes, in all buffers.
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> u32 {
+        // SAFETY: Both point into the page.
+        let head = unsafe { self.seen.xdp.data_end.byte_offset_from(self.seen.xdp.data) };
+        // CAST: No more than a page.
+        let head = head as u32;
+        if !self.has_frags() {
+            return head;
+        }
+        // SAFETY: By the type invariant.
+        head + unsafe { bindings::kapi_xdp_frags_size(&self.seen.xdp) }
+    }
+
     /// The first bytes.
     #[inline]
     fn head<const N: usize>(&self) -> [u8; N] {
@@ -152,19 +223,35 @@ impl<'a> XdpBuff<'a> {
         ptr::from_mut::<Seen>(self.seen).cast()
     }
 
-    /// The page is somebody else's now.
+    /// The pages are somebody else's now.
     #[inline]
     pub(super) fn forget(self) {
         let _buff = ManuallyDrop::new(self);
     }
 
-    /// The frame is dropped: its page, if the device may write to it again.
+    /// The frame is dropped: its first page, if the device may write to it again.
     #[inline]
     pub(super) fn into_page(self) -> Option<PoolPage> {
-        self.page.renew()
+        let buff = ManuallyDrop::new(self);
+        if buff.has_frags() {
+            // SAFETY: Not dropped, and only its first page is looked at again.
+            unsafe { buff.put_frags() };
+        }
+        // SAFETY: Never looked at again.
+        unsafe { ptr::read(&buff.page) }.renew()
     }
 
-    /// The frame goes to the stack. The page is given back without memory.
+    /// Gives the pages behind the first one back.
+    ///
+    /// # Safety
+    ///
+    /// Once, at the end: the frame owns them no longer, and is neither looked at nor dropped afterwards.
+    unsafe fn put_frags(&self) {
+        // SAFETY: By the type invariant and the safety requirements.
+        unsafe { bindings::kapi_xdp_put_frags(&self.seen.xdp) };
+    }
+
+    /// The frame goes to the stack. The pages are given back without memory.
     #[inline]
     pub(super) fn into_skb(self) -> Option<RxFrame> {
         // SAFETY: By the type invariant, and this is softirq context: programs run in a poll.
@@ -172,5 +259,15 @@ impl<'a> XdpBuff<'a> {
         self.forget();
         // SAFETY: Fresh, and nobody else's. A program leaves an Ethernet header at least.
         Some(unsafe { RxFrame::from_skb(SkBuff::from_raw(raw)) })
+    }
+}
+
+impl Drop for XdpBuff<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.has_frags() {
+            // SAFETY: Its end. The first page is dropped afterwards.
+            unsafe { self.put_frags() };
+        }
     }
 }

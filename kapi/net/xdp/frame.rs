@@ -69,12 +69,43 @@ impl XdpFrame {
         ManuallyDrop::new(self).raw.as_ptr()
     }
 
-    /// Bytes of the frame, in its first buffer.
+    /// Bytes of the frame.
     #[inline]
     #[expect(clippy::len_without_is_empty, reason = "never empty")]
     pub fn len(&self) -> u32 {
+        if !self.has_frags() {
+            return self.headlen();
+        }
+        // SAFETY: By the type invariant.
+        unsafe { bindings::kapi_xdp_frame_len(self.raw.as_ptr()) }
+    }
+
+    /// Bytes of it in its first buffer.
+    #[inline]
+    fn headlen(&self) -> u32 {
         // SAFETY: By the type invariant.
         unsafe { self.raw.as_ref() }.len
+    }
+
+    /// Number of its buffers.
+    #[inline]
+    pub fn buffers(&self) -> u32 {
+        if !self.has_frags() {
+            return 1;
+        }
+        // SAFETY: By the type invariant.
+        1 + unsafe { bindings::kapi_xdp_frame_frags(self.raw.as_ptr()) }
+    }
+
+    /// Bytes in buffer `index`; zero if there is no such buffer.
+    #[inline]
+    pub fn buffer_len(&self, index: u32) -> u32 {
+        match index.checked_sub(1) {
+            None => self.headlen(),
+            Some(_) if index >= self.buffers() => 0,
+            // SAFETY: By the type invariant; there is such a buffer.
+            Some(frag) => unsafe { bindings::kapi_xdp_frag_len(self.raw.as_ptr(), frag) },
+        }
     }
 
     /// Whether more buffers follow the first.
@@ -89,7 +120,7 @@ impl XdpFrame {
     #[inline]
     pub fn mac_addresses(&self) -> Option<(MacAddress, MacAddress)> {
         // CAST: Widens.
-        if (self.len() as usize) < 2 * ETH_ALEN {
+        if (self.headlen() as usize) < 2 * ETH_ALEN {
             return None;
         }
         // SAFETY: By the type invariant; so many bytes are there.
@@ -104,9 +135,30 @@ impl XdpFrame {
     /// [`EINVAL`] if it is empty, [`ENOMEM`] if there is no room in the IOMMU or the bounce buffer.
     #[inline]
     pub fn map(&self, mapper: &Mapper) -> Result<Mapping> {
-        let len = NonZero::new(self.len()).ok_or(EINVAL)?;
+        let len = NonZero::new(self.headlen()).ok_or(EINVAL)?;
         // SAFETY: `mapper`'s device and the frame are live.
         let addr = unsafe { bindings::kapi_xdp_map_frame(mapper.as_raw(), self.raw.as_ptr()) };
+        Self::mapping(addr, len)
+    }
+
+    /// Maps buffer `index` for the device to read; 0 is the [first](Self::map).
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if there is no such buffer, or nothing in it; [`ENOMEM`] as above.
+    pub fn map_buffer(&self, mapper: &Mapper, index: u32) -> Result<Mapping> {
+        let Some(frag) = index.checked_sub(1) else {
+            return self.map(mapper);
+        };
+        let len = NonZero::new(self.buffer_len(index)).ok_or(EINVAL)?;
+        let (dev, frame) = (mapper.as_raw(), self.raw.as_ptr());
+        // SAFETY: `mapper`'s device and the frame are live. It has that buffer, or this would be of no length.
+        let addr = unsafe { bindings::kapi_xdp_map_frag(dev, frame, frag) };
+        Self::mapping(addr, len)
+    }
+
+    #[inline]
+    fn mapping(addr: u64, len: NonZero<u32>) -> Result<Mapping> {
         if addr == u64::MAX {
             return Err(ENOMEM);
         }
@@ -126,7 +178,7 @@ impl Drop for XdpFrame {
 ///
 /// # Invariants
 ///
-/// The frame has one buffer, in a page of order 0 that is of a pool for programs.
+/// Its buffers are in pages of order 0 that are of a pool for programs.
 pub struct XdpTx(XdpFrame);
 
 impl XdpTx {
@@ -142,13 +194,23 @@ impl XdpTx {
         Self(unsafe { XdpFrame::from_raw(raw) })
     }
 
-    /// Lets the device read the frame where its pool has it mapped, and says where that is. `mapper` is
+    /// Lets the device read the first buffer where its pool has it mapped, and says where that is. `mapper` is
     /// for the device that received it.
     #[inline]
     pub fn sync(&self, mapper: &Mapper) -> u64 {
         // SAFETY: The device and the frame are live; the page has a pool, by the type invariant. For
         // another device this is a bug that the IOMMU layer reports.
         unsafe { bindings::kapi_xdp_sync_frame(mapper.as_raw(), self.0.raw.as_ptr()) }
+    }
+
+    /// The same of buffer `index`. [`None`] if there is no such buffer.
+    pub fn sync_buffer(&self, mapper: &Mapper, index: u32) -> Option<u64> {
+        let Some(frag) = index.checked_sub(1) else {
+            return Some(self.sync(mapper));
+        };
+        let (dev, frame) = (mapper.as_raw(), self.0.raw.as_ptr());
+        // SAFETY: As above; there is such a buffer.
+        (index < self.buffers()).then(|| unsafe { bindings::kapi_xdp_sync_frag(dev, frame, frag) })
     }
 
     /// The frame, for the time when it is on a ring.

@@ -126,6 +126,15 @@ pub(super) struct Seen {
     pub(super) meta: MaybeUninit<XdpMeta>,
 }
 
+impl Seen {
+    /// `enum xdp_buff_flags`.
+    #[inline]
+    pub(super) fn xdp_flags(&self) -> u32 {
+        // SAFETY: Any number is valid for what this is a union with.
+        unsafe { self.xdp.__bindgen_anon_1.__bindgen_anon_1.flags }
+    }
+}
+
 /// Keeps what a program can ask of a frame.
 ///
 /// # Safety
