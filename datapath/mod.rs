@@ -13,7 +13,7 @@
 //! | `ring.rs`, `queue_ctl.rs` | index arithmetic, queue registers | none, tested by cargo |
 //! | `tx.rs`, `tx/posting.rs`, `tx_clean.rs` | transmit ring: the two ends | yes |
 //! | `rx.rs`, `rx/ring.rs` | receive ring: buffers, descriptors | yes |
-//! | `rx/xdp.rs`, `tx/xdp.rs` | programs of XDP on the one, their frames on the other | yes |
+//! | `rx/xdp.rs`, `tx/xdp.rs`, and below | programs of XDP, and what they send | yes |
 //! | `vector.rs` | the poll function of a queue pair | yes |
 //! | `moderation.rs` | how often a vector interrupts | yes |
 //! | `queues.rs`, `running.rs` | [`Datapath`], [`Running`] | yes |

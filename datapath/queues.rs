@@ -58,7 +58,7 @@ pub(super) struct Queue<H: Hw> {
     pub(super) counters: Arc<QueueCounters>,
 }
 
-/// The largest MTU with a program of XDP, which works on frames of one buffer: what is left of that for
+/// The largest MTU with a program of XDP that works on frames of one buffer only: what is left of that for
 /// frames with two tags, and an FCS.
 pub const XDP_MAX_MTU: u32 = RX_BUFFER_BYTES - ETH_HLEN - 2 * 4 - 4;
 
@@ -134,6 +134,15 @@ impl<H: Hw> Datapath<H> {
         )
     }
 
+    /// The largest MTU, of `max` at most, with the program that there is.
+    pub fn max_mtu(&self, max: u32) -> u32 {
+        if self.program.needs_one_buffer() {
+            max.min(XDP_MAX_MTU)
+        } else {
+            max
+        }
+    }
+
     /// Sends a frame: the whole of `ndo_start_xmit`.
     #[inline]
     pub fn xmit(&self, skb: SkBuff, queue: &mut XmitQueue<'_>) -> TxVerdict {
@@ -204,16 +213,21 @@ impl<H: Hw> Datapath<H> {
     }
 }
 
-/// Refuses a program of XDP, if one is `wanted`, with an MTU that is too large for it.
+/// Refuses a program of XDP that sees frames of one buffer only with an MTU that is too large for it.
 ///
 /// # Errors
 ///
 /// [`EINVAL`], and says why.
-pub fn check_program_mtu(dev: &Device, wanted: bool, extack: &mut Extack<'_>) -> Result {
+pub fn check_program_mtu(
+    dev: &Device,
+    program: Option<&Program>,
+    extack: &mut Extack<'_>,
+) -> Result {
     // The message is a string of C, so it names a number.
     const _: () = assert!(XDP_MAX_MTU == 3046);
-    if wanted && dev.mtu() > XDP_MAX_MTU {
-        let why = c"programs see frames of one buffer: the MTU can be 3046 at most";
+    let one_buffer = program.is_some_and(|program| !program.sees_frags());
+    if one_buffer && dev.mtu() > XDP_MAX_MTU {
+        let why = c"a program without frags sees frames of one buffer: the MTU can be 3046 at most";
         return Err(extack.fail(EINVAL, why));
     }
     Ok(())

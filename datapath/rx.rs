@@ -49,13 +49,12 @@ enum Partial {
     None,
     /// The buffers so far.
     Frame(RxFrame),
-    /// The rest of a frame that is dropped.
+    /// The rest of a frame that is dropped, or gathered for a program.
     Dropped,
 }
 
-/// A buffer that the hardware is done with, for a program: a whole frame, if it ends there and none began
-/// before.
-struct Whole {
+/// A buffer that the hardware is done with, for a program.
+struct Received {
     page: PoolPage,
     done: Finished,
     features: Features,
@@ -186,12 +185,12 @@ impl<H: Hw> RxQueue<H> {
             match program {
                 None => self.append(page, done.status, ctx),
                 Some(program) => {
-                    let frame = Whole {
+                    let buffer = Received {
                         page,
                         done,
                         features,
                     };
-                    self.examine(dev, frame, program, &mut batch, ctx);
+                    self.examine(dev, buffer, program, &mut batch, ctx);
                 }
             }
             if !done.status.end_of_packet() {

@@ -77,7 +77,7 @@ const _: () = assert!(WAKE_AT + GAP <= RingSize::MIN as usize);
 pub(super) struct Slot {
     /// What the device reads there; for a buffer of several descriptors, in the first of them.
     pub(super) mapping: Option<Mapping>,
-    /// In the last slot of a frame: the frame. One of XDP has a single slot.
+    /// In the last slot of a frame: the frame. One of XDP is marked in its first slot as well.
     pub(super) frame: Option<TxFrame>,
     /// In the last slot of a frame: its bytes on the wire.
     pub(super) bytes: u32,

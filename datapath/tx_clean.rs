@@ -160,6 +160,8 @@ impl TxConsumer {
                 sent.bytes = u32::wrapping_add(sent.bytes, slot.bytes);
                 match (frame.into_kind(), &mut bulk) {
                     (TxKind::Skb(skb), _) => skb.consume(ctx),
+                    // The frame comes with its last slot.
+                    (TxKind::Part, _) => {}
                     (TxKind::Xdp(frame), Some(bulk)) => {
                         sent.xdp = u32::wrapping_add(sent.xdp, 1);
                         bulk.give(frame);
@@ -201,12 +203,15 @@ impl TxConsumer {
             if let Some(mapping) = slot.mapping {
                 self.mapper.unmap(mapping);
             }
-            if let Some(frame) = slot.frame {
-                self.counters.xmit.dropped.add(1);
-                if let TxKind::Skb(skb) = frame.into_kind() {
-                    skb.drop_with(DropReason::QueuePurge);
-                }
+            let Some(frame) = slot.frame else {
+                continue;
+            };
+            match frame.into_kind() {
+                TxKind::Part => continue,
+                TxKind::Skb(skb) => skb.drop_with(DropReason::QueuePurge),
+                TxKind::Xdp(frame) => drop(frame),
             }
+            self.counters.xmit.dropped.add(1);
         }
         self.slots.release();
         if let Some(queue) = TxQueue::new(dev, u32::from(self.queue)) {

@@ -70,13 +70,6 @@ fn feature_set() -> FeatureSet {
     set
 }
 
-/// Tells the core which MTUs there are, with a program of XDP or without.
-fn set_mtu_range(dev: &Device<Rtnl>, program: bool) {
-    let (min, max) = MTU_RANGE;
-    let max = if program { datapath::XDP_MAX_MTU } else { max };
-    dev.set_mtu_range(min, max);
-}
-
 /// Sets up a new interface before it is registered.
 ///
 /// # Errors
@@ -88,7 +81,8 @@ pub(crate) fn setup(ndev: &Arc<Device>, mac: &MacAddress) -> Result {
     dev.set_dev_addr(mac);
     dev.set_features_init(feature_set())?;
     dev.set_priv_flags(PrivFlag::UnicastFilter | PrivFlag::LiveAddrChange)?;
-    set_mtu_range(dev, false);
+    let (min, max) = MTU_RANGE;
+    dev.set_mtu_range(min, max);
     dev.set_watchdog_timeout(TX_TIMEOUT_MS);
     dev.carrier_off();
     Ok(())
@@ -120,6 +114,12 @@ impl Adapter {
             let _ = self.vfs.commit(&mut control);
         }
         dev.update_rx_mode();
+    }
+
+    /// Tells the core which MTUs there are, with the program that there is now.
+    fn limit_mtu(&self, dev: &Device<Rtnl>) {
+        let (min, max) = MTU_RANGE;
+        dev.set_mtu_range(min, self.datapath.max_mtu(max));
     }
 
     fn set_vlan(&self, vid: u16, join: bool) -> Result {
@@ -279,6 +279,7 @@ impl net::Driver for Adapter {
     }
 
     const XDP_METADATA: Metadata = datapath::XDP_METADATA;
+    const XDP_FRAGS: bool = true;
 
     fn set_program(
         this: ArcBorrow<'_, Self>,
@@ -287,7 +288,7 @@ impl net::Driver for Adapter {
         extack: &mut Extack<'_>,
     ) -> Result {
         let wanted = program.is_some();
-        datapath::check_program_mtu(dev, wanted, extack)?;
+        datapath::check_program_mtu(dev, program.as_ref(), extack)?;
         let old = this.datapath.set_program(program);
         let plan = this.queues.lock().plan;
         let xdp = Plan {
@@ -304,7 +305,7 @@ impl net::Driver for Adapter {
             }
             // Without a program the buffers of one do as well.
         }
-        set_mtu_range(dev, wanted);
+        this.limit_mtu(dev);
         Ok(())
     }
 

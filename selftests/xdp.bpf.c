@@ -15,6 +15,9 @@
 #define PUSH		216
 #define FILL		0x5a
 #define TRIM		10
+/* What rigb_frags_cut leaves, and rigb_frags_grow adds. */
+#define LEFT		100
+#define GROWTH		300
 /* No action. */
 #define ODD		77
 
@@ -25,6 +28,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } seen SEC(".maps");
+
+/* 0: bytes of the last frame that a program of frags saw. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} length SEC(".maps");
 
 /* By receive queue: all frames. */
 struct {
@@ -41,6 +52,17 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } devs SEC(".maps");
+
+/*
+ * The same for rigb_frags_redirect: all programs with a map of devices see frames
+ * of several buffers, or none of them.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} frags_devs SEC(".maps");
 
 /* 0: destination and source that rigb_redirect writes into frames. */
 struct {
@@ -179,6 +201,99 @@ int rigb_redirect(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	__builtin_memcpy(eth, both, 2 * ETH_ALEN);
 	return bpf_redirect_map(&devs, 0, 0);
+}
+
+/*
+ * Programs that see frames of several buffers. Each tells how long the frame is,
+ * and changes its last byte, wherever that is.
+ */
+static struct ethhdr *marked(struct xdp_md *ctx)
+{
+	__u32 key = 0, last = bpf_xdp_get_buff_len(ctx) - 1;
+	struct ethhdr *eth = experiment(ctx);
+	__u8 byte;
+
+	if (!eth)
+		return NULL;
+	bpf_map_update_elem(&length, &key, &(__u64){ last + 1 }, BPF_ANY);
+	if (bpf_xdp_load_bytes(ctx, last, &byte, sizeof(byte)))
+		return NULL;
+	byte ^= FILL;
+	if (bpf_xdp_store_bytes(ctx, last, &byte, sizeof(byte)))
+		return NULL;
+	/* The helpers may move what is looked at. */
+	eth = (void *)(long)ctx->data;
+	return (void *)(eth + 1) > (void *)(long)ctx->data_end ? NULL : eth;
+}
+
+SEC("xdp.frags")
+int rigb_frags_pass(struct xdp_md *ctx)
+{
+	marked(ctx);
+	return XDP_PASS;
+}
+
+SEC("xdp.frags")
+int rigb_frags_drop(struct xdp_md *ctx)
+{
+	return marked(ctx) ? XDP_DROP : XDP_PASS;
+}
+
+SEC("xdp.frags")
+int rigb_frags_abort(struct xdp_md *ctx)
+{
+	return marked(ctx) ? XDP_ABORTED : XDP_PASS;
+}
+
+SEC("xdp.frags")
+int rigb_frags_tx(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = marked(ctx);
+
+	if (!eth)
+		return XDP_PASS;
+	swap(eth);
+	return XDP_TX;
+}
+
+SEC("xdp.frags")
+int rigb_frags_redirect(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = marked(ctx);
+	__u32 key = 0;
+	__u8 *both;
+
+	if (!eth)
+		return XDP_PASS;
+	both = bpf_map_lookup_elem(&addresses, &key);
+	if (!both)
+		return XDP_ABORTED;
+	__builtin_memcpy(eth, both, 2 * ETH_ALEN);
+	return bpf_redirect_map(&frags_devs, 0, 0);
+}
+
+/* Gives pages of a long frame back. */
+SEC("xdp.frags")
+int rigb_frags_cut(struct xdp_md *ctx)
+{
+	if (marked(ctx))
+		bpf_xdp_adjust_tail(ctx, LEFT - (int)bpf_xdp_get_buff_len(ctx));
+	return XDP_PASS;
+}
+
+/* Adds zeros, where the last buffer has room for them. */
+SEC("xdp.frags")
+int rigb_frags_grow_tx(struct xdp_md *ctx)
+{
+	struct ethhdr *eth;
+
+	if (!marked(ctx) || bpf_xdp_adjust_tail(ctx, GROWTH))
+		return XDP_PASS;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	swap(eth);
+	return XDP_TX;
 }
 
 char _license[] SEC("license") = "GPL";

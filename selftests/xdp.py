@@ -24,11 +24,18 @@ from rigbtest.port import Port
 from rigbtest.tracing import XdpExceptions
 
 BENCH = Bench.find()
+# The largest MTU of frames of several buffers here.
+JUMBO = 9000
 # What rigb_push puts behind the header, and rigb_trim takes from the end.
 PUSHED = b"\x5a" * 216
 TRIMMED = 10
 # Frames of one buffer.
 MAX_MTU = 3046
+# Contents of frames of one buffer, and of several. The first, of 3072 bytes, has the header.
+LONG_SIZES = (100, 3058, 3059, 4000, 6130, 6131, 8000, JUMBO)
+LONG_COUNT = 48
+# What rigb_frags_cut leaves behind the header, and rigb_frags_grow_tx adds.
+LEFT, GROWTH = 100 - frames.HEADER, 300
 SWAPS = 20
 # Frames whose pages are kept: more than the 64 that a pool has in its cache, and fewer than a ring has.
 KEPT = 150
@@ -50,13 +57,14 @@ def setup(variant: str) -> tuple[Port, Port]:
 
 
 @contextmanager
-def counts(port: Port, **expected: int) -> Iterator[None]:
-    """These counters of a port of ours gain so much meanwhile, and the programs see COUNT frames."""
+def counts(port: Port, seen_by_them: int = COUNT, **expected: int) -> Iterator[None]:
+    """These counters of a port of ours gain so much meanwhile, and the programs see so many frames."""
     ours = BENCH.pf_driver.ours
     before, seen, rx = counted(port) if ours else {}, xdp.count(), port.stats()["rx"]["packets"]
     yield
-    ksft_eq(xdp.count() - seen, COUNT, "frames that the program saw")
-    ksft_true(port.stats()["rx"]["packets"] - rx >= COUNT, "all of them are received frames")
+    ksft_eq(xdp.count() - seen, seen_by_them, "frames that the program saw")
+    gained = port.stats()["rx"]["packets"] - rx
+    ksft_true(gained >= seen_by_them, "all of them are received frames")
     if ours:
         after = counted(port)
         for name, gain in expected.items():
@@ -220,7 +228,102 @@ def mtu(variant: str) -> None:
         same(come_back(port, peer, full, port), full, "a frame of full size")
         traffic.tcp(peer, port)
         traffic.tcp(port, peer)
-    port.ip(f"link set {{dev}} mtu {MAX_MTU + 1}")
+        # One that can see longer frames takes its place, and another one cannot any more.
+        xdp.attach(port, "frags_tx")
+        port.ip(f"link set {{dev}} mtu {MAX_MTU + 1}")
+        with ksft_raises(CommandError):
+            xdp.attach(port, "pass")
+        ksft_true(xdp.loaded(port), "the program that was there")
+    port.ip(f"link set {{dev}} mtu {nic.MAX_MTU}")
+
+
+@contextmanager
+def jumbo(port: Port, *others: Port) -> Iterator[list[bytes]]:
+    """All ports have a large MTU meanwhile. Gives contents for frames of one buffer and of several."""
+    ports = (BENCH.wire, BENCH.pf, port, *others)
+    try:
+        for end in ports:
+            end.ip(f"link set {{dev}} mtu {JUMBO}")
+            end.wait_running()
+        yield [os.urandom(LONG_SIZES[n % len(LONG_SIZES)]) for n in range(LONG_COUNT)]
+    finally:
+        for end in ports:
+            end.ip("link set {dev} mtu 1500")
+            end.wait_running()
+
+
+def marked(sent: list[bytes]) -> list[bytes]:
+    """What programs that see frames of several buffers make of them: another last byte."""
+    return [frame[:-1] + bytes((frame[-1] ^ PUSHED[0],)) for frame in sent]
+
+
+def long_frames(variant: str) -> None:
+    """Programs see frames of several buffers, which are passed, cut, dropped, and sent back longer."""
+    port, peer = setup(variant)
+    with jumbo(port) as sent:
+        one, all_of_them = [os.urandom(JUMBO)], len(sent)
+        with xdp.attached(port, "frags_pass"), counts(port, all_of_them):
+            same(heard(port, peer, sent), marked(sent), "pass")
+        ksft_eq(xdp.count("length"), len(sent[-1]) + frames.HEADER, "length")
+        with xdp.attached(port, "frags_cut"), counts(port, all_of_them):
+            same(heard(port, peer, sent), [frame[:LEFT] for frame in marked(sent)], "cut")
+        with xdp.attached(port, "frags_drop"), counts(port, all_of_them, xdp_drop=all_of_them):
+            same(heard(port, peer, sent), [], "drop")
+        with xdp.attached(port, "frags_abort"), counts(port, 1, xdp_failed=1), XdpExceptions() as trace:
+            same(heard(port, peer, one), [], "abort")
+            ksft_eq(trace.actions(), ["ABORTED"])
+        with xdp.attached(port, "frags_tx"):
+            with counts(port, all_of_them, xdp_tx=all_of_them, xdp=all_of_them, xdp_dropped=0):
+                before = counted(port)["xdp"]
+                same(come_back(port, peer, sent, port), marked(sent), "sent back")
+                wait.register(lambda: counted(port)["xdp"] >= before + all_of_them, "count of them")
+                sent_bytes = port.stats()["tx"]["bytes"]
+            traffic.tcp(peer, port)
+            traffic.tcp(port, peer)
+            ksft_true(sent_bytes > sum(map(len, sent)), "sent bytes")
+        short = [frame for frame in sent if len(frame) + GROWTH <= JUMBO]
+        with xdp.attached(port, "frags_grow_tx"), counts(port, len(short), xdp_tx=len(short)):
+            grown = [frame + bytes(GROWTH) for frame in marked(short)]
+            same(come_back(port, peer, short, port), grown, "sent back longer")
+        with meanwhile(peer, port):
+            for number in range(SWAPS):
+                xdp.attach(port, ("frags_pass", "frags_tx", "frags_drop")[number % 3])
+            for _ in range(SWAPS // 4):
+                xdp.detach(port)
+                xdp.attach(port, "frags_pass")
+        xdp.detach(port)
+        same(heard(port, peer, sent), sent, "without a program")
+    traffic.reach(port, peer)
+
+
+def long_redirects(variant: str) -> None:
+    """Frames of several buffers that one function receives leave by the other, or go to a container."""
+    port, peer = setup(variant)
+    other = BENCH.pf if variant == "vf" else BENCH.vfs[0]
+    with veth(port) as (near, far), jumbo(port, other, near, far) as sent:
+        count = len(sent)
+        xdp.redirect_to(other, peer.mac)
+        before = counted(other)
+        with xdp.attached(port, "frags_redirect"):
+            with counts(port, count, xdp_redirect=count, xdp_failed=0):
+                same(come_back(port, peer, sent, other), marked(sent), "out of the other")
+            wait.register(lambda: counted(other)["xdp"] >= before["xdp"] + count, "count of them")
+            ksft_eq(counted(other)["xdp_dropped"], before["xdp_dropped"], "dropped")
+            xdp.redirect_to(near, far.mac)
+            with Sniffer(far) as sniffer, Sniffer(peer) as sender:
+                for payload in sent:
+                    sender.send(port.mac, payload)
+                got = [frame[frames.HEADER :] for frame in sniffer.some(len(sent))]
+                same(got, marked(sent), "into the container")
+        xdp.redirect_to(port, peer.mac)
+        before = counted(port)
+        with xdp.attached(near, "frags_redirect"), Sniffer(far) as sender, Sniffer(peer) as sniffer:
+            for payload in sent:
+                sender.send(near.mac, payload)
+            got = [frame[frames.HEADER :] for frame in sniffer.some(len(sent))]
+            same(got, marked(sent), "out of the container")
+        wait.register(lambda: counted(port)["xdp"] >= before["xdp"] + count, "count of them")
+        ksft_eq(counted(port)["xdp_dropped"], before["xdp_dropped"], "dropped")
 
 
 def vlans(variant: str) -> None:
@@ -271,7 +374,7 @@ def lives_on(variant: str) -> None:
 def shown(variant: str) -> None:
     """The device tells what it can do, and nothing else."""
     port, _ = setup(variant)
-    ksft_eq(xdp.features(port), {"basic", "redirect", "ndo-xmit"})
+    ksft_eq(xdp.features(port), {"basic", "redirect", "ndo-xmit", "rx-sg", "ndo-xmit-sg"})
     ksft_eq(xdp.features(port, "xdp-rx-metadata-features"), {"hash", "vlan-tag"})
 
 
@@ -391,6 +494,8 @@ VARIANTS: dict[Callable[[str], None], tuple[str, ...]] = {
     containers: ("pf", "vf"),
     swaps: ("pf", "vf"),
     mtu: ("pf", "vf"),
+    long_frames: ("pf", "vf"),
+    long_redirects: ("pf", "vf"),
     vlans: ("pf", "vf"),
     lives_on: ("pf", "vf"),
     shown: ("pf", "vf"),

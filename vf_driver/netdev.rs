@@ -193,6 +193,7 @@ impl net::Driver for Adapter {
     }
 
     const XDP_METADATA: Metadata = datapath::XDP_METADATA;
+    const XDP_FRAGS: bool = true;
 
     fn set_program(
         this: ArcBorrow<'_, Self>,
@@ -201,7 +202,7 @@ impl net::Driver for Adapter {
         extack: &mut Extack<'_>,
     ) -> Result {
         let wanted = program.is_some();
-        datapath::check_program_mtu(dev, wanted, extack)?;
+        datapath::check_program_mtu(dev, program.as_ref(), extack)?;
         let old = this.datapath.set_program(program);
         let settings = *this.settings.lock();
         let xdp = Settings {
@@ -218,9 +219,7 @@ impl net::Driver for Adapter {
             }
             // Without a program the buffers of one do as well.
         }
-        let (min, max) = MTU_RANGE;
-        let max = if wanted { datapath::XDP_MAX_MTU } else { max };
-        dev.set_mtu_range(min, max);
+        this.limit_mtu(dev);
         Ok(())
     }
 
@@ -236,6 +235,12 @@ impl net::Driver for Adapter {
 }
 
 impl Adapter {
+    /// Tells the core which MTUs there are, with the program that there is now.
+    fn limit_mtu(&self, dev: &Device<Rtnl>) {
+        let (min, max) = MTU_RANGE;
+        dev.set_mtu_range(min, self.datapath.max_mtu(max));
+    }
+
     /// Joins or leaves a VLAN. RTNL.
     fn set_vlan(&self, dev: &Device<Rtnl>, vid: u16, join: bool) -> Result {
         let id = VlanId::new(vid).ok_or(EINVAL)?;

@@ -5,19 +5,28 @@
 //! What it wants sent from here is gathered, and goes onto the transmit ring of the same queue pair
 //! under one lock, and with one doorbell.
 
+mod parts;
+
+use core::mem;
+
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
 
+use self::parts::{
+    Part,
+    Parts, //
+};
 use super::{
     Batch,
     Cleaned,
     Hw,
     Partial,
     ProgramRun,
+    Received,
     RxQueue,
-    Whole, //
+    RxStatus, //
 };
 use crate::{
     datapath::{
@@ -45,6 +54,8 @@ const TX_BATCH: usize = 16;
 pub(in crate::datapath) struct RxXdp<H: Hw> {
     slot: Arc<ProgramSlot>,
     to_send: TxBatch<H, XdpTx>,
+    /// The buffers so far of a frame of several.
+    parts: Parts,
 }
 
 impl<H: Hw> RxXdp<H> {
@@ -58,6 +69,7 @@ impl<H: Hw> RxXdp<H> {
         Ok(Self {
             slot,
             to_send: TxBatch::new(queues)?,
+            parts: Parts::new()?,
         })
     }
 }
@@ -125,6 +137,10 @@ impl<H: Hw> RxQueue<H> {
     #[inline(never)]
     pub(super) fn clean_with_program(&mut self, dev: &Device, ctx: &mut RxContext<'_>) -> Cleaned {
         let program = self.xdp.as_ref().and_then(|xdp| ctx.program(&xdp.slot));
+        if program.is_none() {
+            // The rest of that frame is dropped.
+            self.forget_parts();
+        }
         let cleaned = self.clean_frames(dev, ctx, program.as_ref());
         if let Some(program) = program {
             self.send_pending(dev, &program, ctx);
@@ -141,41 +157,49 @@ impl<H: Hw> RxQueue<H> {
         }
     }
 
-    /// Shows a frame to the program. One of several buffers is dropped: it may not pass unseen.
+    /// Shows a frame to the program, if it ends with this buffer.
     pub(super) fn examine(
         &mut self,
         dev: &Device,
-        frame: Whole,
+        buffer: Received,
         program: &ProgramRun<'_>,
         batch: &mut Batch,
         ctx: &mut RxContext<'_>,
     ) {
-        let Whole {
+        let Received {
             page,
             done,
             features,
-        } = frame;
+        } = buffer;
         let status = done.status;
-        let rx = &self.ring.counters.rx;
-        if !matches!(self.partial, Partial::None) || !status.end_of_packet() {
-            if !matches!(self.partial, Partial::Dropped) {
-                rx.length_errors.add(1);
-                self.partial = Partial::Dropped;
-            }
-            return;
+        let mut first = (page, u32::from(status.len()));
+        let several = !matches!(self.partial, Partial::None) || !status.end_of_packet();
+        if several {
+            let Some(complete) = self.gather(first, status, program) else {
+                return;
+            };
+            first = complete;
         }
+        let rx = &self.ring.counters.rx;
         if status.frame_error() {
             rx.frame_errors.add(1);
             if !features.contains(Features::RXALL) {
-                return;
+                return self.forget_parts();
             }
         }
-        let len = u32::from(status.len());
+        let (page, mut len) = first;
         let mut place = XdpPlace::new();
-        let Ok(buff) = XdpBuff::new(&mut place, page, len, &self.pool) else {
+        let Ok(mut buff) = XdpBuff::new(&mut place, page, len, &self.pool) else {
             rx.length_errors.add(1);
-            return;
+            return self.forget_parts();
         };
+        if let (true, Some(xdp)) = (several, &mut self.xdp) {
+            if !xdp.parts.append_to(&mut buff) {
+                rx.length_errors.add(1);
+                return;
+            }
+            len = buff.len();
+        }
         if batch.looks_at_frames {
             let (to, from) = buff.mac_addresses();
             if !self.ring.hw.accepts(&to, &from) {
@@ -207,6 +231,42 @@ impl<H: Hw> RxQueue<H> {
             }
             Verdict::NoMemory => rx.dropped.add(1),
             Verdict::Failed => rx.xdp_failed.add(1),
+        }
+    }
+
+    /// Keeps a buffer of a frame of several. With the last one the first is returned, and the others are left in
+    /// [`RxXdp::parts`]. A frame that the program cannot see is dropped: none may pass unseen.
+    #[cold]
+    #[inline(never)]
+    fn gather(&mut self, buffer: Part, status: RxStatus, program: &ProgramRun<'_>) -> Option<Part> {
+        let parts = &mut self.xdp.as_mut()?.parts;
+        // With its end `finish()` ends that.
+        let before = mem::replace(&mut self.partial, Partial::Dropped);
+        let goes_on = match before {
+            Partial::None => {
+                parts.clear();
+                true
+            }
+            // It is counted, or has begun as one of these.
+            Partial::Dropped if parts.is_empty() => return None,
+            Partial::Dropped => true,
+            // It has begun before there was a program.
+            Partial::Frame(_) => false,
+        };
+        if !(goes_on && program.sees_frags() && parts.push(buffer)) {
+            parts.clear();
+            self.ring.counters.rx.length_errors.add(1);
+            return None;
+        }
+        if !status.end_of_packet() {
+            return None;
+        }
+        parts.take_first()
+    }
+
+    fn forget_parts(&mut self) {
+        if let Some(xdp) = &mut self.xdp {
+            xdp.parts.clear();
         }
     }
 

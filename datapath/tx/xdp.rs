@@ -3,7 +3,9 @@
 //! Frames of XDP on their way into a transmit ring, beside those of the stack.
 //!
 //! The hardware has no queues to spare for them, so both share a ring, under the lock of the stack's
-//! queue. A frame of XDP takes one descriptor and one slot.
+//! queue. A frame of XDP takes a descriptor and a slot for each of its buffers.
+
+mod scattered;
 
 use super::{
     wire_bytes,
@@ -12,7 +14,6 @@ use super::{
     Slot,
     TxFrame,
     TxProducer,
-    GAP,
     MIN_FRAME,
     STOP_BELOW,
     WAKE_AT, //
@@ -30,6 +31,7 @@ use crate::{
                 XdpFrame,
                 XdpTx, //
             },
+            MacAddress,
             XmitQueue, //
         }, //
     }, //
@@ -64,14 +66,17 @@ impl<'a, 'q, H: Hw> Beside<'a, 'q, H> {
         })
     }
 
-    /// Sends a frame in a page that the hardware has filled.
+    /// Sends a frame in pages that the hardware has filled.
     ///
     /// # Errors
     ///
     /// Gives it back if there is no room. One that cannot be sent at all is dropped and counted.
     #[inline]
     pub(in crate::datapath) fn own(&mut self, frame: XdpTx) -> Result<(), XdpTx> {
-        if !self.has_room() {
+        if frame.has_frags() {
+            return self.own_scattered(frame);
+        }
+        if !self.has_room(1) {
             return Err(frame);
         }
         let addr = frame.sync(&self.to.mapper);
@@ -86,7 +91,10 @@ impl<'a, 'q, H: Hw> Beside<'a, 'q, H> {
     /// As [`Self::own`].
     #[inline]
     pub(in crate::datapath) fn foreign(&mut self, frame: XdpFrame) -> Result<(), XdpFrame> {
-        if !self.has_room() {
+        if frame.has_frags() {
+            return self.foreign_scattered(frame);
+        }
+        if !self.has_room(1) {
             return Err(frame);
         }
         match frame.map(&self.to.mapper) {
@@ -97,26 +105,30 @@ impl<'a, 'q, H: Hw> Beside<'a, 'q, H> {
     }
 
     #[inline]
-    fn has_room(&mut self) -> bool {
-        if self.to.may_lack(1) {
+    fn has_room(&mut self, descs: usize) -> bool {
+        if self.to.may_lack(descs) {
             self.to.slots.refresh();
         }
-        self.to.slots.known_free() > GAP
+        !self.to.may_lack(descs)
     }
 
-    /// Writes the descriptor of a frame for which there is room.
+    fn shows(&self, addresses: Option<(MacAddress, MacAddress)>) {
+        if let Some((to, from)) = addresses {
+            self.to.hw.sends(&to, &from);
+        }
+    }
+
+    /// Writes the descriptor of a frame of one buffer for which there is room, if it can be sent at all.
     #[inline]
     fn put(&mut self, addr: u64, mapping: Option<Mapping>, frame: XdpFrame) {
         let len = frame.len();
-        let fits = (MIN_FRAME..=MAX_DATA_PER_DESC).contains(&len) && !frame.has_frags();
+        let fits = (MIN_FRAME..=MAX_DATA_PER_DESC).contains(&len);
         let plan = match Plan::plain(len) {
             Ok(plan) if fits => plan,
             _ => return self.refuse(mapping, frame),
         };
         if self.looks_at_frames {
-            if let Some((to, from)) = frame.mac_addresses() {
-                self.to.hw.sends(&to, &from);
-            }
+            self.shows(frame.mac_addresses());
         }
         let words = data_desc(addr, len, plan.cmd.last(), plan.olinfo);
         let at = self.to.slots.next_index().wrapping_mul(DESC_WORDS);

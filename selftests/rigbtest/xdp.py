@@ -132,8 +132,10 @@ def count(name: str = "seen", key: int = 0) -> int:
 
 
 def redirect_to(port: Port, destination: str) -> None:
-    """Where `rigb_redirect` sends to: out of `port`, with its address as the source."""
-    _update(port, "devs", _index(port).to_bytes(4, "little"))
+    """Where programs redirect to: out of `port`, with its address as the source. One that sees frames of
+    several buffers needs a map of its own."""
+    for devices in ("devs", "frags_devs"):
+        _update(port, devices, _index(port).to_bytes(4, "little"))
     _update(port, "addresses", mac_bytes(destination) + mac_bytes(port.mac))
 
 

@@ -345,12 +345,13 @@ impl Drop for XdpBulk<'_> {
     }
 }
 
-/// What a slot of a transmit ring owns: an skb or a frame of XDP, in one word.
+/// What a slot of a transmit ring owns: an skb or a frame of XDP, in one word. Or it owns nothing, as it has a
+/// part of a frame of XDP that another slot owns.
 ///
 /// # Invariants
 ///
-/// `raw` is an owned `sk_buff`, or, with its lowest bit set, an owned `xdp_frame`. Both are aligned to
-/// words.
+/// `raw` is an owned `sk_buff`, or, with the bit [`Self::XDP`] set, an owned `xdp_frame`, or is just
+/// [`Self::PART`]. The first two are aligned to words.
 pub struct TxFrame {
     raw: NonNull<u8>,
 }
@@ -361,29 +362,46 @@ pub enum TxKind {
     Skb(SkBuff),
     /// A frame of XDP.
     Xdp(XdpFrame),
+    /// A part of a frame of XDP.
+    Part,
 }
 
 const _: () = {
-    assert!(mem::align_of::<bindings::xdp_frame>() > 1);
-    assert!(mem::align_of::<bindings::sk_buff>() > 1);
+    assert!(mem::align_of::<bindings::xdp_frame>() > TxFrame::KINDS);
+    assert!(mem::align_of::<bindings::sk_buff>() > TxFrame::KINDS);
 };
 
 impl TxFrame {
     const XDP: usize = 1;
+    const PART: usize = 2;
+    /// The bits that say what it is.
+    const KINDS: usize = Self::XDP | Self::PART;
+
+    /// A part of a frame of XDP.
+    #[inline]
+    pub fn part() -> Self {
+        // INVARIANT: Just that.
+        // SAFETY: Not zero.
+        let raw = unsafe { NonNull::new_unchecked(ptr::without_provenance_mut(Self::PART)) };
+        Self { raw }
+    }
 
     /// Whether it is a frame of XDP.
     #[inline]
     pub fn is_xdp(&self) -> bool {
-        self.raw.as_ptr().addr() & Self::XDP != 0
+        self.raw.as_ptr().addr() & Self::KINDS != 0
     }
 
     /// What it is.
     #[inline]
     pub fn into_kind(self) -> TxKind {
         let raw = ManuallyDrop::new(self).raw.as_ptr();
-        if raw.addr() & Self::XDP == 0 {
+        if raw.addr() & Self::KINDS == 0 {
             // SAFETY: By the type invariant.
             return TxKind::Skb(unsafe { SkBuff::from_raw(NonNull::new_unchecked(raw.cast())) });
+        }
+        if raw.addr() == Self::PART {
+            return TxKind::Part;
         }
         let raw = raw.wrapping_sub(Self::XDP).cast();
         // SAFETY: By the type invariant.
