@@ -12,3 +12,4 @@
 #include "shim/sriov.c"
 #include "shim/work.c"
 #include "shim/xdp.c"
+#include "shim/xsk.c"

@@ -19,5 +19,6 @@
 #include "shim/sriov.h"
 #include "shim/work.h"
 #include "shim/xdp.h"
+#include "shim/xsk.h"
 
 #endif /* KAPI_SHIM_H */

@@ -32,6 +32,7 @@ use super::{
         Program,
         XdpFrames, //
     },
+    xsk::XskPool,
     Device,
     Extack,
     Rtnl,
@@ -164,6 +165,27 @@ pub trait Driver: Sized + Send + Sync + 'static {
         _program: Option<Program>,
         _extack: &mut Extack<'_>,
     ) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Has queue `queue` use the buffers of sockets, which the device itself writes and reads: received frames
+    /// go there, and what the sockets want sent is sent, by the queue's NAPI instance, with which it is
+    /// [linked](super::Napi::link_queues). With this operation the device is known to support AF_XDP without
+    /// copies. The queue has no other pool; it may go out of use, and come back, with this one.
+    ///
+    /// After an error the core does without, or refuses the socket. The pool is to be dropped then.
+    fn add_xsk_pool(
+        _this: ArcBorrow<'_, Self>,
+        _dev: &Device<Rtnl>,
+        _queue: u16,
+        _pool: XskPool,
+    ) -> Result {
+        kernel::build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Takes back what [`add_xsk_pool`](Self::add_xsk_pool) did: the device is to let go of the buffers, and
+    /// the pool to be dropped, which is waited for. Also called for queues without one.
+    fn remove_xsk_pool(_this: ArcBorrow<'_, Self>, _dev: &Device<Rtnl>, _queue: u16) {
         kernel::build_error!(VTABLE_DEFAULT_ERROR)
     }
 

@@ -32,6 +32,7 @@ pub mod skb;
 pub mod stats;
 pub mod vf;
 pub mod xdp;
+pub mod xsk;
 
 pub use self::{
     addr::{

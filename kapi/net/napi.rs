@@ -157,6 +157,12 @@ impl<'a> RxContext<'a> {
         unsafe { (*self.napi).dev }
     }
 
+    /// The raw instance.
+    #[inline]
+    pub(super) fn napi(&self) -> *mut bindings::napi_struct {
+        self.napi
+    }
+
     /// To be set by who has redirected a frame.
     #[inline]
     pub(super) fn redirected(&self) -> &'a Cell<bool> {

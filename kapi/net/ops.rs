@@ -42,6 +42,7 @@ use super::{
         Program,
         XdpFrames, //
     },
+    xsk,
     Device,
     Extack,
     Normal,
@@ -88,9 +89,12 @@ impl<T: Driver> DriverVtable<T> {
             ndo_set_features: optional!(T::HAS_SET_FEATURES, Self::set_features),
             ndo_bpf: optional!(T::HAS_SET_PROGRAM, Self::bpf),
             ndo_xdp_xmit: optional!(T::HAS_XDP_XMIT, Self::xdp_xmit),
+            ndo_xsk_wakeup: optional!(T::HAS_ADD_XSK_POOL, xsk::wake_up),
             ..VfOps::<T>::add(none)
         }
     };
+
+    const SET_UP_XSK: Option<xsk::SetUp<T>> = optional!(T::HAS_ADD_XSK_POOL, xsk::set_up::<T>);
 
     /// The operations.
     pub(super) const fn ops() -> *const bindings::net_device_ops {
@@ -112,6 +116,9 @@ impl<T: Driver> DriverVtable<T> {
         }
         if T::HAS_XDP_XMIT && T::XDP_FRAGS {
             features |= bindings::netdev_xdp_act_NETDEV_XDP_ACT_NDO_XMIT_SG;
+        }
+        if T::HAS_ADD_XSK_POOL {
+            features |= bindings::netdev_xdp_act_NETDEV_XDP_ACT_XSK_ZEROCOPY;
         }
         features
     }
@@ -355,9 +362,26 @@ impl<T: Driver> DriverVtable<T> {
         bpf: *mut bindings::netdev_bpf,
     ) -> c_int {
         // SAFETY: By the requirements of this function.
-        if unsafe { (*bpf).command } != bindings::bpf_netdev_command_XDP_SETUP_PROG {
-            return EINVAL.to_errno();
+        let (call, command) = unsafe { (RtnlCall::<T>::new(dev), (*bpf).command) };
+        match command {
+            // SAFETY: By the requirements of this function.
+            bindings::bpf_netdev_command_XDP_SETUP_PROG => unsafe { Self::set_program(&call, bpf) },
+            bindings::bpf_netdev_command_XDP_SETUP_XSK_POOL => {
+                // SAFETY: These are the fields of that command.
+                let args = unsafe { (*bpf).__bindgen_anon_1.xsk };
+                // SAFETY: By the requirements of this function.
+                let set_up = |f: xsk::SetUp<T>| unsafe { f(&call, args.pool, args.queue_id) };
+                let done = Self::SET_UP_XSK.ok_or(EOPNOTSUPP).and_then(set_up);
+                done.map_or_else(|err| err.to_errno(), |()| 0)
+            }
+            _ => EINVAL.to_errno(),
         }
+    }
+
+    /// # Safety
+    ///
+    /// `bpf` is a valid command to set a program.
+    unsafe fn set_program(call: &RtnlCall<T>, bpf: *mut bindings::netdev_bpf) -> c_int {
         // SAFETY: These are the fields of that command. The core has a reference of the program.
         let (raw, program, mut extack) = unsafe {
             let args = (*bpf).__bindgen_anon_1.__bindgen_anon_1;
@@ -367,8 +391,6 @@ impl<T: Driver> DriverVtable<T> {
                 Extack::from_raw(args.extack),
             )
         };
-        // SAFETY: By the requirements of this function.
-        let call = unsafe { RtnlCall::<T>::new(dev) };
         let result =
             call.run(|this, dev| T::set_program(this, dev, program, &mut extack).map(|()| 0));
         if result == 0 && !raw.is_null() {

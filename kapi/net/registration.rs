@@ -32,12 +32,16 @@ use super::{
         EthtoolVtable, //
     },
     ops::DriverVtable,
-    rtnl::rtnl_lock,
+    rtnl::{
+        rtnl_lock,
+        Rtnl, //
+    },
     stats::{
         QueueStats,
         QueueStatsVtable, //
     },
     xdp::MetadataVtable,
+    xsk::Loan,
     Device, //
 };
 
@@ -52,6 +56,8 @@ pub(super) struct Private {
     gone: Atomic<bool>,
     /// How many strings of each set the core was told of, see [`super::ethtool::strings`].
     string_counts: [Atomic<u32>; 2],
+    /// What the driver has of buffers of sockets. Reached with the RTNL held.
+    loans: UnsafeCell<KVec<Loan>>,
     parent: Binding,
 }
 
@@ -62,6 +68,7 @@ impl Private {
             used: Atomic::new(false),
             gone: Atomic::new(false),
             string_counts: [Atomic::new(0), Atomic::new(0)],
+            loans: UnsafeCell::new(KVec::new()),
             parent,
         }
     }
@@ -92,6 +99,12 @@ impl Private {
 
     pub(super) fn string_count(&self, set: usize) -> Option<&Atomic<u32>> {
         self.string_counts.get(set)
+    }
+
+    /// Runs `f`, which does not call this, on what the driver has of buffers of sockets.
+    pub(super) fn loans<R>(&self, _dev: &Device<Rtnl>, f: impl FnOnce(&mut KVec<Loan>) -> R) -> R {
+        // SAFETY: The RTNL is held, and nobody calls this in `f`.
+        f(unsafe { &mut *self.loans.get() })
     }
 
     /// The driver's data.

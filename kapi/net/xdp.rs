@@ -163,6 +163,12 @@ pub(super) struct RxqInfo {
 }
 
 impl RxqInfo {
+    fn unregistered() -> Result<KBox<Opaque<bindings::xdp_rxq_info>>> {
+        // SAFETY: All zero is valid for numbers and a pointer: a queue that is not registered.
+        let info = unsafe { MaybeUninit::zeroed().assume_init() };
+        Ok(KBox::new(Opaque::new(info), GFP_KERNEL)?)
+    }
+
     /// Registers queue `queue` of `dev`. To be dropped where the pool may be. Process context.
     ///
     /// # Errors
@@ -177,16 +183,29 @@ impl RxqInfo {
         queue: u32,
         pool: *mut bindings::page_pool,
     ) -> Result<Self> {
-        // SAFETY: All zero is valid for numbers and a pointer: a queue that is not registered.
-        let info = unsafe { MaybeUninit::zeroed().assume_init() };
-        let info = KBox::new(Opaque::new(info), GFP_KERNEL)?;
+        let info = Self::unregistered()?;
         // SAFETY: By the safety requirements. The memory stays in place.
         to_result(unsafe { bindings::kapi_xdp_rxq_reg(info.get(), dev.as_raw(), queue, pool) })?;
         // INVARIANT: Just now.
         Ok(Self { info })
     }
 
-    fn as_raw(&self) -> *mut bindings::xdp_rxq_info {
+    /// [`RxqInfo::register`] for a queue with the buffers of sockets.
+    pub(super) fn register_xsk(dev: &Device, queue: u32) -> Result<Self> {
+        let info = Self::unregistered()?;
+        let model = bindings::xdp_mem_type_MEM_TYPE_XSK_BUFF_POOL;
+        // SAFETY: The device is live, and not looked at when this is dropped. The memory stays in place.
+        to_result(unsafe { bindings::__xdp_rxq_info_reg(info.get(), dev.as_raw(), queue, 0, 0) })?;
+        // INVARIANT: Just now.
+        let rxq = Self { info };
+        // SAFETY: Registered.
+        to_result(unsafe {
+            bindings::xdp_rxq_info_reg_mem_model(rxq.as_raw(), model, ptr::null_mut())
+        })?;
+        Ok(rxq)
+    }
+
+    pub(super) fn as_raw(&self) -> *mut bindings::xdp_rxq_info {
         self.info.get()
     }
 }
@@ -199,11 +218,11 @@ impl Drop for RxqInfo {
 }
 
 /// What became of a frame that a program saw.
-pub enum Verdict {
+pub enum Verdict<T = XdpTx> {
     /// It is for the stack.
     Pass(RxFrame),
     /// It is to be sent by the device that received it.
-    Tx(XdpTx),
+    Tx(T),
     /// It is on its way to another device, processor or socket.
     Redirected,
     /// It was dropped. The page it began in can have another frame at once, if there is one.
@@ -296,7 +315,7 @@ impl ProgramRun<'_> {
     ///
     /// # Safety
     ///
-    /// `xdp` is that of a [`metadata::Seen`], and describes a frame. Nobody else uses it.
+    /// `xdp` is that of a [`metadata::Seen`] or of a buffer of a socket, and describes a frame. Nobody else uses it.
     #[inline]
     pub(super) unsafe fn show(
         &self,
@@ -328,7 +347,7 @@ impl ProgramRun<'_> {
 
     /// The program has said to abort, or a number that is no action.
     #[cold]
-    pub(super) fn no_action(&self, act: u32) -> Verdict {
+    pub(super) fn no_action<T>(&self, act: u32) -> Verdict<T> {
         if act != bindings::xdp_action_XDP_ABORTED {
             // SAFETY: By the type invariant.
             unsafe { bindings::bpf_warn_invalid_xdp_action(self.dev, self.prog.as_ptr(), act) };
@@ -337,7 +356,7 @@ impl ProgramRun<'_> {
     }
 
     #[cold]
-    fn failed(&self, act: u32) -> Verdict {
+    pub(super) fn failed<T>(&self, act: u32) -> Verdict<T> {
         self.trace(act);
         Verdict::Failed
     }

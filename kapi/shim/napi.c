@@ -39,6 +39,19 @@ void kapi_napi_schedule(struct napi_struct *napi)
 }
 
 /**
+ * kapi_napi_kick() - napi_schedule(), where nothing runs what it has raised
+ * @napi: instance, maybe disabled
+ *
+ * Process context.
+ */
+void kapi_napi_kick(struct napi_struct *napi)
+{
+	local_bh_disable();
+	napi_schedule(napi);
+	local_bh_enable();
+}
+
+/**
  * kapi_napi_set_irq() - netif_napi_set_irq()
  * @napi: instance, with its device not locked
  * @irq: interrupt that schedules it

@@ -58,7 +58,7 @@ impl XdpFrame {
     ///
     /// `raw` is valid, and the caller gives it up.
     #[inline]
-    unsafe fn from_raw(raw: NonNull<bindings::xdp_frame>) -> Self {
+    pub(in crate::kapi::net) unsafe fn from_raw(raw: NonNull<bindings::xdp_frame>) -> Self {
         // INVARIANT: By the safety requirements.
         Self { raw }
     }

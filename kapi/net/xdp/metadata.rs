@@ -4,13 +4,20 @@
 //!
 //! A program that asks is bound to its device. Only for such a one the driver is asked what its hardware said,
 //! before the program runs ([`ProgramRun::run`](super::ProgramRun::run)), and the answer is kept behind the
-//! `xdp_buff`, in the frame's place ([`XdpPlace`](super::XdpPlace)).
+//! `xdp_buff`: in the frame's place ([`XdpPlace`](super::XdpPlace)), or where a buffer of a socket has room
+//! for a driver.
 //!
 //! C header: [`include/net/xdp.h`](srctree/include/net/xdp.h)
 
 use core::{
     marker::PhantomData,
-    mem::MaybeUninit,
+    mem::{
+        align_of,
+        offset_of,
+        size_of,
+        size_of_val,
+        MaybeUninit, //
+    },
     ptr::addr_of_mut, //
 };
 
@@ -135,14 +142,25 @@ impl Seen {
     }
 }
 
+// A buffer of a socket has the same place for it.
+const _: () = {
+    const PLACE: usize = offset_of!(bindings::xdp_buff_xsk, cb);
+    assert!(offset_of!(bindings::xdp_buff_xsk, xdp) == offset_of!(Seen, xdp));
+    assert!(PLACE == offset_of!(Seen, meta));
+    assert!(align_of::<bindings::xdp_buff_xsk>() >= align_of::<Seen>());
+    // SAFETY: Only its size is looked at.
+    let buff: bindings::xdp_buff_xsk = unsafe { MaybeUninit::zeroed().assume_init() };
+    assert!(size_of::<XdpMeta>() <= size_of_val(&buff.cb));
+};
+
 /// Keeps what a program can ask of a frame.
 ///
 /// # Safety
 ///
-/// `xdp` is that of a [`Seen`], which nobody else uses.
+/// `xdp` is that of a [`Seen`] or of a buffer of a socket, which nobody else uses.
 #[inline]
 pub(super) unsafe fn tell(xdp: *mut bindings::xdp_buff, meta: XdpMeta) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: By the safety requirements; both have room for it there.
     unsafe { addr_of_mut!((*xdp.cast::<Seen>()).meta).write(MaybeUninit::new(meta)) };
 }
 
