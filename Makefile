@@ -65,11 +65,12 @@ shell-debug: debug-modules ## A root prompt on the debug kernel
 ifeq ($(VM_BUILD),no)
 vm-modules: prepare
 else
-vm-modules: modules build/hammer build/xdp.bpf.o build/xdp_meta.bpf.o
+vm-modules: modules build/hammer build/xsk build/xdp.bpf.o build/xdp_meta.bpf.o
 endif
 
-# A program of the selftests, linked statically: the VM has no compiler.
-build/hammer: selftests/hammer.c | prepare
+# Programs of the selftests, linked statically: the VM has no compiler.
+build/hammer build/xsk: build/%: selftests/%.c | prepare
+	@mkdir -p $(@D)
 	@$(IN_TREE) gcc-14 -O2 -Wall -Wextra -static -o $@ $<
 
 # The programs of selftests/xdp.py, for the virtual machine of the kernel.
@@ -78,7 +79,7 @@ build/xdp.bpf.o build/xdp_meta.bpf.o: build/%.bpf.o: selftests/%.bpf.c | prepare
 	@$(IN_TREE) clang -target bpf -O2 -g -Wall -Wextra -I/usr/include/x86_64-linux-gnu -c -o $@ $<
 
 .PHONY: debug-modules
-debug-modules: prepare build/hammer build/xdp.bpf.o build/xdp_meta.bpf.o
+debug-modules: prepare build/hammer build/xsk build/xdp.bpf.o build/xdp_meta.bpf.o
 	@kernel=$$(scripts/debug-kernel.sh) && source=$$(scripts/copy-source debug) && \
 		KDIR=$$kernel/build SOURCE=$$source scripts/kbuild.sh modules
 

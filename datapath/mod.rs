@@ -14,6 +14,7 @@
 //! | `tx.rs`, `tx/posting.rs`, `tx_clean.rs` | transmit ring: the two ends | yes |
 //! | `rx.rs`, `rx/ring.rs` | receive ring: buffers, descriptors | yes |
 //! | `rx/xdp.rs`, `tx/xdp.rs`, and below | programs of XDP, and what they send | yes |
+//! | `rx/xsk.rs`, `sockets.rs`, `xsk_pool.rs` | sockets of AF_XDP and their buffers | yes |
 //! | `vector.rs` | the poll function of a queue pair | yes |
 //! | `moderation.rs` | how often a vector interrupts | yes |
 //! | `queues.rs`, `running.rs` | [`Datapath`], [`Running`] | yes |
@@ -35,10 +36,12 @@ mod moderation;
 mod queues;
 mod running;
 mod rx;
+mod sockets;
 mod stats;
 mod tx;
 mod tx_clean;
 mod vector;
+mod xsk_pool;
 
 pub use self::{
     moderation::{
@@ -51,7 +54,8 @@ pub use self::{
         srrctl,
         txdctl,
         RX_BUFFER_BYTES,
-        RX_BUFFER_KB, //
+        RX_BUFFER_KB,
+        SRRCTL_DROP_EN, //
     },
     queues::{
         check_program_mtu,
@@ -63,7 +67,8 @@ pub use self::{
     ring::RingSize,
     running::{
         RingInfo,
-        Running, //
+        Running,
+        RxRingInfo, //
     },
     stats::{
         QueueStats,

@@ -13,19 +13,22 @@ pub const RX_BUFFER_KB: u32 = 3;
 /// The same in bytes.
 pub const RX_BUFFER_BYTES: u32 = RX_BUFFER_KB << 10;
 
-/// SRRCTL of a receive queue (datasheet 8.10.2): advanced descriptors, one buffer each.
+/// SRRCTL of a receive queue (datasheet 8.10.2): advanced descriptors, one buffer each, of `buffer_kb`
+/// kilobytes.
 ///
 /// With `drop` a frame that finds no descriptor is dropped at once instead of holding up the frames
 /// of all other queues. It must be set as soon as there is another queue and no pause frame is sent.
-pub const fn srrctl(drop: bool) -> u32 {
+pub const fn srrctl(buffer_kb: u32, drop: bool) -> u32 {
     const ONE_BUFFER: u32 = 0b001 << 25;
-    const DROP_EN: u32 = 1 << 31;
     // Units of 64 bytes. Only header split would use it; four is the least legal value.
     const BSIZEHEADER: u32 = 4 << 8;
 
-    let drop_en = if drop { DROP_EN } else { 0 };
-    RX_BUFFER_KB | BSIZEHEADER | ONE_BUFFER | drop_en
+    let drop_en = if drop { SRRCTL_DROP_EN } else { 0 };
+    buffer_kb | BSIZEHEADER | ONE_BUFFER | drop_en
 }
+
+/// The bit of SRRCTL that has frames dropped.
+pub const SRRCTL_DROP_EN: u32 = 1 << 31;
 
 const QUEUE_ENABLE: u32 = 1 << 25;
 

@@ -27,6 +27,7 @@ use super::{
         Beside,
         TxProducer, //
     },
+    xsk_pool::PoolPlace,
     Config,
     Hw, //
 };
@@ -56,19 +57,24 @@ pub(super) struct Queue<H: Hw> {
     /// The transmit ring's producer; nothing while the interface is down.
     pub(super) producer: XmitCell<Option<TxProducer<H>>>,
     pub(super) counters: Arc<QueueCounters>,
+    /// The buffers of its sockets of AF_XDP.
+    pub(super) pool: Arc<PoolPlace>,
 }
 
 /// The largest MTU with a program of XDP that works on frames of one buffer only: what is left of that for
 /// frames with two tags, and an FCS.
-pub const XDP_MAX_MTU: u32 = RX_BUFFER_BYTES - ETH_HLEN - 2 * 4 - 4;
+pub const XDP_MAX_MTU: u32 = RX_BUFFER_BYTES - LONGEST_OVERHEAD;
 
 /// What programs of XDP can ask of a received frame. (There are no receive time stamps.)
 pub const XDP_METADATA: Metadata = Metadata::HASH.union(Metadata::VLAN_TAG);
 
+/// Bytes of the longest frame beside those that the MTU counts: header, two tags, FCS.
+pub(super) const LONGEST_OVERHEAD: u32 = ETH_HLEN + 2 * 4 + 4;
+
 /// The data path of a network device, up or down.
 pub struct Datapath<H: Hw> {
-    dev: Arc<Device>,
-    queues: Arc<KVec<Queue<H>>>,
+    pub(super) dev: Arc<Device>,
+    pub(super) queues: Arc<KVec<Queue<H>>>,
     program: Arc<ProgramSlot>,
     moderation: Arc<Moderation>,
 }
@@ -86,6 +92,7 @@ impl<H: Hw> Datapath<H> {
             let queue = Queue {
                 producer: XmitCell::new(&dev, u32::from(index), None)?,
                 counters: Arc::new(QueueCounters::new(), GFP_KERNEL)?,
+                pool: PoolPlace::new()?,
             };
             queues.push(queue, GFP_KERNEL)?;
         }
@@ -121,8 +128,7 @@ impl<H: Hw> Datapath<H> {
         hw: Arc<H>,
         cfg: &Config,
     ) -> Result<Running<H>> {
-        let program = cfg.xdp.then_some(&self.program);
-        let moderation = &self.moderation;
+        let (program, moderation) = (&self.program, &self.moderation);
         Running::new(
             &self.dev,
             &self.queues,
@@ -134,8 +140,9 @@ impl<H: Hw> Datapath<H> {
         )
     }
 
-    /// The largest MTU, of `max` at most, with the program that there is.
+    /// The largest MTU, of `max` at most, with the program and the sockets of AF_XDP that there are.
     pub fn max_mtu(&self, max: u32) -> u32 {
+        let max = self.pools_max_mtu(max);
         if self.program.needs_one_buffer() {
             max.min(XDP_MAX_MTU)
         } else {

@@ -26,15 +26,18 @@ use super::{
         Moderation,
         Moderator, //
     },
-    queue_ctl::RX_BUFFER_BYTES,
+    queue_ctl::{
+        RX_BUFFER_BYTES,
+        RX_BUFFER_KB, //
+    },
     queues::Queue,
     ring::RingSize,
     rx::{
         RxQueue,
         RxRing,
-        RxXdp, //
+        RxXdp,
+        XskRx, //
     },
-    stats::QueueCounters,
     tx::{
         Slot,
         TxProducer, //
@@ -42,8 +45,10 @@ use super::{
     tx_clean::TxConsumer,
     vector::{
         QueueVector,
+        RxSide,
         VectorIrq, //
     },
+    xsk_pool::buffer_kb,
     Config,
     Hw, //
 };
@@ -86,6 +91,17 @@ impl RingInfo {
     }
 }
 
+/// The same of a receive ring, and what else its registers are to say.
+#[derive(Clone, Copy, Debug)]
+pub struct RxRingInfo {
+    /// Where it lies.
+    pub ring: RingInfo,
+    /// Kilobytes that the hardware may write into a buffer.
+    pub buffer_kb: u32,
+    /// Its buffers are those of sockets: that they give none must not hold up other queues.
+    pub sockets: bool,
+}
+
 /// A queue pair that was made but does not run yet.
 struct Prepared<H: Hw> {
     producer: TxProducer<H>,
@@ -96,7 +112,7 @@ struct Prepared<H: Hw> {
 struct Pair<H: Hw> {
     napi: Napi<QueueVector<H>>,
     tx: RingInfo,
-    rx: RingInfo,
+    rx: RxRingInfo,
     prepared: Option<Prepared<H>>,
 }
 
@@ -117,7 +133,7 @@ impl<H: Hw> Running<H> {
         parent: &device::Device<device::Bound>,
         hw: &Arc<H>,
         moderation: &Arc<Moderation>,
-        program: Option<&Arc<ProgramSlot>>,
+        program: &Arc<ProgramSlot>,
         cfg: &Config,
     ) -> Result<Self> {
         let tx_size = RingSize::new(cfg.tx_desc).ok_or(EINVAL)?;
@@ -132,10 +148,11 @@ impl<H: Hw> Running<H> {
                 parent,
                 hw,
                 index,
-                counters: &queue.counters,
+                queue,
                 queues,
                 moderation,
                 program,
+                xdp: cfg.xdp,
             };
             pairs.push(maker.pair(tx_size, rx_size)?, GFP_KERNEL)?;
         }
@@ -159,7 +176,7 @@ impl<H: Hw> Running<H> {
     }
 
     /// The receive ring of queue pair `index`.
-    pub fn rx_ring(&self, index: u16) -> Option<RingInfo> {
+    pub fn rx_ring(&self, index: u16) -> Option<RxRingInfo> {
         self.pairs.get(usize::from(index)).map(|pair| pair.rx)
     }
 
@@ -190,8 +207,8 @@ impl<H: Hw> Running<H> {
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`], if there is not even memory for a few receive buffers. The hardware has some by
-    /// then: disable its queues before this is dropped.
+    /// [`ENOMEM`], if there is not even memory for a few receive buffers; [`ENXIO`] if those of sockets are on
+    /// another ring. The hardware has some by then: disable its queues before this is dropped.
     pub fn start(&mut self) -> Result {
         self.started = true;
         for (pair, queue) in self.pairs.iter_mut().zip(self.queues.iter()) {
@@ -249,11 +266,13 @@ struct Maker<'a, H: Hw> {
     parent: &'a device::Device<device::Bound>,
     hw: &'a Arc<H>,
     index: u16,
-    counters: &'a Arc<QueueCounters>,
+    queue: &'a Queue<H>,
     queues: &'a Arc<KVec<Queue<H>>>,
     moderation: &'a Arc<Moderation>,
-    /// The program to show received frames to, in buffers for that.
-    program: Option<&'a Arc<ProgramSlot>>,
+    /// The program to show received frames to.
+    program: &'a Arc<ProgramSlot>,
+    /// In pages, buffers are for that.
+    xdp: bool,
 }
 
 impl<H: Hw> Maker<'_, H> {
@@ -262,7 +281,7 @@ impl<H: Hw> Maker<'_, H> {
         let napi = Napi::new(self.dev, u32::from(self.index), irq)?;
         let (producer, consumer, tx) = self.tx(tx_size)?;
         let (rx_queue, rx) = self.rx(rx_size, napi.handle())?;
-        let moderator = Moderator::new(self.hw, self.index, self.moderation, self.counters)?;
+        let moderator = Moderator::new(self.hw, self.index, self.moderation, &self.queue.counters)?;
         let vector = QueueVector::new(self.dev.clone(), consumer, rx_queue, moderator);
         let vector = KBox::new(vector, GFP_KERNEL)?;
         Ok(Pair {
@@ -285,7 +304,7 @@ impl<H: Hw> Maker<'_, H> {
             ring.clone(),
             slots_in,
             Mapper::new(self.parent)?,
-            self.counters.clone(),
+            self.queue.counters.clone(),
         );
         let consumer = TxConsumer::new(
             self.index,
@@ -293,24 +312,40 @@ impl<H: Hw> Maker<'_, H> {
             ring,
             slots_out,
             Mapper::new(self.parent)?,
-            self.counters.clone(),
+            self.queue.counters.clone(),
         );
         Ok((producer, consumer, info))
     }
 
-    fn rx(&self, size: RingSize, napi: napi::Handle) -> Result<(RxQueue<H>, RingInfo)> {
+    /// Apart, so that what it moves about does not lie on the stack of all who open rings.
+    #[inline(never)]
+    fn rx(&self, size: RingSize, napi: napi::Handle) -> Result<(RxSide<H>, RxRingInfo)> {
         let count = usize::from(size.get());
         let descs = DescRing::new(self.parent, count * DESC_WORDS)?;
-        let info = RingInfo::new(&descs, size);
-        let counters = self.counters.clone();
-        let ring = RxRing::new(self.hw.clone(), self.index, size, descs, counters);
-        let purpose = match self.program {
-            None => PoolUse::Stack,
-            Some(_) => PoolUse::Program,
+        let room = self.queue.pool.room();
+        let info = RxRingInfo {
+            ring: RingInfo::new(&descs, size),
+            buffer_kb: room.map_or(RX_BUFFER_KB, buffer_kb),
+            sockets: room.is_some(),
         };
-        let xdp = match self.program {
-            None => None,
-            Some(slot) => Some(RxXdp::new(slot.clone(), self.queues.clone())?),
+        let counters = self.queue.counters.clone();
+        let ring = RxRing::new(self.hw.clone(), self.index, size, descs, counters);
+        let side = if info.sockets {
+            let (slot, queues) = (self.program.clone(), self.queues.clone());
+            let queue = XskRx::new(self.dev, ring, slot, queues)?;
+            RxSide::Xsk(KBox::new(queue, GFP_KERNEL)?)
+        } else {
+            RxSide::Pages(self.rx_pages(ring, size, napi)?)
+        };
+        Ok((side, info))
+    }
+
+    fn rx_pages(&self, ring: RxRing<H>, size: RingSize, napi: napi::Handle) -> Result<RxQueue<H>> {
+        let (purpose, xdp) = if self.xdp {
+            let xdp = RxXdp::new(self.program.clone(), self.queues.clone())?;
+            (PoolUse::Program, Some(xdp))
+        } else {
+            (PoolUse::Stack, None)
         };
         let pool = PagePool::new(
             napi,
@@ -319,6 +354,6 @@ impl<H: Hw> Maker<'_, H> {
             purpose,
             RX_BUFFER_BYTES,
         )?;
-        Ok((RxQueue::new(ring, pool, xdp)?, info))
+        RxQueue::new(ring, pool, xdp)
     }
 }

@@ -8,6 +8,7 @@
 
 mod ring;
 mod xdp;
+mod xsk;
 
 use kernel::prelude::*;
 
@@ -40,7 +41,8 @@ pub(super) use self::{
         Cleaned,
         RxRing, //
     },
-    xdp::RxXdp, //
+    xdp::RxXdp,
+    xsk::XskRx, //
 };
 
 /// A frame whose end has not been seen yet.

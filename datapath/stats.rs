@@ -92,7 +92,7 @@ counters! {
     stop,
     /// Frames whose checksum was computed in software, since the hardware knows no such protocol.
     csum_sw,
-    /// Frames of XDP that could not be sent: no descriptor, no carrier, no mapping, or too short.
+    /// Frames of XDP or AF_XDP that could not be sent: no descriptor, no carrier, no mapping, or too short.
     xdp_dropped,
 }
 
@@ -109,6 +109,8 @@ counters! {
     restart,
     /// Those of the frames that XDP sent.
     xdp,
+    /// Those of the frames that sockets of AF_XDP sent, without a copy.
+    xsk,
 }
 
 counters! {
@@ -144,6 +146,8 @@ counters! {
     xdp_redirect,
     /// Frames dropped since a program failed, or what it wanted.
     xdp_failed,
+    /// Those of the good frames that came into buffers of sockets of AF_XDP.
+    xsk,
 }
 
 /// The counters of one queue pair. Each writer's share has cache lines of its own.

@@ -4,6 +4,8 @@
 //!
 //! Runs in the poll function, without a lock.
 
+use core::mem;
+
 use kernel::sync::Arc;
 
 use super::{
@@ -51,6 +53,8 @@ struct Sent {
     bytes: u32,
     /// Those of them that are of XDP.
     xdp: u32,
+    /// Those that are of sockets of AF_XDP.
+    xsk: u32,
 }
 
 /// The consumer's side of a transmit ring.
@@ -61,6 +65,8 @@ pub(super) struct TxConsumer {
     slots: Consumer<Slot>,
     mapper: Mapper,
     counters: Arc<QueueCounters>,
+    /// Frames of sockets of AF_XDP that were released, and are to be told to them.
+    xsk: u32,
 }
 
 impl TxConsumer {
@@ -80,7 +86,14 @@ impl TxConsumer {
             slots,
             mapper,
             counters,
+            xsk: 0,
         }
+    }
+
+    /// Frames of sockets that were released since the last call.
+    #[inline]
+    pub(super) fn take_xsk(&mut self) -> u32 {
+        mem::take(&mut self.xsk)
     }
 
     /// The number of descriptors of the oldest frame, if the hardware is done with it.
@@ -162,6 +175,7 @@ impl TxConsumer {
                     (TxKind::Skb(skb), _) => skb.consume(ctx),
                     // The frame comes with its last slot.
                     (TxKind::Part, _) => {}
+                    (TxKind::Xsk, _) => sent.xsk = u32::wrapping_add(sent.xsk, 1),
                     (TxKind::Xdp(frame), Some(bulk)) => {
                         sent.xdp = u32::wrapping_add(sent.xdp, 1);
                         bulk.give(frame);
@@ -181,12 +195,16 @@ impl TxConsumer {
 
     /// Tells statistics, BQL and the stopped queue.
     #[inline]
-    fn report(&self, dev: &Device, done: &Sent) {
+    fn report(&mut self, dev: &Device, done: &Sent) {
         let sent = &self.counters.sent;
         sent.packets.add(u64::from(done.packets));
         sent.bytes.add(u64::from(done.bytes));
         if done.xdp != 0 {
             sent.xdp.add(u64::from(done.xdp));
+        }
+        if done.xsk != 0 {
+            sent.xsk.add(u64::from(done.xsk));
+            self.xsk = self.xsk.wrapping_add(done.xsk);
         }
         if let Some(queue) = TxQueue::new(dev, u32::from(self.queue)) {
             let room = || self.slots.free().saturating_sub(GAP);
@@ -210,6 +228,7 @@ impl TxConsumer {
                 TxKind::Part => continue,
                 TxKind::Skb(skb) => skb.drop_with(DropReason::QueuePurge),
                 TxKind::Xdp(frame) => drop(frame),
+                TxKind::Xsk => self.xsk = self.xsk.wrapping_add(1),
             }
             self.counters.xmit.dropped.add(1);
         }

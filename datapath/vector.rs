@@ -9,7 +9,10 @@ use kernel::{
 
 use super::{
     moderation::Moderator,
-    rx::RxQueue,
+    rx::{
+        RxQueue,
+        XskRx, //
+    },
     tx_clean::TxConsumer,
     Hw, //
 };
@@ -34,11 +37,19 @@ impl<H: Hw> VectorIrq<H> {
     }
 }
 
+/// A receive queue, by whose its buffers are.
+pub(super) enum RxSide<H: Hw> {
+    /// The stack's.
+    Pages(RxQueue<H>),
+    /// Those of sockets of AF_XDP.
+    Xsk(KBox<XskRx<H>>),
+}
+
 /// A queue pair while it runs: the state of its poll function.
 pub struct QueueVector<H: Hw> {
     dev: Arc<Device>,
     tx: TxConsumer,
-    rx: RxQueue<H>,
+    rx: RxSide<H>,
     moderator: Moderator<H>,
 }
 
@@ -46,7 +57,7 @@ impl<H: Hw> QueueVector<H> {
     pub(super) fn new(
         dev: Arc<Device>,
         tx: TxConsumer,
-        rx: RxQueue<H>,
+        rx: RxSide<H>,
         moderator: Moderator<H>,
     ) -> Self {
         Self {
@@ -61,14 +72,20 @@ impl<H: Hw> QueueVector<H> {
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`], if there is no memory for the longest frame.
+    /// [`ENOMEM`], if there is no memory for the longest frame; [`ENXIO`] if the buffers are on another ring.
     pub(super) fn fill(&mut self, owner: &NapiOwner<'_>) -> Result {
-        self.rx.fill(owner)
+        match &mut self.rx {
+            RxSide::Pages(rx) => rx.fill(owner),
+            RxSide::Xsk(rx) => rx.start(),
+        }
     }
 
     /// Releases what is left on the transmit ring, once nobody adds to it any more.
     pub(super) fn reclaim(&mut self) {
         self.tx.reclaim(&self.dev);
+        if let RxSide::Xsk(rx) = &mut self.rx {
+            rx.complete(self.tx.take_xsk());
+        }
     }
 }
 
@@ -81,7 +98,10 @@ impl<H: Hw> Poll for QueueVector<H> {
         let Some(mut ctx) = ctx.receive() else {
             return Polled::Done(0);
         };
-        let received = self.rx.clean(&self.dev, &mut ctx);
+        let received = match &mut self.rx {
+            RxSide::Pages(rx) => rx.clean(&self.dev, &mut ctx),
+            RxSide::Xsk(rx) => rx.poll(&self.dev, self.tx.take_xsk(), &mut ctx),
+        };
         if received.more || !all_sent {
             return Polled::Again;
         }

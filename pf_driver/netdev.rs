@@ -31,6 +31,7 @@ use crate::{
             Program,
             XdpFrames, //
         },
+        xsk::XskPool,
         Device,
         Extack,
         FeatureSet,
@@ -116,7 +117,7 @@ impl Adapter {
         dev.update_rx_mode();
     }
 
-    /// Tells the core which MTUs there are, with the program that there is now.
+    /// Tells the core which MTUs there are, with the program and the sockets that there are now.
     fn limit_mtu(&self, dev: &Device<Rtnl>) {
         let (min, max) = MTU_RANGE;
         dev.set_mtu_range(min, self.datapath.max_mtu(max));
@@ -307,6 +308,22 @@ impl net::Driver for Adapter {
         }
         this.limit_mtu(dev);
         Ok(())
+    }
+
+    fn add_xsk_pool(
+        this: ArcBorrow<'_, Self>,
+        dev: &Device<Rtnl>,
+        queue: u16,
+        pool: XskPool,
+    ) -> Result {
+        this.add_pool(dev, queue, pool)?;
+        this.limit_mtu(dev);
+        Ok(())
+    }
+
+    fn remove_xsk_pool(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, queue: u16) {
+        this.remove_pool(dev, queue);
+        this.limit_mtu(dev);
     }
 
     #[inline]

@@ -39,6 +39,7 @@ use crate::{
             netdev_info,
             netdev_warn,
             rtnl_lock,
+            xsk::XskPool,
             Device,
             Rtnl, //
         }, //
@@ -132,6 +133,7 @@ impl Adapter {
             regs,
         });
         dev.tx_wake_all();
+        self.datapath.wake_sockets();
         Ok(())
     }
 
@@ -251,6 +253,36 @@ impl Adapter {
             self.try_again(again);
         }
         Err(err)
+    }
+
+    /// Has a queue use the buffers of sockets.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Adapter::replan`]; [`EINVAL`] if the buffers are too small.
+    pub(crate) fn add_pool(&self, dev: &Device<Rtnl>, queue: u16, pool: XskPool) -> Result {
+        self.datapath.set_pool(dev, queue, pool)?;
+        let plan = self.queues.lock().plan;
+        self.replan(dev, plan, || Ok(()))
+            .inspect_err(|_| self.remove_pool(dev, queue))
+    }
+
+    /// Takes the buffers of sockets away from a queue. Without memory for those of the stack the interface is
+    /// closed.
+    pub(crate) fn remove_pool(&self, dev: &Device<Rtnl>, queue: u16) {
+        if !self.datapath.forget_pool(queue) {
+            return;
+        }
+        let plan = self.queues.lock().plan;
+        let changed = self.replan(dev, plan, || Ok(()));
+        if !self.datapath.drop_pool(queue) && changed.is_err() {
+            self.down(dev);
+            self.datapath.drop_pool(queue);
+            if let Err(err) = self.up(dev) {
+                dev.carrier_off();
+                self.try_again(err);
+            }
+        }
     }
 
     /// Stops all queues, and empties those that are VFs' or are to be: a former tenant leaves nothing in

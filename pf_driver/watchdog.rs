@@ -46,6 +46,7 @@ impl Adapter {
         link.open = open;
         if open && link.status.is_some() {
             self.ndev.carrier_on();
+            self.datapath.wake_sockets();
         } else {
             self.ndev.carrier_off();
         }
@@ -259,6 +260,7 @@ impl Adapter {
         }
         if link.open && now.is_some() {
             self.ndev.carrier_on();
+            self.datapath.wake_sockets();
         } else {
             self.ndev.carrier_off();
             self.works.flush.queue();
@@ -302,7 +304,10 @@ impl Adapter {
         });
         let state = &mut control.switch.state;
         state.pf.sends_pause = link.flow.tx;
-        queue::set_drop(&self.bar, state.layout, state.pf.pairs, state.pf_drops());
+        let drops = state.pf_drops();
+        queue::set_drop(&self.bar, state.layout, state.pf.pairs, |pair| {
+            drops || self.datapath.has_pool(pair)
+        });
     }
 
     /// Adds up what the hardware has counted since the last time.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The programs of xdp.py. Each does its one thing with unicast frames of the
+ * The programs of xdp.py and xsk.py. Each does its one thing with unicast frames of the
  * EtherType for experiments, and passes all others, so that the stack goes on
  * to work meanwhile.
  */
@@ -63,6 +63,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } frags_devs SEC(".maps");
+
+/* By receive queue: where rigb_xsk sends. */
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, 16);
+	__type(key, __u32);
+	__type(value, __u32);
+} xsks SEC(".maps");
 
 /* 0: destination and source that rigb_redirect writes into frames. */
 struct {
@@ -294,6 +302,15 @@ int rigb_frags_grow_tx(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	swap(eth);
 	return XDP_TX;
+}
+
+/* To the socket of the queue; without one they are passed. */
+SEC("xdp")
+int rigb_xsk(struct xdp_md *ctx)
+{
+	if (!experiment(ctx))
+		return XDP_PASS;
+	return bpf_redirect_map(&xsks, ctx->rx_queue_index, XDP_PASS);
 }
 
 char _license[] SEC("license") = "GPL";

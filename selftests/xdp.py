@@ -374,7 +374,8 @@ def lives_on(variant: str) -> None:
 def shown(variant: str) -> None:
     """The device tells what it can do, and nothing else."""
     port, _ = setup(variant)
-    ksft_eq(xdp.features(port), {"basic", "redirect", "ndo-xmit", "rx-sg", "ndo-xmit-sg"})
+    wanted = {"basic", "redirect", "ndo-xmit", "xsk-zerocopy", "rx-sg", "ndo-xmit-sg"}
+    ksft_eq(xdp.features(port), wanted)
     ksft_eq(xdp.features(port, "xdp-rx-metadata-features"), {"hash", "vlan-tag"})
 
 

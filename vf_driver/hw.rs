@@ -28,7 +28,8 @@ use crate::{
     datapath::{
         self,
         Direction,
-        RingInfo, //
+        RingInfo,
+        RxRingInfo, //
     },
     kapi,
     regs, //
@@ -261,7 +262,7 @@ impl Hw {
     /// # Errors
     ///
     /// [`ETIMEDOUT`] if a queue does not start, or an old one does not stop.
-    pub(crate) fn enable_queues(&self, tx: RingInfo, rx: RingInfo) -> Result {
+    pub(crate) fn enable_queues(&self, tx: RingInfo, rx: RxRingInfo) -> Result {
         self.empty_queues()?;
         let bar = &self.bar;
         // CAST: the address in two halves.
@@ -273,13 +274,14 @@ impl Hw {
         bar.update(regs::TXCTL, |r| r.with_wb_ro_en(false));
         bar.write_reg(regs::TXDCTL::from_raw(datapath::txdctl(true)));
 
-        bar.write_reg(regs::RDBAL::from_raw(rx.dma as u32));
-        bar.write_reg(regs::RDBAH::from_raw((rx.dma >> 32) as u32));
-        bar.write_reg(regs::RDLEN::from_raw(rx.bytes));
+        bar.write_reg(regs::RDBAL::from_raw(rx.ring.dma as u32));
+        bar.write_reg(regs::RDBAH::from_raw((rx.ring.dma >> 32) as u32));
+        bar.write_reg(regs::RDLEN::from_raw(rx.ring.bytes));
         bar.write_reg(regs::RDH::zeroed());
         bar.write_reg(regs::RDT::zeroed());
         // The port has other queues, and no VF may hold up their frames.
-        bar.write_reg(regs::SRRCTL::from_raw(datapath::srrctl(true)));
+        let srrctl = datapath::srrctl(rx.buffer_kb, true);
+        bar.write_reg(regs::SRRCTL::from_raw(srrctl));
         bar.write_reg(regs::RXDCTL::from_raw(datapath::rxdctl(true)));
 
         // A tail that is written to a queue which has not started is lost.

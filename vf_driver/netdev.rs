@@ -25,6 +25,7 @@ use crate::{
             Program,
             XdpFrames, //
         },
+        xsk::XskPool,
         Device,
         Extack,
         FeatureSet,
@@ -223,6 +224,22 @@ impl net::Driver for Adapter {
         Ok(())
     }
 
+    fn add_xsk_pool(
+        this: ArcBorrow<'_, Self>,
+        dev: &Device<Rtnl>,
+        queue: u16,
+        pool: XskPool,
+    ) -> Result {
+        this.add_pool(dev, queue, pool)?;
+        this.limit_mtu(dev);
+        Ok(())
+    }
+
+    fn remove_xsk_pool(this: ArcBorrow<'_, Self>, dev: &Device<Rtnl>, queue: u16) {
+        this.remove_pool(dev, queue);
+        this.limit_mtu(dev);
+    }
+
     #[inline]
     fn xdp_xmit(
         this: ArcBorrow<'_, Self>,
@@ -235,7 +252,7 @@ impl net::Driver for Adapter {
 }
 
 impl Adapter {
-    /// Tells the core which MTUs there are, with the program that there is now.
+    /// Tells the core which MTUs there are, with the program and the sockets that there are now.
     fn limit_mtu(&self, dev: &Device<Rtnl>) {
         let (min, max) = MTU_RANGE;
         dev.set_mtu_range(min, self.datapath.max_mtu(max));

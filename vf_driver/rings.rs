@@ -21,6 +21,7 @@ use crate::{
     irq::Interrupts,
     kapi::net::{
         netdev_warn,
+        xsk::XskPool,
         Device,
         Rtnl, //
     },
@@ -82,6 +83,7 @@ impl Adapter {
             moderation.initial(Direction::Tx),
         );
         dev.tx_wake_all();
+        self.datapath.wake_sockets();
         Ok(Rings {
             interrupts,
             running,
@@ -180,5 +182,32 @@ impl Adapter {
                 self.hw.set_throttle(direction, usecs);
             }
         });
+    }
+
+    /// Has the queue use the buffers of sockets. RTNL.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::change_rings`]; [`EINVAL`] if the buffers are too small.
+    pub(crate) fn add_pool(&self, dev: &Device<Rtnl>, queue: u16, pool: XskPool) -> Result {
+        self.datapath.set_pool(dev, queue, pool)?;
+        let settings = *self.settings.lock();
+        self.change_rings(dev, settings)
+            .inspect_err(|_| self.remove_pool(dev, queue))
+    }
+
+    /// Takes the buffers of sockets away. Without memory for those of the stack the service work tries to open
+    /// the rings. RTNL.
+    pub(crate) fn remove_pool(&self, dev: &Device<Rtnl>, queue: u16) {
+        if !self.datapath.forget_pool(queue) {
+            return;
+        }
+        let settings = *self.settings.lock();
+        let changed = self.change_rings(dev, settings);
+        if !self.datapath.drop_pool(queue) && changed.is_err() {
+            self.stop_and_free(dev);
+            self.datapath.drop_pool(queue);
+            self.service.queue();
+        }
     }
 }

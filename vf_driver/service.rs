@@ -131,6 +131,7 @@ impl Adapter {
                     link.speed
                 );
                 self.ndev.carrier_on();
+                self.datapath.wake_sockets();
             }
             None if self.ndev.carrier_ok() => {
                 let who = if policy == LinkPolicy::ForcedDown {

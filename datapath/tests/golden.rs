@@ -24,7 +24,8 @@ use rigb_datapath::{
     queue_ctl::{
         rxdctl,
         srrctl,
-        txdctl, //
+        txdctl,
+        RX_BUFFER_KB, //
     },
     rx_status::{
         is_tag,
@@ -334,8 +335,9 @@ fn checksum_offset_names_the_transport() {
 #[test]
 fn queue_control_registers() {
     // BSIZEPACKET 3 KB, BSIZEHEADER 256 bytes, DESCTYPE advanced one buffer, DROP_EN.
-    assert_eq!(srrctl(false), 0x0200_0403);
-    assert_eq!(srrctl(true), 0x8200_0403);
+    assert_eq!(srrctl(RX_BUFFER_KB, false), 0x0200_0403);
+    assert_eq!(srrctl(RX_BUFFER_KB, true), 0x8200_0403);
+    assert_eq!(srrctl(1, true), 0x8200_0401);
     // PTHRESH, HTHRESH, WTHRESH, ENABLE.
     assert_eq!(rxdctl(false), 0x0001_0808);
     assert_eq!(rxdctl(true), 0x0201_0808);

@@ -31,6 +31,7 @@ use crate::{
                 XdpFrame,
                 XdpTx, //
             },
+            xsk::XskDesc,
             MacAddress,
             XmitQueue, //
         }, //
@@ -80,7 +81,7 @@ impl<'a, 'q, H: Hw> Beside<'a, 'q, H> {
             return Err(frame);
         }
         let addr = frame.sync(&self.to.mapper);
-        self.put(addr, None, frame.into_frame());
+        self.put_frame(addr, None, frame.into_frame());
         Ok(())
     }
 
@@ -98,10 +99,33 @@ impl<'a, 'q, H: Hw> Beside<'a, 'q, H> {
             return Err(frame);
         }
         match frame.map(&self.to.mapper) {
-            Ok(mapping) => self.put(mapping.addr(), Some(mapping), frame),
+            Ok(mapping) => self.put_frame(mapping.addr(), Some(mapping), frame),
             Err(_) => self.to.counters.xmit.xdp_dropped.add(1),
         }
         Ok(())
+    }
+
+    /// Sends a frame of a socket, for which there is [room](Self::spare). False if it cannot be sent at all,
+    /// which is counted.
+    #[inline]
+    pub(in crate::datapath) fn pooled(&mut self, desc: &XskDesc<'_>) -> bool {
+        if !sendable(desc.len()) {
+            self.to.counters.xmit.xdp_dropped.add(1);
+            return false;
+        }
+        if self.looks_at_frames {
+            self.shows(desc.mac_addresses());
+        }
+        self.put(desc.sync(), desc.len(), None, TxFrame::xsk())
+    }
+
+    /// Descriptors that sockets may fill: not the last ones, which the stack needs for a frame. What they have
+    /// to send waits, other than what programs send.
+    #[inline]
+    pub(in crate::datapath) fn spare(&mut self) -> u32 {
+        self.to.slots.refresh();
+        // CAST: No more than the ring has.
+        self.to.room().saturating_sub(STOP_BELOW) as u32
     }
 
     #[inline]
@@ -112,39 +136,53 @@ impl<'a, 'q, H: Hw> Beside<'a, 'q, H> {
         !self.to.may_lack(descs)
     }
 
+    /// Writes the descriptor of a frame of one buffer for which there is room, if it can be sent at all.
+    #[inline]
+    fn put_frame(&mut self, addr: u64, mapping: Option<Mapping>, frame: XdpFrame) {
+        let len = frame.len();
+        if !sendable(len) {
+            return self.refuse(mapping, frame);
+        }
+        if self.looks_at_frames {
+            self.shows(frame.mac_addresses());
+        }
+        self.put(addr, len, mapping, TxFrame::from(frame));
+    }
+
     fn shows(&self, addresses: Option<(MacAddress, MacAddress)>) {
         if let Some((to, from)) = addresses {
             self.to.hw.sends(&to, &from);
         }
     }
 
-    /// Writes the descriptor of a frame of one buffer for which there is room, if it can be sent at all.
+    /// Writes the descriptor of a frame that can be sent, for which there is room. Whether that is so.
     #[inline]
-    fn put(&mut self, addr: u64, mapping: Option<Mapping>, frame: XdpFrame) {
-        let len = frame.len();
-        let fits = (MIN_FRAME..=MAX_DATA_PER_DESC).contains(&len);
-        let plan = match Plan::plain(len) {
-            Ok(plan) if fits => plan,
-            _ => return self.refuse(mapping, frame),
+    fn put(&mut self, addr: u64, len: u32, mapping: Option<Mapping>, frame: TxFrame) -> bool {
+        let Ok(plan) = Plan::plain(len) else {
+            self.undo(mapping);
+            return false;
         };
-        if self.looks_at_frames {
-            self.shows(frame.mac_addresses());
-        }
         let words = data_desc(addr, len, plan.cmd.last(), plan.olinfo);
         let at = self.to.slots.next_index().wrapping_mul(DESC_WORDS);
         self.to.ring.write_all(at, words);
         let bytes = wire_bytes(len, 1, 0);
         let slot = Slot {
             mapping,
-            frame: Some(TxFrame::from(frame)),
+            frame: Some(frame),
             bytes,
             segments: 1,
             descs: 1,
         };
         match self.to.slots.stage(slot) {
-            Ok(()) => self.bytes = self.bytes.wrapping_add(bytes),
+            Ok(()) => {
+                self.bytes = self.bytes.wrapping_add(bytes);
+                true
+            }
             // There was room.
-            Err(Slot { mapping, .. }) => self.undo(mapping),
+            Err(Slot { mapping, .. }) => {
+                self.undo(mapping);
+                false
+            }
         }
     }
 
@@ -161,6 +199,12 @@ impl<'a, 'q, H: Hw> Beside<'a, 'q, H> {
         }
         self.to.counters.xmit.xdp_dropped.add(1);
     }
+}
+
+/// Whether a frame of one buffer with `len` bytes can be sent.
+#[inline]
+fn sendable(len: u32) -> bool {
+    (MIN_FRAME..=MAX_DATA_PER_DESC).contains(&len)
 }
 
 impl<H: Hw> Drop for Beside<'_, '_, H> {

@@ -26,7 +26,8 @@ use crate::{
     datapath::{
         self,
         Direction,
-        RingInfo, //
+        RingInfo,
+        RxRingInfo, //
     },
     kapi::net::MacAddress,
     neighbours::Neighbours,
@@ -132,7 +133,7 @@ impl QueueRegs {
     }
 
     /// Gives pair `pair` its rings and its vector, and lets it run.
-    pub(crate) fn enable(&self, pair: u16, tx: RingInfo, rx: RingInfo, drop: bool) {
+    pub(crate) fn enable(&self, pair: u16, tx: RingInfo, rx: RxRingInfo, drop: bool) {
         let bar = &*self.bar;
         let queue = self.layout.queue(pair);
         irq::set_queue_vector(bar, queue, irq::pair_vector(u32::from(pair)));
@@ -148,14 +149,15 @@ impl QueueRegs {
         put::<TDT>(bar, queue, 0);
         put::<TXDCTL>(bar, queue, datapath::txdctl(true));
 
-        let (low, high) = halves(rx.dma);
+        let (low, high) = halves(rx.ring.dma);
         put::<RXDCTL>(bar, queue, 0);
         put::<RDBAL>(bar, queue, low);
         put::<RDBAH>(bar, queue, high);
-        put::<RDLEN>(bar, queue, rx.bytes);
+        put::<RDLEN>(bar, queue, rx.ring.bytes);
         put::<RDH>(bar, queue, 0);
         put::<RDT>(bar, queue, 0);
-        put::<SRRCTL>(bar, queue, datapath::srrctl(drop));
+        let srrctl = datapath::srrctl(rx.buffer_kb, drop || rx.sockets);
+        put::<SRRCTL>(bar, queue, srrctl);
         put::<RXDCTL>(bar, queue, datapath::rxdctl(true));
     }
 
@@ -191,11 +193,18 @@ impl QueueRegs {
     }
 }
 
-/// Has the PF's first `pairs` receive queues drop frames for which they have no descriptor, or keep
-/// them. They may run.
-pub(crate) fn set_drop(bar: &Bar0, layout: Layout, pairs: u32, drop: bool) {
+/// Has each of the PF's first `pairs` receive queues drop frames for which it has no descriptor, or keep
+/// them, as `drops` says. They may run.
+pub(crate) fn set_drop(bar: &Bar0, layout: Layout, pairs: u32, drops: impl Fn(u16) -> bool) {
     for pair in (0..).take_while(|pair| u32::from(*pair) < pairs) {
-        put::<SRRCTL>(bar, layout.queue(pair), datapath::srrctl(drop));
+        let queue = layout.queue(pair);
+        let keeps = get::<SRRCTL>(bar, queue) & !datapath::SRRCTL_DROP_EN;
+        let drop = if drops(pair) {
+            datapath::SRRCTL_DROP_EN
+        } else {
+            0
+        };
+        put::<SRRCTL>(bar, queue, keeps | drop);
     }
 }
 

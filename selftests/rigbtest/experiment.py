@@ -49,11 +49,11 @@ def same(got: list[bytes], wanted: list[bytes], what: str = "frames") -> None:
 
 
 def counted(port: Port) -> dict[str, int]:
-    """The counters of XDP of a port, all queues together."""
+    """The counters of XDP and AF_XDP of a port, all queues together."""
     total: dict[str, int] = {}
     for name, value in port.ethtool_stats().items():
         kind = name.partition("_queue_")[2].partition("_")[2]
-        if kind.startswith("xdp"):
+        if kind.startswith(("xdp", "xsk")):
             total[kind] = total.get(kind, 0) + value
     return total
 

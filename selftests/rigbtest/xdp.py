@@ -31,9 +31,10 @@ NATIVE, GENERIC = "xdpdrv", "xdpgeneric"
 Case = Callable[[str], None]
 
 
-def run_cases(bench: Bench, variants: dict[Case, tuple[str, ...]], controls: tuple[Case, ...]) -> None:
-    """Runs all cases on ours, then those that C igb shows to be right."""
-    for path in (OBJECT, META):
+def run_cases(bench: Bench, variants: dict[Case, tuple[str, ...]], controls: tuple[Case, ...],
+              *programs: Path) -> None:
+    """Runs all cases on ours, then those that C igb shows to be right. `programs` are needed as well."""
+    for path in (OBJECT, META, *programs):
         if not path.exists():
             kselftest.skip_all(f"no {path.name}: make vm-modules")
     load()

@@ -345,13 +345,13 @@ impl Drop for XdpBulk<'_> {
     }
 }
 
-/// What a slot of a transmit ring owns: an skb or a frame of XDP, in one word. Or it owns nothing, as it has a
-/// part of a frame of XDP that another slot owns.
+/// What a slot of a transmit ring owns: an skb or a frame of XDP, in one word. Or it owns nothing: its frame is
+/// in the buffers of a socket, or it has a part of a frame of XDP that another slot owns.
 ///
 /// # Invariants
 ///
 /// `raw` is an owned `sk_buff`, or, with the bit [`Self::XDP`] set, an owned `xdp_frame`, or is just
-/// [`Self::PART`]. The first two are aligned to words.
+/// [`Self::XSK`] or [`Self::PART`]. The first two are aligned to words.
 pub struct TxFrame {
     raw: NonNull<u8>,
 }
@@ -362,6 +362,8 @@ pub enum TxKind {
     Skb(SkBuff),
     /// A frame of XDP.
     Xdp(XdpFrame),
+    /// One of a socket of AF_XDP.
+    Xsk,
     /// A part of a frame of XDP.
     Part,
 }
@@ -373,9 +375,19 @@ const _: () = {
 
 impl TxFrame {
     const XDP: usize = 1;
-    const PART: usize = 2;
+    const XSK: usize = 2;
     /// The bits that say what it is.
-    const KINDS: usize = Self::XDP | Self::PART;
+    const KINDS: usize = Self::XDP | Self::XSK;
+    const PART: usize = Self::KINDS;
+
+    /// A frame in the buffers of a socket.
+    #[inline]
+    pub fn xsk() -> Self {
+        // INVARIANT: Just that.
+        // SAFETY: Not zero.
+        let raw = unsafe { NonNull::new_unchecked(ptr::without_provenance_mut(Self::XSK)) };
+        Self { raw }
+    }
 
     /// A part of a frame of XDP.
     #[inline]
@@ -386,7 +398,7 @@ impl TxFrame {
         Self { raw }
     }
 
-    /// Whether it is a frame of XDP.
+    /// Whether it is a frame of XDP or AF_XDP.
     #[inline]
     pub fn is_xdp(&self) -> bool {
         self.raw.as_ptr().addr() & Self::KINDS != 0
@@ -399,6 +411,9 @@ impl TxFrame {
         if raw.addr() & Self::KINDS == 0 {
             // SAFETY: By the type invariant.
             return TxKind::Skb(unsafe { SkBuff::from_raw(NonNull::new_unchecked(raw.cast())) });
+        }
+        if raw.addr() == Self::XSK {
+            return TxKind::Xsk;
         }
         if raw.addr() == Self::PART {
             return TxKind::Part;
