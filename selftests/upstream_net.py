@@ -22,7 +22,9 @@ from rigbtest.kselftest import ksft_true
 
 FOLDER = KSRC / LIBRARY / "drivers/net"
 HELPERS = KSRC / LIBRARY / "net/lib"
-PROGRAMS = ("ping.py", "stats.py", "queues.py", "hw/csum.py", "hw/tso.py")
+PROGRAMS = (
+    "ping.py", "stats.py", "queues.py", "xdp.py", "hw/csum.py", "hw/tso.py", "hw/xsk_reconfig.py",
+)
 # A function of the card, and the C drivers and ours that may have it.
 FUNCTIONS = {"pf": ("igb", "rigb"), "vf": ("igb+igbvf", "rigb+rigbvf")}
 EXPECTED = Path(__file__).with_suffix(".expected")
@@ -52,6 +54,7 @@ def build_helpers() -> None:
         (c, "csum.c", "csum"),
         (c, "xdp_helper.c", "xdp_helper"),
         (bpf, "xdp_dummy.bpf.c", "xdp_dummy.bpf.o"),
+        (bpf, "xdp_native.bpf.c", "xdp_native.bpf.o"),
     ):
         if not (BUILD / product).exists():
             run(*compiler, "-o", str(BUILD / product), str(HELPERS / source))
