@@ -73,8 +73,10 @@ build/hammer build/xsk: build/%: selftests/%.c | prepare
 	@mkdir -p $(@D)
 	@$(IN_TREE) gcc-14 -O2 -Wall -Wextra -static -o $@ $<
 
-# The programs of selftests/xdp.py, for the virtual machine of the kernel.
-build/xdp.bpf.o build/xdp_meta.bpf.o: build/%.bpf.o: selftests/%.bpf.c | prepare
+# The programs of selftests/xdp.py and of the benchmark, for the virtual machine of the kernel.
+build/xdp.bpf.o build/xdp_meta.bpf.o: build/%.bpf.o: selftests/%.bpf.c
+build/bench.bpf.o: selftests/bench/bench.bpf.c
+build/xdp.bpf.o build/xdp_meta.bpf.o build/bench.bpf.o: | prepare
 	@mkdir -p $(@D)
 	@$(IN_TREE) clang -target bpf -O2 -g -Wall -Wextra -I/usr/include/x86_64-linux-gnu -c -o $@ $<
 
@@ -118,7 +120,7 @@ demo: modules ## Boot the VM and show VFs that carry traffic
 # kernel does against speculation is left on, as it costs each driver what it costs users.
 .PHONY: bench
 bench: export RIGB_PROFILE := $(if $(PROFILE),$(CURDIR)/build/profile)
-bench: modules $(if $(PROFILE),build/tcg_profile.so) ## Instructions and interrupts per packet, beside the C drivers (PROFILE=1)
+bench: modules build/bench.bpf.o $(if $(PROFILE),build/tcg_profile.so) ## Instructions and interrupts per packet, beside the C drivers (PROFILE=1)
 	@VM_CPUS=1 VM_TIMEOUT=3600 VM_KLOG=ignore VM_APPEND="mitigations=auto $(VM_APPEND)" \
 		VM_QEMU='-icount shift=0,sleep=off $(BENCH_PLUGIN)' \
 		CMD='selftests/bench/compare.py' $(VM) run
@@ -128,6 +130,7 @@ BENCH_PLUGIN = $(if $(PROFILE),-plugin $(CURDIR)/build/tcg_profile.so$(comma)out
 comma := ,
 
 build/tcg_profile.so: selftests/bench/tcg_profile.c selftests/bench/qemu_plugin.h | prepare
+	@mkdir -p $(@D)
 	@$(IN_TREE) gcc-14 -O2 -Wall -Wextra -shared -fPIC -fvisibility=hidden -o $@ $<
 
 .PHONY: demo-kvm

@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from rigbtest import traffic
+from rigbtest import traffic, xdp
 from rigbtest.bench import Bench
 from rigbtest.driver import run
 from rigbtest.port import Port
@@ -40,6 +40,9 @@ PKTGEN = "/proc/net/pktgen"
 # Nobody has it, so a stack drops what is sent there without an answer.
 NOBODY = "10.82.0.250"
 RESULT = re.compile(r"Result: OK: (\d+)\(")
+OBJECT = Path(__file__).resolve().parents[2] / "build/bench.bpf.o"
+# Nobody's, so that what programs send costs nothing where it arrives.
+NOBODYS_MAC = "02:00:00:00:00:99"
 # Rows whose names have none of these words in them are left out.
 ROWS = os.environ.get("RIGB_ROWS", "").split(",")
 PROFILE = Profile()
@@ -130,6 +133,14 @@ def receive(port: Port, peer: Port, size: int, count: int) -> Figures:
     return Figures(taken - alone, (interrupts(port) - before) / count)
 
 
+def program(port: Port, peer: Port, name: str, mode: str, count: int) -> Figures:
+    """From the card to a program of XDP on `port`, and what comes of that; without what `peer` needs."""
+    xdp.redirect_to(port, NOBODYS_MAC)
+    with xdp.attached(port, name, mode):
+        port.wait_running()
+        return receive(port, peer, 60, count)
+
+
 def stream(source: Port, target: Port, port: Port) -> Figures:
     """One TCP stream of iperf3(1), both ends, per segment of 1448 bytes; interrupts of `port`."""
     with target.inside():
@@ -166,11 +177,15 @@ def rows_of_pf(bench: Bench) -> Rows:
         "PF receives 60 B": partial(receive, pf, wire, 60, PACKETS),
         "PF -> wire, TCP": partial(stream, pf, wire, pf),
         "wire -> PF, TCP": partial(stream, wire, pf, pf),
+        "PF, XDP_DROP": partial(program, pf, wire, "drop", xdp.NATIVE, PACKETS),
+        "PF, XDP_TX": partial(program, pf, wire, "tx", xdp.NATIVE, PACKETS),
+        "PF, XDP_REDIRECT": partial(program, pf, wire, "redirect", xdp.NATIVE, PACKETS),
     }
 
 
 def rows_of_vf(bench: Bench) -> Rows:
-    """Two VFs."""
+    """Two VFs. C igbvf has no XDP of its own: the stack runs its programs."""
+    mode = xdp.NATIVE if bench.vf_driver.ours else xdp.GENERIC
     one, two, pf = *bench.vfs, bench.pf
     traffic.reach(one, two, pf, bench.wire)
     return {
@@ -180,6 +195,9 @@ def rows_of_vf(bench: Bench) -> Rows:
         "VF -> PF, TCP": partial(stream, one, pf, one),
         "PF -> VF, TCP": partial(stream, pf, one, one),
         "VF -> VF, TCP": partial(stream, one, two, one),
+        "VF, XDP_DROP": partial(program, one, pf, "drop", mode, PACKETS),
+        "VF, XDP_TX": partial(program, one, pf, "tx", mode, PACKETS),
+        "VF, XDP_REDIRECT": partial(program, one, pf, "redirect", mode, PACKETS),
     }
 
 
@@ -219,12 +237,14 @@ def main() -> None:
     """PF against PF, then both drivers against both."""
     bench = Bench.find()
     run("modprobe", "pktgen")
+    xdp.load(OBJECT)
     counted = "hypervisor" in Path("/proc/cpuinfo").read_text(encoding="ascii")
     unit = "instructions, if the VM counts them (-icount)" if counted else "nanoseconds"
     print(f"unit: {unit}; drivers: C, then ours; interrupts of the function under test")
     compare(bench, rows_of_pf, ("igb", ""), ("rigb", ""))
     compare(bench, rows_of_vf, ("igb", "igbvf"), ("rigb", "rigbvf"))
     bench.close()
+    xdp.unload()
 
 
 if __name__ == "__main__":

@@ -46,12 +46,12 @@ def run_cases(bench: Bench, variants: dict[Case, tuple[str, ...]], controls: tup
     finish(bench)
 
 
-def load() -> None:
-    """Loads all programs, none of them on a port."""
+def load(path: Path = OBJECT) -> None:
+    """Loads all programs of a file, none of them on a port."""
     if not os.path.ismount(BPFFS):
         run("mount", "-t", "bpf", "bpf", str(BPFFS))
     MAPS.mkdir(parents=True)
-    run("bpftool", "prog", "loadall", str(OBJECT), str(FOLDER), "pinmaps", str(MAPS))
+    run("bpftool", "prog", "loadall", str(path), str(FOLDER), "pinmaps", str(MAPS))
 
 
 def unload() -> None:
@@ -134,9 +134,10 @@ def count(name: str = "seen", key: int = 0) -> int:
 
 def redirect_to(port: Port, destination: str) -> None:
     """Where programs redirect to: out of `port`, with its address as the source. One that sees frames of
-    several buffers needs a map of its own."""
+    several buffers needs a map of its own, which not all files of programs have."""
     for devices in ("devs", "frags_devs"):
-        _update(port, devices, _index(port).to_bytes(4, "little"))
+        if (MAPS / devices).exists():
+            _update(port, devices, _index(port).to_bytes(4, "little"))
     _update(port, "addresses", mac_bytes(destination) + mac_bytes(port.mac))
 
 
