@@ -7,11 +7,10 @@ whatever happens to the VF and to the PF.
 """
 
 import re
-import threading
 from typing import Any
 
 from rigbtest import mailbox as mb
-from rigbtest import regs, rules, traffic, wait
+from rigbtest import flr, regs, rules, traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import CommandError
 from rigbtest.kmsg import KernelLog
@@ -19,7 +18,6 @@ from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_in, ksft_lt, ksft_ra
 from rigbtest.kselftest import ksft_true
 from rigbtest.mailbox import Mailbox
 from rigbtest.regs import Registers
-from rigbtest.rtnl import Manager
 
 BENCH = Bench.find()
 
@@ -199,34 +197,28 @@ def host_claims() -> None:
         setting("1", "mac", ZERO)
 
 
-def during_reset(manager: Manager, vf: int, mac: str) -> None:
+def during_reset(vf: str, mac: str) -> None:
     """Gives a VF an address while the PF goes through a function level reset."""
-    pf = BENCH.pf
-    changes = pf.carrier_changes()
-    thread = threading.Thread(target=pf.function.reset)
-    thread.start()
-    # The driver drops the carrier under the RTNL, and gives that back when all is stopped.
-    wait.until(lambda: not pf.running() or pf.carrier_changes() != changes, "begin of the reset")
-    manager.set_mac(vf, mac)
-    thread.join()
-    pf.wait_running()
+    with flr.held(BENCH.pf.function):
+        setting(vf, "mac", mac)
+    BENCH.pf.wait_running()
 
 
 def decides_during_reset() -> None:
     """What the administrator says of addresses while the PF is reset is in force after it."""
     one, two, _ = raw_vfs()
     default = shown(0)["address"]
-    with one, two, Manager(BENCH.pf) as manager:
+    with one, two:
         one.reset()
         ksft_true(one.granted(mb.SET_MAC, *mb.mac_words(MAC)))
-        during_reset(manager, 1, MAC)
+        during_reset("1", MAC)
         registers = Registers(BENCH.pf.function)
         ksft_eq(registers.addresses(1), {MAC})
         ksft_eq(registers.addresses(0), {default}, "two VFs have one address")
         setting("1", "mac", ZERO)
         setting("0", "mac", MAC)
         one.reset()
-        during_reset(manager, 0, ZERO)
+        during_reset("0", ZERO)
         ksft_eq(Registers(BENCH.pf.function).addresses(0), {default}, "what was given is taken back")
 
 

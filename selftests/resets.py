@@ -13,8 +13,9 @@ import termios
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-from rigbtest import traffic, wait
+from rigbtest import flr, traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.calls import Calls
 from rigbtest.driver import PF_DRIVERS, CommandError
@@ -34,8 +35,6 @@ VFTA = 0x5600
 SWSM = 0x5B50
 SW_FW_SYNC = 0x5B5C
 QUEUE_ENABLE = 1 << 25
-# How often a change may miss the time of a reset.
-TRIES = 30
 VID = 57
 FOREIGN_MAC = "02:82:57:63:b4:7d"
 
@@ -48,35 +47,11 @@ def setup(driver: str, vf_driver: str = "", vfs: int = 0) -> tuple[Port, Port]:
     return BENCH.pf, BENCH.wire
 
 
-@contextmanager
-def reset_underway(port: Port) -> Iterator[threading.Thread]:
-    """A function level reset of the port's function, begun but hardly over."""
-    thread = threading.Thread(target=port.function.reset)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        thread.join()
-
-
-# Gets a change ready; what is returned does it at once.
-Change = Callable[[], Callable[[], object]]
-
-
-def amid_reset(port: Port, change: Change, back: Change) -> None:
-    """Does `change` while the port's reset is under way, seen before and after it."""
-    for _ in range(TRIES):
-        act = change()
-        with reset_underway(port) as thread:
-            while thread.is_alive() and not port.absent():
-                pass
-            act()
-            hit = port.absent()
-        port.wait_running()
-        if hit:
-            return
-        back()()
-    raise AssertionError(f"no change in {TRIES} fell into a reset")
+def amid_reset(port: Port, change: Callable[[], object]) -> None:
+    """Does `change` while the port's function is being reset."""
+    with flr.held(port.function):
+        change()
+    port.wait_running()
 
 
 class Group:
@@ -106,31 +81,52 @@ def changes_amid_reset(driver: str) -> None:
     def has_mode(bits: int) -> bool:
         return registers.read(RCTL) & bits == bits
 
-    def link_set(words: str) -> Change:
-        return lambda: port.ip_ready(f"link set {{dev}} {words}")
+    def mode(setting: str) -> Callable[[], None]:
+        return lambda: port.ip(f"link set {{dev}} {setting}")
 
-    rows: tuple[tuple[str, Change, Change, Callable[[], bool]], ...] = (
-        ("promiscuous mode", link_set("promisc on"), link_set("promisc off"),
+    rows: tuple[tuple[str, Callable[[], object], Callable[[], object], Callable[[], bool]], ...] = (
+        ("promiscuous mode", mode("promisc on"), mode("promisc off"),
          lambda: has_mode(RCTL_UPE | RCTL_MPE)),
-        ("all multicast", link_set("allmulticast on"), link_set("allmulticast off"),
+        ("all multicast", mode("allmulticast on"), mode("allmulticast off"),
          lambda: has_mode(RCTL_MPE)),
-        ("a group", lambda: group.join, lambda: group.leave,
-         lambda: registers.has_group(group.mac)),
+        ("a group", group.join, group.leave, lambda: registers.has_group(group.mac)),
     )
     for what, change, back, holds in rows:
         ksft_true(not holds(), f"{what}: not before")
-        amid_reset(port, change, back)
+        amid_reset(port, change)
         ksft_true(holds(), f"{what}, set while the port was reset")
-        amid_reset(port, back, change)
+        amid_reset(port, back)
         ksft_true(not holds(), f"{what}, taken back while the port was reset")
-    # The core refuses to make a VLAN meanwhile, but not to remove one.
+    # The core refuses to make a VLAN meanwhile, but not to remove one. If its interface is closed, it is
+    # gone when the VLAN is.
     place, bit = VFTA + 4 * (VID >> 5), 1 << (VID & 31)
-    vlan = port.add_vlan(VID)
+    name = port.add_vlan(VID).name
+    port.ip(f"link set {name} down")
     ksft_true(registers.read(place) & bit, "VLAN")
-    amid_reset(port, lambda: port.ip_ready(f"link del {vlan.name}"),
-               lambda: lambda: port.add_vlan(VID))
+    amid_reset(port, lambda: port.ip(f"link del {name}"))
     ksft_true(not registers.read(place) & bit, "a VLAN removed while the port was reset")
     traffic.reach(port, peer)
+
+
+@dataclass
+class VfChange:
+    """What is changed of a VF by lines of ip(8): when the stack has it, and when the card has."""
+
+    what: str
+    lines: tuple[str, ...]
+    made: Callable[[], bool]
+    held: Callable[[], bool]
+
+    def amid_reset(self, vf: Port, peer: Port) -> None:
+        """Makes it while the VF is reset. It is in force when that is over."""
+
+        def change() -> None:
+            vf.ip(*self.lines)
+            ksft_true(self.made(), f"{self.what}: the stack has it")
+
+        amid_reset(vf, change)
+        wait.register(self.held, f"{self.what} of VF 0")
+        traffic.reach(vf, peer)
 
 
 def changes_amid_vf_reset(driver: str) -> None:
@@ -138,30 +134,25 @@ def changes_amid_vf_reset(driver: str) -> None:
     pf, peer = setup(driver, "rigbvf", 1)
     vf, registers = BENCH.vfs[0], Registers(pf.function)
     old, new = vf.mac, "02:82:57:64:00:07"
-    hit = False
-    for _ in range(TRIES):
-        change = vf.ip_ready(
-            f"link set {{dev}} address {new}", "link set {dev} mtu 1400",
-            f"link add link {{dev}} name {vf.name}.{VID} type vlan id {VID}",
-            f"link add link {{dev}} name mv0 address {FOREIGN_MAC} type macvlan",
-            f"link set {vf.name}.{VID} up", "link set mv0 up",
-        )
-        with reset_underway(vf) as thread:
-            change()
-            hit = thread.is_alive()
-        vf.wait_running()
-        wait.register(lambda: registers.addresses(0) == {new, FOREIGN_MAC}, "addresses of VF 0")
-        wait.register(lambda: VID in registers.vlans(0), "VLAN of VF 0")
+    vlan = f"{vf.name}.{VID}"
+    for change in (
+        VfChange("MTU and address", ("link set {dev} mtu 1400", f"link set {{dev}} address {new}"),
+                 lambda: vf.mac == new, lambda: registers.addresses(0) == {new}),
+        VfChange("VLAN", (
+                     f"link add link {{dev}} name {vlan} type vlan id {VID}", f"link set {vlan} up"),
+                 lambda: bool(vf.upper(vlan)), lambda: VID in registers.vlans(0)),
+        VfChange("further address", (
+                     f"link add link {{dev}} name mv0 address {FOREIGN_MAC} type macvlan",
+                     "link set mv0 up"),
+                 lambda: bool(vf.upper("mv0")),
+                 lambda: registers.addresses(0) == {new, FOREIGN_MAC}),
+    ):
+        change.amid_reset(vf, peer)
         ksft_eq(vf.mtu, 1400)
-        traffic.reach(vf, peer)
-        if hit:
-            break
-        vf.ip(f"link del {vf.name}.{VID}", "link del mv0")
-    ksft_true(hit, "changes while the VF was reset")
-    with reset_underway(vf):
-        vf.ip(f"link del {vf.name}.{VID}", "link del mv0", f"link set {{dev}} address {old}",
-              "link set {dev} mtu 1500")
-    vf.wait_running()
+    ksft_true(VID in registers.vlans(0), "the VLAN is still there")
+    amid_reset(vf, lambda: vf.ip(
+        f"link del {vf.name}.{VID}", "link del mv0", f"link set {{dev}} address {old}",
+        "link set {dev} mtu 1500"))
     wait.register(lambda: registers.addresses(0) == {old}, "addresses of VF 0")
     wait.register(lambda: VID not in registers.vlans(0), "no VLAN of VF 0")
     traffic.reach(vf, peer)
@@ -177,23 +168,16 @@ def closed_amid_vf_reset(driver: str) -> None:
         return lambda: mac in registers.addresses(0)
 
     vf.ip(f"link add link {{dev}} name mv0 address {FOREIGN_MAC} type macvlan", "link set mv0 up")
-    hit = False
-    for _ in range(TRIES):
-        wait.register(lambda: registers.addresses(0) == {old, FOREIGN_MAC}, "addresses of VF 0")
-        close = vf.ip_ready("link set {dev} down")
-        with reset_underway(vf) as thread:
-            close()
-            hit = thread.is_alive()
-        # The second change has to wait until what the driver asks for after a reset is asked for.
-        for mac in news:
-            vf.ip(f"link set {{dev}} address {mac}")
-            wait.register(receives(mac), "address of VF 0")
-        ksft_eq(registers.addresses(0), {news[1]}, "a closed interface's addresses")
-        vf.ip(f"link set {{dev}} address {old}", "link set {dev} up")
-        vf.wait_running()
-        if hit:
-            break
-    ksft_true(hit, "closed while the VF was reset")
+    wait.register(lambda: registers.addresses(0) == {old, FOREIGN_MAC}, "addresses of VF 0")
+    with flr.held(vf.function):
+        vf.ip("link set {dev} down")
+    # The second change has to wait until what the driver asks for after a reset is asked for.
+    for mac in news:
+        vf.ip(f"link set {{dev}} address {mac}")
+        wait.register(receives(mac), "address of VF 0")
+    ksft_eq(registers.addresses(0), {news[1]}, "a closed interface's addresses")
+    vf.ip(f"link set {{dev}} address {old}", "link set {dev} up")
+    vf.wait_running()
     wait.register(lambda: registers.addresses(0) == {old, FOREIGN_MAC}, "addresses of VF 0")
     vf.ip("link del mv0")
     traffic.reach(vf, peer)

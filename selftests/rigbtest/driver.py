@@ -44,8 +44,8 @@ class Driver:
         """Whether the module is in the kernel."""
         return Path("/sys/module", self.name.replace("-", "_")).exists()
 
-    def load(self) -> None:
-        """Loads the module, if it is not there yet."""
+    def load(self, *parameters: str) -> None:
+        """Loads the module, with these parameters if it is ours, unless it is there."""
         if self.loaded():
             return
         if not self.ours:
@@ -53,7 +53,7 @@ class Driver:
             return
         if not (path := self.path()):
             raise CommandError(f"no {self.file} for kernel {os.uname().release}: run make")
-        run("insmod", str(path))
+        run("insmod", str(path), *parameters)
 
     def unload(self) -> None:
         """Unloads the module, if it is there."""

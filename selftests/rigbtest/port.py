@@ -2,22 +2,19 @@
 """A network port in a namespace of its own, so that no two ports of a test share a stack."""
 
 import ctypes
-import errno
 import fcntl
 import json
 import os
 import socket
 import struct
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from . import wait
-from .driver import CommandError, run
+from .driver import run
 from .kselftest import NetNSEnter
 from .pci import Function
 
@@ -109,10 +106,8 @@ class Port:
     def ip(self, *lines: str) -> None:
         """Runs lines of ip(8) in one go; `{dev}` stands for the interface."""
         with self.inside():
-            run("ip", "-batch", "-", stdin=self._batch(lines))
-
-    def _batch(self, lines: tuple[str, ...]) -> str:
-        return "".join(line.format(dev=self.name) + "\n" for line in lines)
+            run("ip", "-batch", "-",
+                stdin="".join(line.format(dev=self.name) + "\n" for line in lines))
 
     def up_and_down(self) -> None:
         """Sets the interface up, and down again.
@@ -125,25 +120,6 @@ class Port:
         wait.until(lambda: "local" in self.run("ip", "-6", "route", "get", self.v6).split(),
                    f"local route of {self.label}", self.ns)
         self.ip("link set {dev} down")
-
-    def ip_ready(self, *lines: str) -> Callable[[], None]:
-        """The same by a process that runs already, for what must be done in a short time."""
-        text = self._batch(lines)
-        with self.inside():
-            process = subprocess.Popen(
-                ("ip", "-batch", "-"), text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            )
-        syscall = Path(f"/proc/{process.pid}/syscall")
-        # read() of file 0.
-        wait.register(lambda: syscall.read_text().startswith("0 0x0 "), "ip(8) that reads its lines")
-
-        def act() -> None:
-            said, _ = process.communicate(text, wait.LIMIT)
-            if process.returncode:
-                raise CommandError(f"ip: {text}: status {process.returncode}: {said.strip()}")
-
-        return act
 
     def ethtool(self, *arguments: str, check: bool = True) -> str:
         """Runs `ethtool OPTION INTERFACE REST...`."""
@@ -158,16 +134,23 @@ class Port:
 
     # --- state
 
-    def _ioctl(self, request: int) -> bytes:
-        """The union of struct ifreq after a request for the interface."""
+    def _ioctl(self, request: int, name: str = "") -> bytes:
+        """The union of struct ifreq after a request for the interface, or for another one there."""
         with self.inside():
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with sock:
-            asked = struct.pack(f"{IFNAMSIZ}s24x", self.name.encode())
+            asked = struct.pack(f"{IFNAMSIZ}s24x", (name or self.name).encode())
             return fcntl.ioctl(sock, request, asked)[IFNAMSIZ:]
 
-    def _flags(self) -> int:
-        return int.from_bytes(self._ioctl(SIOCGIFFLAGS)[:2], sys.byteorder)
+    def _flags(self, name: str = "") -> int:
+        return int.from_bytes(self._ioctl(SIOCGIFFLAGS, name)[:2], sys.byteorder)
+
+    def upper(self, name: str) -> bool | None:
+        """Whether another interface of the namespace is open; None if there is none of this name."""
+        try:
+            return bool(self._flags(name) & IFF_UP)
+        except OSError:
+            return None
 
     def present(self) -> bool:
         """Whether the interface exists."""
@@ -199,14 +182,6 @@ class Port:
         with sock:
             fcntl.ioctl(sock, SIOCETHTOOL, request)
         return any(value.raw[4:])
-
-    def absent(self) -> bool:
-        """Whether the interface is there but its driver has detached it."""
-        try:
-            self.glink()
-        except OSError as error:
-            return error.errno == errno.ENODEV
-        return False
 
     @property
     def mac(self) -> str:

@@ -4,11 +4,10 @@
 What can be seen of them is what is written to the card, in its order.
 """
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import regs, wait
+from . import flr, regs, wait
 from .attack import until_quarantined
 from .bench import Bench
 from .calls import Calls
@@ -40,8 +39,6 @@ WAKE_UP, WAKE_UP_BOTH = (0x24, 0x14), 0x0F
 # Device Control 2 of the PCIe capability: 16 to 55 ms for an answer.
 DEVCTL2, TIMEOUT_FIELD, TIMEOUT = 0x28, 0xF, 0x5
 SLOWEST = 1000 << 14
-# How often a command may miss the time of a reset.
-TRIES = 30
 
 
 @contextmanager
@@ -150,25 +147,15 @@ def quiet_in_reset(bench: Bench) -> None:
     """What the administrator says of a VF while the PF is reset is written when that is over."""
     with traced(bench) as trace:
         bench.use("rigb", "", 1)
-        pf, hit = bench.pf, False
-        for _ in range(TRIES):
-            with Mailbox(bench.vfs[0].function) as vf:
-                vf.reset()
-                until_quarantined(vf, 0x77)
+        pf = bench.pf
+        with Mailbox(bench.vfs[0].function) as vf:
+            vf.reset()
+            until_quarantined(vf, 0x77)
+        trace.clear()
+        with flr.held(pf.function):
             # Lets the VF out.
-            act = pf.ip_ready("link set {dev} vf 0 state auto")
-            trace.clear()
-            thread = threading.Thread(target=pf.function.reset)
-            thread.start()
-            while thread.is_alive() and not pf.absent():
-                pass
-            act()
-            hit = pf.absent()
-            thread.join()
-            pf.wait_running()
-            if hit:
-                break
-        ksft_true(hit, "a command while the PF is reset")
+            pf.ip("link set {dev} vf 0 state auto")
+        pf.wait_running()
         writes = trace.writes()
         order = [register for register, _ in writes]
         begin = order.index(TCTL)
