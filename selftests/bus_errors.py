@@ -1,19 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Errors on the bus (AER), and resets of PF and VF side by side: what guests' VFs are set to stays.
+"""Errors on the bus (AER), resets of PF and VF side by side, and a host that does not get to sleep: what
+guests' VFs are set to stays.
 
 VF 0 is a guest's: a program has it open through VFIO, with bus mastering and MSI-X on. VF 1 is the
 host's.
 """
 
+import errno
 import fcntl
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from rigbtest import aer, traffic, vfio
 from rigbtest.bench import Bench, finish
-from rigbtest.kselftest import case, ksft_eq, ksft_pr, ksft_run, ksft_true, skip_all
+from rigbtest.driver import Driver
+from rigbtest.kselftest import case, ksft_eq, ksft_gt, ksft_pr, ksft_raises, ksft_run
+from rigbtest.kselftest import ksft_true, skip_all
 from rigbtest.pci import COMMAND, Function
 from rigbtest.vfio import VfioMailbox
 
@@ -22,6 +27,7 @@ MASTER = 1 << 2
 CAPABILITIES, MSIX = 0x34, 0x11
 MSIX_ENABLE = 1 << 15
 RESETS = 10
+SLEEP, SIDE_BY_SIDE = Path("/sys/power/state"), Path("/sys/power/pm_async")
 
 
 def prepare() -> VfioMailbox:
@@ -135,7 +141,40 @@ def resets_side_by_side() -> None:
         talk()
 
 
+def sleep_given_up() -> None:
+    """The host is to sleep, but a device refuses: what was stopped before that goes on.
+
+    Devices are stopped one by one, the last that came first. So the PF comes again after the one that
+    refuses: nothing of the machine itself is stopped. The test VM's folders would not survive it (9p).
+    """
+    refusal = Driver("no_sleep", "selftests/modules/no_sleep.ko")
+    refusal.load()
+    BENCH.down()
+    BENCH.pf.function.write("remove", 1)
+    Path("/sys/bus/pci/rescan").write_text("1", encoding="ascii")
+    side_by_side = SIDE_BY_SIDE.read_text(encoding="ascii")
+    SIDE_BY_SIDE.write_text("0", encoding="ascii")
+    try:
+        with prepare() as box:
+            talk()
+            changes = [port.carrier_changes() for port in (BENCH.pf, BENCH.vfs[1])]
+            with ksft_raises(OSError) as refused:
+                SLEEP.write_text("freeze", encoding="ascii")
+            ksft_eq(refused.exception.errno, errno.EBUSY)
+            talk()
+            for port, before in zip((BENCH.pf, BENCH.vfs[1]), changes, strict=True):
+                ksft_gt(port.carrier_changes(), before, f"{port.label} was stopped")
+            ksft_eq(settings(box.function), (True, True))
+            ksft_true(box.reset(), "the guest's VF has its PF")
+    finally:
+        SIDE_BY_SIDE.write_text(side_by_side, encoding="ascii")
+        refusal.unload()
+
+
 CASES: list[Callable[[], None]] = [fatal, not_fatal, no_driver, resets_side_by_side]
+# The debug kernel is built without sleep.
+if SLEEP.exists():
+    CASES.append(sleep_given_up)
 
 
 def main() -> None:
