@@ -15,8 +15,9 @@ from .agent import GuestError
 from .port import Port
 
 LIB = Path(__file__).resolve().parents[1] / "vm/guest/lib.sh"
-# Longer than any bounded wait in the scripts.
+# Longer than any bounded wait in the scripts but for a transfer.
 LIMIT = 150.0
+TRANSFER = 300.0
 TCP_BYTES = 1 << 20
 _ports = itertools.count(8300)
 
@@ -70,8 +71,8 @@ def tcp(source: End, target: End, size: int = TCP_BYTES) -> None:
     """One connection from source to target, whose content is compared by checksum."""
     port = next(_ports)
     with ThreadPoolExecutor(1) as pool:
-        sink = pool.submit(target.sh, f"tcp_sink {port}")
-        sent = source.sh(f"tcp_source {target.v4} {port} {size}").split()
+        sink = pool.submit(target.sh, f"tcp_sink {port}", TRANSFER)
+        sent = source.sh(f"tcp_source {target.v4} {port} {size}", TRANSFER).split()
         got = sink.result().split()
     if not sent or sent[0] != got[0]:
         raise GuestError(f"TCP {source.label} -> {target.label}: sent {sent}, got {got}")

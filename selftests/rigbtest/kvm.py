@@ -19,7 +19,7 @@ from .pci import Function
 from .qmp import Monitor, MonitorError
 
 MEMORY = 384
-EXIT_LIMIT = 60.0
+EXIT_LIMIT = 180.0
 # How often to look whether the processor is in a loop, and how many bytes of code that may have.
 SAMPLES = 5
 LOOP = 16

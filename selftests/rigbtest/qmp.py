@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 
 from qemu.qmp import QMPClient, QMPError
 
-# A command's answer, QEMU's start included, with VFIO in an emulated machine. In seconds.
+# A command's answer, with VFIO in an emulated machine. In seconds.
 LIMIT = 180.0
+# QEMU's start, which maps the guest's memory for VFIO. If it fails, that is heard at once.
+START_LIMIT = 600.0
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ class Monitor:
     def __init__(self, name: str, sock: socket.socket):
         """`sock` leads to a chardev with `-mon mode=control`; waits for QEMU's greeting."""
         self._client = QMPClient(name)
-        self._run("greeting", self._client.connect(sock))
+        self._run("greeting", self._client.connect(sock), START_LIMIT)
 
     def execute(self, command: str, **arguments: object) -> Any:
         """Runs a command and gives its return value."""
@@ -61,10 +63,10 @@ class Monitor:
             await events.get()
 
     @staticmethod
-    def _run(what: str, call: Coroutine[Any, Any, T]) -> T:
+    def _run(what: str, call: Coroutine[Any, Any, T], limit: float = LIMIT) -> T:
         future = asyncio.run_coroutine_threadsafe(call, _loop())
         try:
-            return future.result(LIMIT)
+            return future.result(limit)
         except TimeoutError as error:
             future.cancel()
             raise MonitorError(f"{what}: nothing from QEMU") from error

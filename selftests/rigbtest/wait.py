@@ -20,7 +20,7 @@ T = TypeVar("T")
 GROUPS = 0x1 | 0x4 | 0x10 | 0x100
 # How long a test waits for anything, at the most. Only a test that fails waits so long, so
 # the figure may be generous: emulated and loaded machines are slow.
-LIMIT = 60.0
+LIMIT = 120.0
 # When unannounced state is looked at again.
 RECHECK = 0.2
 RECHECK_REGISTER = 0.005

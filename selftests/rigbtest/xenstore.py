@@ -16,7 +16,7 @@ HEADER = struct.Struct("=IIII")
 DIRECTORY, READ, ERROR = 1, 2, 16
 MISSING = b"ENOENT"
 # Seconds for an answer.
-LIMIT = 60.0
+LIMIT = 180.0
 
 
 class Xenstore:

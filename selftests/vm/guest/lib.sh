@@ -132,9 +132,9 @@ silent() {
 }
 
 # tcp_sink PORT: what one connection carried, as a checksum. tcp_source ADDRESS PORT BYTES
-# sends that much of random data, and prints its checksum.
+# sends that much of random data, and prints its checksum. To make the data takes time as well.
 tcp_sink() {
-	timeout "$LIMIT" nc -l -N "$1" | sha256sum
+	timeout $((4 * LIMIT)) nc -l -N "$1" | sha256sum
 }
 
 tcp_source() {
