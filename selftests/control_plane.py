@@ -339,7 +339,7 @@ def link_state() -> None:
         ksft_eq(shown(0)["link_state"], "disable")
         for register in (regs.VFTE, regs.VFRE):
             ksft_eq(registers.read(register) & 3, 2, "pools that run")
-        traffic.silent(two, one.v4)
+        traffic.silent(two, one.v4, BENCH.pf.v4)
         setting("0", "state", state)
         ksft_eq(shown(0)["link_state"], state)
         traffic.reach(two, one)

@@ -98,6 +98,10 @@ class Echo:
         raise EchoError(f"{self.address}: no answer within {limit:.0f} s to {len(sent)} requests;"
                         f" {refused} more were not sent")
 
+    def heard(self, seconds: float) -> bool:
+        """Whether any answer comes, to whatever was asked."""
+        return bool(self._receive(time.monotonic() + seconds))
+
     def _send(self, data: bytes) -> bool:
         """Sends a request; false where the neighbour is unreachable."""
         self.sequence += 1

@@ -15,7 +15,6 @@ from .wait import LIMIT
 End = Port | Vlan | Container
 
 IP_MULTICAST_ALL = 49
-TCP_PORT = 8282
 UDP_PORT = 8283
 TCP_BYTES = 1 << 20
 
@@ -44,11 +43,14 @@ def ping(source: End, target: End | str, size: int = 56, requests: int = 3) -> N
             raise TrafficError(f"ping {source.label} -> {address}, {payload} bytes: {answers}")
 
 
-def silent(source: End, target: str, requests: int = 3) -> None:
-    """Pings an address from which no answer may come."""
-    answers = echo.count(source, target, 56, requests, seconds=0.3)
-    if answers.received:
-        raise TrafficError(f"{source.label} reaches {target}, which it must not")
+def silent(source: End, target: str, witness: str, requests: int = 3) -> None:
+    """Pings an address from which no answer may come, and then another one from which one must: as long
+    as that takes on a busy machine, an answer of the first may take as well."""
+    with echo.Echo(source, target) as asked:
+        answered = sum(asked.ask(56, 0.3) for _ in range(requests))
+        echo.first_answer(source, witness)
+        if answered or asked.heard(0.3):
+            raise TrafficError(f"{source.label} reaches {target}, which it must not")
 
 
 def tcp(sender: End, receiver: End, size: int = TCP_BYTES, family: int = 4) -> None:
@@ -60,8 +62,8 @@ def tcp(sender: End, receiver: End, size: int = TCP_BYTES, family: int = 4) -> N
     with sender.inside():
         client = socket.socket(kind, socket.SOCK_STREAM)
     with listener, client:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, TCP_PORT))
+        # A port that is free: another thread's child has the last listener until it runs its program.
+        listener.bind((address, 0))
         listener.listen(1)
         for sock in (listener, client):
             sock.settimeout(LIMIT)
@@ -71,7 +73,7 @@ def tcp(sender: End, receiver: End, size: int = TCP_BYTES, family: int = 4) -> N
         thread = threading.Thread(target=_receive, args=(listener, got))
         thread.start()
         try:
-            client.connect((address, TCP_PORT))
+            client.connect((address, listener.getsockname()[1]))
             client.sendall(data)
             client.shutdown(socket.SHUT_WR)
         finally:
@@ -105,11 +107,11 @@ def udp(sender: End, receiver: End, sizes: range | list[int]) -> None:
         with sender.inside():
             source = socket.socket(kind, socket.SOCK_DGRAM)
         with sink, source:
-            sink.bind((address, UDP_PORT))
+            sink.bind((address, 0))
             sink.settimeout(LIMIT)
             for size in sizes:
                 data = os.urandom(size)
-                source.sendto(data, (address, UDP_PORT))
+                source.sendto(data, (address, sink.getsockname()[1]))
                 got = sink.recv(65536)
                 if got != data:
                     at = f"{sender.label} -> {receiver.label}, {size} bytes"

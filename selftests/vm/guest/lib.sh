@@ -115,15 +115,16 @@ vf_up() {
 	echo "$dev"
 }
 
-# reach ADDRESS: the first answer, then three without loss. Not by ping's -w, which goes on until
-# that many answers have come, whatever was lost, and ends at the first ICMP error; and its status is
-# good for a single answer.
+# reach ADDRESS: the first answer, then three at once without loss. After the last of -c alone
+# ping(8) waits for twice the longest time of an answer, whatever -W says, and a busy machine takes
+# longer. With -w it waits for three answers, and by -i a fourth request is never sent.
 reach() {
 	local said
-	until_true ping -q -c 1 -W 2 "$1" >/dev/null || return
-	said=$(ping -q -c 3 -i 0.1 -W 10 "$1")
+	# A process of ping(8) that goes on hears late answers as well. It ends where there is no way yet.
+	until_true ping -q -c 1 -i 0.5 -w 10 "$1" >/dev/null || return
+	said=$(ping -q -l 3 -c 3 -i "$LIMIT" -w "$LIMIT" "$1")
 	echo "$said"
-	[[ $said == *" 3 received,"* ]]
+	[[ $said == *"3 packets transmitted, 3 received,"* ]]
 }
 
 # silent ADDRESS: no answer may come.
