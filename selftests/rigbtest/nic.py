@@ -9,12 +9,14 @@ from collections.abc import Callable
 
 from . import echo, frames, traffic, wait
 from .driver import CommandError
-from .frames import BROADCAST, Sniffer, delivered
+from .frames import BROADCAST, Sniffer, delivered, wait_delivered
 from .kselftest import ksft_eq, ksft_ge, ksft_in, ksft_pr, ksft_raises, ksft_true
 from .port import Port
 
 UDP_PORT = 8284
 BURST = 200
+# Frames of the stacks' own that may come meanwhile, the more the longer it takes.
+NOISE = 40
 # Frames that the smallest ring takes at once.
 RAW_BURST = 30
 MIN_MTU, MAX_MTU = 68, 9216
@@ -75,12 +77,15 @@ def counters(port: Port, peer: Port) -> None:
                 sent += len(payload) + frames.HEADER
             ksft_eq(len(sink.until(source.mark())), BURST)
             way = "tx" if source is one else "rx"
+            # What was sent is counted when the driver looks after it, which may be late.
+            _wait_counted(port, way, before[way]["packets"] + BURST + 1)
             after = port.stats()
             gained = after[way]["packets"] - before[way]["packets"]
             volume = after[way]["bytes"] - before[way]["bytes"]
             # The stack itself may have had something to say meanwhile.
-            ksft_true(BURST + 1 <= gained <= BURST + 8, f"{way}: {gained} frames")
-            ksft_true(sent + 60 <= volume <= sent + 60 + 7 * 200 + 4 * gained, f"{way}: {volume}")
+            more = gained - BURST - 1
+            ksft_true(0 <= more <= NOISE, f"{way}: {gained} frames")
+            ksft_true(sent + 60 <= volume <= sent + 60 + 200 * more + 4 * gained, f"{way}: {volume}")
             for name in ("errors", "dropped"):
                 if after[way][name] != before[way][name]:
                     ksft_pr({name: n for name, n in port.ethtool_stats().items() if n})
@@ -93,6 +98,10 @@ def counters(port: Port, peer: Port) -> None:
         for name, value in last[way].items():
             ksft_ge(now[way][name], value, f"{way} {name} after down and up")
     ksft_true(all(value >= 0 for value in port.ethtool_stats().values()), "ethtool -S")
+
+
+def _wait_counted(port: Port, way: str, packets: int) -> None:
+    wait.register(lambda: port.stats()[way]["packets"] >= packets, f"{way}: {packets} frames")
 
 
 def raw_frames(port: Port, peer: Port) -> None:
@@ -280,11 +289,7 @@ def multicast(port: Port, peer: Port) -> None:
     with Sniffer(port) as sniffer:
         sniffer.join(frames.PACKET_MR_MULTICAST, group)
         # A VF's request for the group takes its time; a frame of the group shows that it is there.
-        for _ in range(100):
-            if delivered(peer, sniffer, group):
-                break
-        else:
-            ksft_true(False, f"group {group} never arrives")
+        wait_delivered(peer, sniffer, group, f"group {group}")
         ksft_true(delivered(peer, sniffer, port.mac))
         ksft_true(delivered(peer, sniffer, BROADCAST))
         ksft_true(not delivered(peer, sniffer, other), "a group that nobody joined")
@@ -346,7 +351,7 @@ def longer_than_mtu(port: Port, peer: Port) -> None:
         for size in (1400, 1401, 1500):
             payload = os.urandom(size)
             sender.send(port.mac, payload)
-            frame = sniffer.receive(frames.SOON)
+            frame = sniffer.receive()
             ksft_true(frame and frame[frames.HEADER :] == payload, f"{size} bytes at MTU 1400")
     port.ip("link set {dev} mtu 1500")
     port.wait_running()

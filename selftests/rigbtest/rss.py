@@ -20,8 +20,8 @@ COUNTER = re.compile(r"rx_queue_(\d+)_packets$")
 NOWHERE = {4: "10.86.0.99", 6: "fd86::99"}
 ETHERTYPE = {4: 0x0800, 6: 0x86DD}
 DESTINATION_PORT = 8286
-# Frames of the stacks' own that may come meanwhile.
-NOISE = 8
+# Frames of the stacks' own that may come meanwhile, the more the longer it takes.
+NOISE = 24
 
 
 def table(port: Port) -> list[int]:
