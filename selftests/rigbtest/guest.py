@@ -11,12 +11,17 @@ from vm import nested
 from .agent import Agent, Answer, GuestError
 from .driver import VF_DRIVERS, run
 from .ends import LIB, LIMIT
-from .kselftest import ksft_true
+from .kselftest import ksft_pr, ksft_true
 from .pci import Function
 from .wait import Timeout
 
 # Seconds for a guest to boot; the slowest that was seen took a fifth of it.
 BOOT_LIMIT = 180.0
+# How often a boot has its time, if nothing shows that it hangs.
+PATIENCE = 4
+# How often a guest is started again that has lost a device at boot. On a busy machine a third of the PV
+# guests of Xen were seen to.
+LOST_TRIES = 5
 # Seconds for an answer of a guest that has failed.
 SHORT_LIMIT = 30.0
 RUN = Path("/run/guests")
@@ -41,7 +46,7 @@ class Guest(ABC):
     boot_modules: tuple[str, ...] = ()
     # Seconds for its start at the most.
     boot_limit = BOOT_LIMIT
-    # Whether it gets as much again if nothing shows that it hangs.
+    # Whether it gets as much again, and again, while nothing shows that it hangs.
     may_be_slow = False
 
     def __init__(self, label: str, number: int, functions: list[Function]):
@@ -119,6 +124,16 @@ class Guest(ABC):
         """Waits until the guest has come up for the `count`th time since it was made."""
         self.agent.wait_boot(count, self.boot_limit)
 
+    def wait_boot_patiently(self, count: int = 1) -> None:
+        """The same, and longer for as long as nothing shows that it hangs: a machine may be slow."""
+        for more in reversed(range(PATIENCE)):
+            try:
+                self.wait_boot(count)
+                return
+            except Timeout:
+                if not more or not self.may_be_slow or self.emulator_fault():
+                    raise
+
     def up(self, driver: str) -> str:
         """Loads the VF's driver and waits for its link; the interface's name."""
         self.driver = driver
@@ -143,7 +158,8 @@ class Guest(ABC):
     def keep_log(self) -> None:
         """Saves the guest's kernel log beside the host's, where the run is judged by it.
 
-        A guest that does not answer has none. If it was sound so far, that is a failure of its own.
+        A guest that does not answer has none. If it was sound so far, that is a failure of its own, but
+        for a fault of the emulation, which may strike it between two cases as well.
         """
         if not self.agent.connected or not self.agent.boots:
             return
@@ -151,13 +167,21 @@ class Guest(ABC):
             text = self.run("dmesg", LIMIT if self.sound else SHORT_LIMIT).text
         except (GuestError, Timeout) as error:
             text = f"{error}\n"
-            if self.sound:
+            fault = self.emulator_fault() if self.sound else ""
+            if fault:
+                ksft_pr(f"{self.label}: the emulation has failed ({fault}): {error}")
+            elif self.sound:
                 ksft_true(False, f"the kernel log of {self.label} cannot be read: {error}")
         with (self.logs / "dmesg.log").open("a") as file:
             file.write(text)
 
     def emulator_fault(self) -> str:
         """What the emulation below the guest has said if it broke, not the guest."""
+        return ""
+
+    def lost_device(self) -> str:
+        """What the guest's kernel has said if it lost a device while it booted, by a fault that is
+        not the device's."""
         return ""
 
     def stuck(self) -> str:

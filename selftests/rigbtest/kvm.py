@@ -138,7 +138,7 @@ class KvmGuest(Guest):
         boots = len(self.agent.boots)
         self.booting = True
         self.agent.start(command)
-        self.wait_boot(boots + 1)
+        self.wait_boot_patiently(boots + 1)
 
     def wait_boot(self, count: int = 1) -> None:
         super().wait_boot(count)

@@ -13,14 +13,14 @@ from .agent import GuestError
 from .bench import NONE, Bench, case_passed, forgive
 from .driver import CommandError
 from .ends import End, Local
-from .guest import Guest
+from .guest import LOST_TRIES, Guest
 from .kselftest import KsftSkipEx, ksft_pr
 from .pci import Function
 from .wait import Timeout
 
 FIRST_NUMBER = 20
 # Repetitions of cases in one run because the emulation below the guests has failed.
-MAX_RETRIES = 3
+MAX_RETRIES = 5
 # Boots that were tried again in one run, of the dozens that there are.
 MAX_REBOOTS = 6
 
@@ -159,35 +159,37 @@ class Scene(Generic[G]):
         return self.platform.guest(label, FIRST_NUMBER + number, functions)
 
     def boot(self, *guests: Guest) -> None:
-        """Starts guests at the same time; tries again where the emulator is known to hang."""
+        """Starts guests at the same time; tries again where the emulator is known to hang, and where a
+        guest has lost a device."""
         for guest in guests:
             guest.start()
         for guest in guests:
-            for attempt in range(1, self.platform.boot_tries + 1):
-                try:
-                    self._wait_boot(guest)
+            self._wait_boot(guest, 1)
+            for _ in range(LOST_TRIES):
+                if not (fault := guest.lost_device()):
                     break
-                except Timeout:
-                    fault = guest.emulator_fault() or "unexplained"
-                    for line in guest.stuck().splitlines():
-                        ksft_pr(line, line_pfx=f"{guest.label}|")
-                    if attempt == self.platform.boot_tries or self.reboots >= MAX_REBOOTS:
-                        raise
-                self.reboots += 1
-                where = self.platform.name
-                ksft_pr(f"{guest.label} hangs at boot on {where} ({fault}): again {self.reboots}")
-                guest.kill()
-                guest.start()
+                boots = len(guest.agent.boots)
+                self._start_again(guest, "has lost a device at boot", fault)
+                self._wait_boot(guest, boots + 1)
 
-    @staticmethod
-    def _wait_boot(guest: Guest) -> None:
-        """Waits for a guest, and longer if nothing shows that it hangs: a machine may be slow."""
-        try:
-            guest.wait_boot()
-        except Timeout:
-            if not guest.may_be_slow or guest.emulator_fault():
-                raise
-            guest.wait_boot()
+    def _wait_boot(self, guest: Guest, count: int) -> None:
+        for attempt in range(1, self.platform.boot_tries + 1):
+            try:
+                guest.wait_boot_patiently(count)
+                return
+            except Timeout:
+                fault = guest.emulator_fault() or "unexplained"
+                for line in guest.stuck().splitlines():
+                    ksft_pr(line, line_pfx=f"{guest.label}|")
+                if attempt == self.platform.boot_tries or self.reboots >= MAX_REBOOTS:
+                    raise
+                self.reboots += 1
+            self._start_again(guest, "hangs at boot", f"{fault}, {self.reboots}")
+
+    def _start_again(self, guest: Guest, what: str, fault: str) -> None:
+        ksft_pr(f"{guest.label} {what} on {self.platform.name} ({fault}): again")
+        guest.kill()
+        guest.start()
 
     def report(self) -> None:
         """Says what was tried again in this run."""
@@ -212,22 +214,26 @@ class Scene(Generic[G]):
     def case(self, function: Callable[P, object]) -> Callable[P, None]:
         """Wraps a case: after a failure the next starts anew, and the guests' consoles show.
 
-        A case that met a fault of the emulation is tried again, a few times in all of a run.
+        A case that met a fault of the emulation is tried again, a few times in all of a run: also where
+        nothing but a check has failed, as a guest that panics starts anew by itself.
         """
 
         @wraps(function)
         def attempt(*args: P.args, **kwargs: P.kwargs) -> None:
-            try:
-                function(*args, **kwargs)
-            except KsftSkipEx:
-                raise
-            # Anything may follow from a broken guest.
-            except Exception as error:
-                if not self._emulator_failed(function.__name__, error):
+            while True:
+                try:
+                    function(*args, **kwargs)
+                except KsftSkipEx:
                     raise
+                # Anything may follow from a broken guest.
+                except Exception as error:
+                    if not self._emulator_failed(function.__name__, str(error)):
+                        raise
+                else:
+                    if case_passed() or not self._emulator_failed(function.__name__, "a check failed"):
+                        return
                 self._spoil()
                 forgive()
-                function(*args, **kwargs)
 
         inner = self.bench.case(attempt)
 
@@ -244,7 +250,7 @@ class Scene(Generic[G]):
 
         return wrapper
 
-    def _emulator_failed(self, name: str, error: Exception) -> bool:
+    def _emulator_failed(self, name: str, error: str) -> bool:
         faults = [guest.emulator_fault() for guest in self.guests]
         if not any(faults) or self.retries >= MAX_RETRIES:
             return False

@@ -4,8 +4,11 @@
 import gzip
 import json
 import os
+import re
 import subprocess
+import termios
 import tty
+from contextlib import suppress
 from pathlib import Path
 
 from vm import impossible, initrd, nested
@@ -13,7 +16,7 @@ from vm import impossible, initrd, nested
 from . import wait
 from .agent import GuestError
 from .driver import run
-from .guest import Guest
+from .guest import LOST_TRIES, Guest
 from .kselftest import ksft_pr
 from .pci import Function
 from .xenstore import Xenstore
@@ -21,13 +24,16 @@ from .xenstore import Xenstore
 MEMORY = {"pv": 320, "hvm": 400}
 # The firmware of an HVM guest reads kernel and initramfs byte by byte from a port, since QEMU
 # has no DMA for that under Xen: a minute of emulation, several on a busy machine.
-BOOT_LIMIT = 480.0
+BOOT_LIMIT = 900.0
 MODULES = ("xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "xen-blkback")
 FOLDERS = ("/run/xen", "/run/xenstored", "/var/lib/xenstored", "/var/lib/xen",
            "/var/log/xen/console")
 PCIBACK = "pciback"
-XL_LIMIT = 180.0
+XL_LIMIT = 600.0
 BACKEND_TRIES = 3
+# What libxl says where it has not waited long enough. Of some of its limits only the number of the
+# error shows, which is ERROR_TIMEDOUT.
+LATE = re.compile(r"timed out|not ready|because of timeout|\brc -9\b")
 
 
 def tool(name: str) -> str:
@@ -88,9 +94,21 @@ class Xen:
         return self.kinds[number] if distinct else f"guest{number}"
 
 
+def _xl_runs(*arguments: str) -> bool:
+    """Whether there is a process of xl with these arguments."""
+    wanted = "".join(f"{word}\0" for word in arguments).encode()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        # It may end meanwhile.
+        with suppress(OSError):
+            name, _, rest = path.read_bytes().partition(b"\0")
+            if name.endswith(b"/xl") and rest == wanted:
+                return True
+    return False
+
+
 def _daemon(*command: str) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL, timeout=60)
+                   stderr=subprocess.DEVNULL, timeout=XL_LIMIT)
 
 
 class XenGuest(Guest):
@@ -107,6 +125,10 @@ class XenGuest(Guest):
         self.devices: dict[str, Function] = {}
         # How much the console had said before this domain.
         self._before = 0
+        # What libxl did not wait for in this domain's life. Nothing is sure from then on.
+        self._late = ""
+        # Whether the process of xl was seen that makes the next domain when this one ends.
+        self._kept = False
 
     @property
     def config(self) -> str:
@@ -153,16 +175,35 @@ class XenGuest(Guest):
         path.write_text(self.config)
         # Also if that fails half way: then there is a domain to end.
         self.alive = True
-        self.xl("create", str(path))
+        self._create(str(path))
         self.devices = {f"vf{number}": vf for number, vf in enumerate(self.functions)}
         self.connect()
+
+    def _create(self, config: str) -> None:
+        """libxl waits a minute for the device model, and some seconds for backends, which may take
+        longer on a busy machine: then it ends what it has made, and can be asked again."""
+        for tries in range(BACKEND_TRIES, 0, -1):
+            try:
+                self.xl("create", config)
+                break
+            except GuestError as error:
+                if not LATE.search(str(error)):
+                    raise
+                if tries == 1:
+                    self._late = str(error)
+                    raise
+                ksft_pr(f"create: again: {error}")
+                self._destroy()
+        self._late = ""
+        self._kept = _xl_runs("create", config)
 
     def connect(self) -> None:
         """Opens the domain's console, as soon as xenconsoled has made it."""
         self._before = len(self.console_text())
         terminal = wait.until(self._terminal, f"console of {self.label}", limit=XL_LIMIT)
         fd = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
-        tty.setraw(fd)
+        # What the guest has said already is not thrown away.
+        tty.setraw(fd, termios.TCSANOW)
         self.agent.connect(fd)
 
     def _terminal(self) -> str:
@@ -179,19 +220,51 @@ class XenGuest(Guest):
         )
         with (self.logs / "xl.log").open("a") as log:
             log.write(f"# xl {' '.join(arguments)}\n{result.stdout}")
-        if result.returncode:
+        # The backend of a PV guest may be late for the last step of a detach, which is then left out and
+        # no failure: the device stays in the guest's list, where the next one that comes is behind it.
+        undone = arguments[0] == "pci-detach" and "not ready" in result.stdout
+        if result.returncode or undone:
             raise GuestError(f"xl {' '.join(arguments)}: {result.stdout.strip()}")
         return result.stdout
 
     def anew(self, command: str) -> None:
-        """Runs a command that ends the guest's system, and waits for the new domain's."""
+        """Runs a command that ends the guest's system, and waits for the new domain's; for one more
+        where Linux has lost a device at boot by a race of its own."""
+        self._anew(command)
+        for _ in range(LOST_TRIES):
+            if not (fault := self.lost_device()):
+                break
+            ksft_pr(f"{self.label} has lost a device at boot ({fault}): again")
+            self._anew("busybox reboot -f")
+
+    def _anew(self, command: str) -> None:
+        """The same, once. It is xl that makes the new domain, once and within libxl's limits: where it
+        has failed it has ended, and the domain is made here."""
         old = self.domain()
         boots = len(self.agent.boots)
         self.agent.start(command)
-        wait.until(lambda: self.domain() not in ("", old), f"new domain of {self.label}",
-                   limit=BOOT_LIMIT)
-        self.connect()
+        wait.until(
+            lambda: (self.domain() not in ("", old) and self._terminal()) or self._given_up(),
+            f"new domain of {self.label}", limit=BOOT_LIMIT,
+        )
+        if not self._given_up():
+            self.connect()
+            # The console ends with its domain.
+            wait.until(
+                lambda: len(self.agent.boots) > boots
+                or (not self.agent.connected and self._given_up()),
+                f"start number {boots + 1} of {self.label}", limit=BOOT_LIMIT,
+            )
+        if len(self.agent.boots) == boots:
+            ksft_pr(f"{self.label}: xl has ended without a new domain: again")
+            self._create(str(self.folder / "config"))
+            self.connect()
         self.wait_boot(boots + 1)
+
+    def _given_up(self) -> bool:
+        """Whether there is no domain, and no xl any more that would make one."""
+        config = str(self.folder / "config")
+        return self._kept and not self.running() and not _xl_runs("create", config)
 
     def unplug(self, device: str) -> None:
         """Takes its only VF away, with the guest's consent, and waits until it is gone."""
@@ -209,15 +282,22 @@ class XenGuest(Guest):
             self.unplug(device)
 
     def _pci(self, command: str, function: Function) -> None:
-        """Gives or takes a device. libxl waits ten seconds for the backend, which takes longer on a
-        busy machine; then nothing has been done, and it can be asked again."""
+        """Gives or takes a device. libxl waits ten seconds for the backend, and some for the device
+        model, which take longer on a busy machine; then it can be asked again. What the device model has
+        done meanwhile it cannot do again, and only `-f` has libxl do its own part all the same."""
+        force: tuple[str, ...] = ()
         for tries in range(BACKEND_TRIES, 0, -1):
             try:
-                self.xl(command, self.label, function.address)
+                self.xl(command, *force, self.label, function.address)
                 return
             except GuestError as error:
-                if "not ready" not in str(error) or tries == 1:
+                late = LATE.search(str(error))
+                self._late = str(error) if late else self._late
+                # A device that the device model has taken late it does not take once more.
+                if not late or tries == 1:
                     raise
+                if command == "pci-detach" and "waiting for DM" in str(error):
+                    force = ("-f",)
                 ksft_pr(f"{command}: again: {error}")
 
     def change(self, driver: str) -> None:
@@ -235,15 +315,19 @@ class XenGuest(Guest):
         with Xenstore() as store:
             return str(max(store.domains(self.label), default=""))
 
-    def emulator_fault(self) -> str:
+    def lost_device(self) -> str:
         """Linux's complaint about a race of its own: where a watch fires while a frontend
-        connects, xenbus_dev_changed() may take it for a new backend, and the device is lost.
-        Or an interrupt that cannot have been."""
-        said = self.console_text()[self._before:]
-        for line in said.splitlines():
+        connects, xenbus_dev_changed() may take it for a new backend, and the device is lost."""
+        for line in self.console_text()[self._before:].splitlines():
             if "pcifront" in line and "state reset occurred" in line:
                 return line
-        return impossible.in_log(said)
+        return ""
+
+    def emulator_fault(self) -> str:
+        """The same, or an interrupt that cannot have been, or what libxl did not wait for: it knows no
+        machine that is emulated and busy."""
+        return (self.lost_device() or impossible.in_log(self.console_text()[self._before:])
+                or self._late)
 
     def running(self) -> bool:
         """Whether the domain exists."""
@@ -252,8 +336,17 @@ class XenGuest(Guest):
     def kill(self) -> None:
         """Ends the domain without asking it."""
         self.alive = False
-        if self.running():
+        self._destroy()
+
+    def _destroy(self) -> None:
+        if not self.running():
+            return
+        try:
             self.xl("destroy", self.label)
+        except GuestError as error:
+            # libxl gives each of its devices ten seconds to go, and goes on with the domain.
+            ksft_pr(error)
+            wait.until(lambda: not self.running(), f"end of {self.label}", limit=XL_LIMIT)
 
     def stop(self) -> None:
         """Saves the guest's kernel log and ends it; also if it does not answer."""
