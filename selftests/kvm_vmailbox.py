@@ -133,7 +133,9 @@ def pf_reset(driver: str) -> None:
     wire = SCENE.ends()["wire"]
     for guest in SCENE.guests:
         # A driver that looks every two seconds takes its time.
-        guest.sh(f"until_true ping -q -c 1 -w 3 {wire.v4}")
+        answered = f"until_true ping -q -c 1 -w 10 {wire.v4}"
+        said = guest.sh(f"LIMIT=40 {answered} || {{ vf_again $(vf_netdev); {answered}; }}")
+        ksft_pr(guest.label, *[line for line in said.splitlines() if "given its PF up" in line])
         ends.ping(guest, wire)
 
 

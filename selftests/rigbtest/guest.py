@@ -137,7 +137,11 @@ class Guest(ABC):
     def up(self, driver: str) -> str:
         """Loads the VF's driver and waits for its link; the interface's name."""
         self.driver = driver
-        return self.sh(f"vf_load {driver} && vf_up {self.v4} {self.v6}").split()[-1]
+        said = self.sh(f"vf_load {driver} && vf_up {self.v4} {self.v6}", 2 * LIMIT).splitlines()
+        for line in said:
+            if "has given its PF up" in line:
+                ksft_pr(f"{self.label}: {line}")
+        return said[-1]
 
     def unload(self) -> None:
         """Unloads the VF's driver, if it has one."""

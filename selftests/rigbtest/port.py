@@ -9,11 +9,11 @@ import socket
 import struct
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from . import wait
+from . import igbvf, wait
 from .driver import run
 from .kselftest import NetNSEnter
 from .pci import Function
@@ -69,6 +69,8 @@ class Port:
 
     def attach(self, up: bool = True) -> None:
         """Takes the function's new network device into the namespace, and configures it."""
+        self.function.wait_netdev()
+        igbvf.probe_again(self.function)
         found = self.function.wait_netdev()
         if not os.path.exists(f"/run/netns/{self.ns}"):
             run("ip", "netns", "add", self.ns)
@@ -200,7 +202,14 @@ class Port:
         return int(run("ip", "netns", "exec", self.ns, "cat", path))
 
     def wait_running(self) -> None:
-        """Waits until the interface is up and has its carrier."""
+        """Waits until the interface is up and has its carrier. C igbvf may need help for that."""
+        while self.function.driver == igbvf.NAME:
+            with suppress(wait.Timeout):
+                wait.until(self.running, "carrier", self.ns, igbvf.PATIENCE)
+            if self.running() or not igbvf.gave_up(self.function):
+                break
+            igbvf.helped(f"{self.label} goes down and up")
+            self.ip("link set {dev} down", "link set {dev} up")
         wait.until(self.running, f"carrier of {self.label}", self.ns)
 
     def wait_not_running(self) -> None:

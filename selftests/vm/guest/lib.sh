@@ -96,6 +96,25 @@ more_mailbox_interrupts() {
 	[ "$(mailbox_interrupts)" -gt "$1" ]
 }
 
+# vf_again DEV: C igbvf waits for its PF for a second. If it has had no handshake, it begins again when
+# its interface does; says so (rigbtest/igbvf.py).
+vf_again() {
+	dmesg | grep -q 'igbvf.*PF still' || return
+	echo "igbvf has given its PF up: $1 goes down and up"
+	ip link set "$1" down && ip link set "$1" up
+}
+
+# vf_helped DEV: waits for its link, and helps C igbvf as often as three times: each help is a handshake
+# in which a busy PF may be late again.
+vf_helped() {
+	local tries
+	for tries in 1 2 3; do
+		LIMIT=20 until_true has_carrier "$1" && return
+		vf_again "$1" || return
+		echo "help number $tries"
+	done
+}
+
 # vf_up V4 V6: the VF's interface with these addresses, as soon as it is there, and its link.
 vf_up() {
 	local dev
@@ -106,11 +125,14 @@ vf_up() {
 	dev=$(vf_netdev)
 	# The emulated card hands multicast back to its sender, which looks like a duplicate.
 	echo 0 > "/proc/sys/net/ipv6/conf/$dev/accept_dad"
+	# vf_again closes the interface, which is the end of IPv6 addresses, and of no others.
+	echo 1 > "/proc/sys/net/ipv6/conf/$dev/keep_addr_on_down"
 	ip -batch - <<-END || return
 		addr replace $1/24 dev $dev
 		link set $dev up
 		addr replace $2/64 dev $dev nodad
 	END
+	[ ! -e /sys/module/igbvf ] || vf_helped "$dev"
 	until_true has_carrier "$dev" || return
 	echo "$dev"
 }
