@@ -29,6 +29,8 @@ STATUS_FROZEN = 126
 # taken for frozen. One that only has too much to do is late by seconds.
 BEAT = 10
 FROZEN = 240.0
+# The same for its first one, which comes when it has booted: some ten seconds on an idle machine.
+BOOT = 900.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Runs whose logs are kept.
 KEPT_RUNS = 30
@@ -74,7 +76,7 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
     command = _prepare(topology, settings, root, folder, not out)
     with _slot(PLACES_NESTED if topology.nested else 1):
         if topology.nested:
-            (folder / "beat").touch()
+            (folder / "beat").write_text("boots\n")
         start = time.monotonic()
         stopped, cpu_seconds = _execute(command, settings.timeout, out, folder)
         seconds = time.monotonic() - start
@@ -82,7 +84,7 @@ def _run(topology: Topology, settings: Settings, cmd: str, out: IO[bytes] | None
     findings = klog.scan_run(folder) if settings.scan_klog else []
     fault = ""
     if stopped == STATUS_FROZEN:
-        fault = f"the VM gave no sign of life for {FROZEN:.0f} s"
+        fault = f"the VM gave no sign of life for {FROZEN:.0f} s, or none in {BOOT:.0f} s"
     elif topology.nested:
         fault = impossible.in_log((folder / "console.log").read_text(errors="replace"))
     return Result(stopped or _status(folder), seconds, folder, cpu_seconds, findings, fault)
@@ -216,7 +218,7 @@ def _execute(
         while not ended.wait(min(BEAT, max(0.1, end - time.monotonic()))):
             if time.monotonic() >= end:
                 stopped.append(STATUS_TIMEOUT)
-            elif _silence(folder / "beat") > FROZEN:
+            elif _frozen(folder / "beat"):
                 stopped.append(STATUS_FROZEN)
             if stopped:
                 _kill(process, folder)
@@ -258,9 +260,13 @@ def _kill(process: subprocess.Popen[bytes], folder: Path) -> None:
         process.kill()
 
 
-def _silence(beat: Path) -> float:
-    """Seconds since a VM has shown that it lives; none for one that does not do so."""
-    return time.time() - beat.stat().st_mtime if beat.exists() else 0.0
+def _frozen(beat: Path) -> bool:
+    """Whether a VM that shows that it lives, as not each does, has not done so for long. What is in the
+    file is gone with its first sign."""
+    if not beat.exists():
+        return False
+    shown = beat.stat()
+    return time.time() - shown.st_mtime > (BOOT if shown.st_size else FROZEN)
 
 
 def _relay(source: IO[bytes], copy: Path, out: IO[bytes] | None = None) -> None:

@@ -142,11 +142,13 @@ class XenCommand(unittest.TestCase):
 class ExecuteTest(unittest.TestCase):
     """What ends a VM"""
 
-    def run_it(self, *command: str, timeout: float = 60.0, silence: float = 0.0) -> int:
+    def run_it(
+        self, *command: str, timeout: float = 60.0, silence: float = 0.0, beat_text: str = ""
+    ) -> int:
         """Runs a command in QEMU's place whose last sign of life is some time ago."""
         with tempfile.TemporaryDirectory() as name, patch.object(runner, "BEAT", 0.05):
             beat = Path(name, "beat")
-            beat.touch()
+            beat.write_text(beat_text)
             then = time.time() - silence
             os.utime(beat, (then, then))
             return runner._execute(list(command), timeout, io.BytesIO(), Path(name))[0]
@@ -176,6 +178,12 @@ class ExecuteTest(unittest.TestCase):
 
     def test_a_machine_without_a_sign_of_life_is_frozen(self) -> None:
         status = self.run_it("sleep", "60", silence=2 * runner.FROZEN)
+        self.assertEqual(status, runner.STATUS_FROZEN)
+
+    def test_a_boot_may_take_longer(self) -> None:
+        status = self.run_it("sleep", "0.5", silence=2 * runner.FROZEN, beat_text="boots")
+        self.assertEqual(status, 0)
+        status = self.run_it("sleep", "60", silence=2 * runner.BOOT, beat_text="boots")
         self.assertEqual(status, runner.STATUS_FROZEN)
 
 
