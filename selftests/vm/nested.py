@@ -15,7 +15,8 @@ HERE = Path(__file__).resolve().parent
 # A guest's crash ends in a new start, as on a machine that is left alone.
 KERNEL_ARGS = (
     "loglevel=5 panic=-1 net.ifnames=0 modprobe.blacklist=igb,igbvf tsc=reliable "
-    "rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 cryptomgr.notests mitigations=off"
+    "rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 cryptomgr.notests mitigations=off "
+    "init_on_alloc=0"
 )
 # The image of the VM's root, which every guest reads as well and nobody writes: the second disk of a
 # host that virtme-ng has booted, the first of Xen's.
