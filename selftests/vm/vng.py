@@ -39,7 +39,9 @@ def command(
     args += ["--memory", settings.memory or topology.memory]
     for share in shares:
         args += ["--rwdir" if share.writable else "--rodir", str(share.mount)]
-    for line in filter(None, (KERNEL_ARGS, topology.append, settings.append)):
+    # Linux hands this to its init as a variable of the environment.
+    tools = f"PATH={shares[0].mount}/selftests/vm/guest/boot:/usr/sbin:/usr/bin:/sbin:/bin"
+    for line in filter(None, (KERNEL_ARGS, tools, topology.append, settings.append)):
         args += [f"--append={line}"]
     args += ["--qemu-opts=" + shlex.join(_qemu_args(settings, topology, root_image, run))]
     session = str(shares[0].inside(run / "session"))

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from vm import qemu, runner, vng
 from vm.cpio import Cpio
 from vm.kernels import Kernel
-from vm.settings import Settings
+from vm.settings import Settings, project_root
 from vm.shares import Share
 from vm.topology import KVM_AMD, KVM_INTEL, WIRE, XEN, Topology
 
@@ -99,6 +99,11 @@ class VngCommand(unittest.TestCase):
         words = command(Settings(), shell=True)
         self.assertEqual(words[words.index("--shell") + 1], "/run/share.project/run/session")
         self.assertNotIn("--exec", words)
+
+    def test_the_first_tool_of_its_name_is_ours(self) -> None:
+        path = next(word for word in command(Settings()) if word.startswith("--append=PATH="))
+        folder = path.removeprefix("--append=PATH=/run/share.project/").partition(":")[0]
+        self.assertTrue(os.access(project_root() / folder / "udevadm", os.X_OK))
 
     def test_a_host_of_guests_has_an_iommu(self) -> None:
         for topology, device in ((KVM_AMD, "amd-iommu,"), (KVM_INTEL, "intel-iommu,intremap=on")):
