@@ -41,7 +41,7 @@ MAGIC = 0x10C98086
 KEYS = [":".join(f"{byte * factor & 0xFF:02x}" for byte in range(rss.KEY_BYTES))
         for factor in (7, 11)]
 # A function level reset, which a driver's probe causes, lets a VF out of quarantine a few times.
-QUARANTINES = 8
+QUARANTINES = 20
 
 
 def use(vfs: int = 0, vf_driver: str = "") -> Port:

@@ -20,7 +20,7 @@ from rigbtest.attack import Attack
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, chosen
 from rigbtest.echo import Echo
-from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_gt, ksft_pr, ksft_run, ksft_true
+from rigbtest.kselftest import case, ksft_eq, ksft_gt, ksft_pr, ksft_run, ksft_true
 from rigbtest.mailbox import Mailbox
 from rigbtest.port import Port
 from rigbtest.regs import Registers
@@ -28,8 +28,11 @@ from rigbtest.regs import Registers
 BENCH = Bench.find()
 SECONDS = float(os.environ.get("RIGB_ATTACK_SECONDS", "10"))
 HOSTILE, PF_POOL = 2, 7
-# How long an answer may take before it counts as lost.
-PATIENCE = 5.0
+# How long an answer may take before it counts as lost. Only where there may be losses it is short: on
+# a busy machine answers come late.
+PATIENCE, LITTLE_PATIENCE = wait.LIMIT, 5.0
+# Requests of each of the innocent at the least, however long they take.
+FEWEST = 10
 BREAK = 0.01
 SIZE = 500
 # An operator who lets a VF out of quarantine each time, so that the attack goes on.
@@ -41,8 +44,9 @@ HIGHEST = -20
 class Meter(threading.Thread):
     """One innocent that asks another for an echo, again and again."""
 
-    def __init__(self, source: Port, target: Port):
+    def __init__(self, source: Port, target: Port, patience: float):
         super().__init__()
+        self._patience = patience
         self.name = f"{source.label} -> {target.label}"
         self.sent = 0
         self.times: list[float] = []
@@ -51,10 +55,10 @@ class Meter(threading.Thread):
 
     def run(self) -> None:
         with Echo(*self._ends) as echo:
-            while time.monotonic() < self._end:
+            while time.monotonic() < self._end or self.sent < FEWEST:
                 start = time.monotonic()
                 self.sent += 1
-                if echo.ask(SIZE, PATIENCE):
+                if echo.ask(SIZE, self._patience):
                     self.times.append(time.monotonic() - start)
                 time.sleep(BREAK)
 
@@ -74,14 +78,14 @@ class Meter(threading.Thread):
         )
 
 
-def measure(what: str) -> list[Meter]:
+def measure(what: str, patience: float = PATIENCE) -> list[Meter]:
     """Traffic between the innocent for a while."""
     one, two = BENCH.vfs[:2]
     pf = BENCH.pf
     pairs = [(one, two), (two, pf), (pf, one)]
     if BENCH.wire_port:
         pairs.append((BENCH.wire, two))
-    meters = [Meter(*pair) for pair in pairs]
+    meters = [Meter(*pair, patience) for pair in pairs]
     for meter in meters:
         meter.start()
     while any(meter.is_alive() for meter in meters):
@@ -122,12 +126,11 @@ def under_attack(driver: str) -> None:
     with Mailbox(BENCH.vfs[HOSTILE].function) as hostile:
         hostile.reset()
         with Attack(hostile, [BENCH.pf.mac, one.mac, two.mac]) as attack:
-            attacked = measure("attacked")
+            attacked = measure("attacked", PATIENCE if PF_DRIVERS[driver].ours else LITTLE_PATIENCE)
         ksft_eq(attack.error, None)
         ksft_pr(f"attacks: {attack.counts}")
         ksft_gt(sum(attack.counts.values()), 0)
     for meter in calm:
-        ksft_ge(meter.sent, 10)
         ksft_eq(meter.lost, 0, f"calm: {meter}")
     if not PF_DRIVERS[driver].ours:
         return
