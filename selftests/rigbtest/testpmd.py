@@ -18,7 +18,8 @@ from .pci import Function
 from .wait import Timeout
 
 PROGRAM = "dpdk-testpmd"
-PROMPT = b"testpmd> "
+# The end of an answer: its prompt, after which it may have said of an event, at any time.
+PROMPT = re.compile(rb"testpmd> (?:\s*Port \d+: [^\n]* event\s*)*\Z")
 LIMIT = 120.0
 # Without huge pages, without files that outlive it. One processor serves the prompt, the other
 # forwards; it polls, so it has its own.
@@ -74,7 +75,7 @@ class Testpmd:
         """All until the next prompt."""
         end = time.monotonic() + LIMIT
         text = b""
-        while not text.endswith(PROMPT):
+        while not PROMPT.search(text):
             left = end - time.monotonic()
             if left <= 0 or not select.select([self._stdout], [], [], left)[0]:
                 self.said += text.decode(errors="replace")
