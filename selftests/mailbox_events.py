@@ -7,6 +7,7 @@ either side the same must work as ever, and nothing of the extension be seen.
 $RIGB_PAIRS takes the place of the list.
 """
 
+import json
 from typing import Self
 
 from rigbtest import traffic, wait
@@ -17,7 +18,7 @@ from rigbtest.kmsg import KernelLog
 from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_ge, ksft_lt, ksft_pr, ksft_raises
 from rigbtest.kselftest import ksft_run, ksft_true
 from rigbtest.port import Port
-from rigbtest.regs import VMOLR_MPME, Registers, vmolr
+from rigbtest.regs import VMOLR_MPME, Registers, mta, vmolr
 
 OURS = "rigb+rigbvf"
 PAIRS = chosen("RIGB_PAIRS", f"{OURS} rigb+igbvf igb+rigbvf")
@@ -40,6 +41,8 @@ def setup(pair: str) -> Bench:
     if not (PF_DRIVERS[pf_driver].available() and VF_DRIVERS[vf_driver].available()):
         raise KsftSkipEx("not built: run make")
     BENCH.use(pf_driver, vf_driver, 2)
+    for vf in BENCH.vfs:
+        vf.wait_running()
     traffic.reach(BENCH.vfs[0], BENCH.pf)
     return BENCH
 
@@ -76,6 +79,11 @@ class Guest:
     def count(self, name: str) -> int:
         """A counter of the VF's driver."""
         return self.vf.ethtool_stats()[name]
+
+    def resets(self) -> int:
+        """How often the VF was reset, but for a PF that was too slow to answer in time."""
+        stats = self.vf.ethtool_stats()
+        return stats["recoveries"] - stats["mailbox_failures"]
 
     def wait_count(self, name: str, count: int) -> None:
         """Waits until a counter of the VF's driver is as high."""
@@ -116,6 +124,18 @@ def all_in_card(registers: Registers, numbers: range) -> bool:
     return all(registers.has_group(group(number)) for number in numbers)
 
 
+def joined(vf: Port) -> int:
+    """How many multicast groups the interface is in, those with the same hash as one."""
+    shown = json.loads(vf.run("ip", "-j", "maddress", "show", "dev", vf.name))
+    return len({mta(entry["link"]) for entry in shown[0]["maddr"] if "link" in entry})
+
+
+def refused_of(guest: Guest, groups: int) -> int:
+    """How many groups the VF is refused, if that is what is above the most that it may have."""
+    refused = guest.count("refused_multicast")
+    return refused if refused == groups - MOST else 0
+
+
 def wait_logged(log: KernelLog, text: str) -> None:
     """Waits for a line of either side."""
     wait.until(lambda: any(text in line for line in log.lines()), f"line with '{text}'")
@@ -128,13 +148,13 @@ def address(pair: str) -> None:
     """Another address is taken without a reset, and traffic goes on with it."""
     bench = setup(pair)
     with Guest(bench.vfs[0]) as guest:
-        before = guest.count("recoveries")
+        before = guest.resets()
         new = MAC.format(1)
         bench.pf.ip(f"link set {{dev}} vf 0 mac {new}")
         wait.until(lambda: guest.vf.mac == new, "the host's address", guest.vf.ns)
         bench.pf.ip("neigh flush dev {dev}")
         traffic.reach(guest.vf, bench.pf, bench.wire)
-        ksft_eq(guest.count("recoveries"), before, "the VF was reset")
+        ksft_ge(before, guest.resets(), "the VF was reset")
         refuse(guest.vf, "link", "set", guest.vf.name, "address", MAC.format(2))
         guest.wait_said("the host's administrator has set the address")
         ksft_eq(guest.vf.mac, new)
@@ -281,8 +301,8 @@ def groups(pair: str) -> None:
         wait_logged(log, f"VF 0 has more than {MOST} multicast addresses")
         guest.wait_said("multicast groups are not received, the PF gives no more: more than "
                         f"{MOST} multicast addresses take a trusted VF")
-        deaf = guest.count("refused_multicast")
-        # The stack has groups of its own.
+        # The first line may come before all are joined. The stack has groups of its own.
+        deaf = wait.until(lambda: refused_of(guest, joined(vf)), "count of them")
         ksft_ge(deaf, LIST)
         ksft_lt(deaf, LIST + 10)
         pf.ip("link set {dev} vf 0 trust on")
@@ -293,7 +313,8 @@ def groups(pair: str) -> None:
         ksft_true(not all_multicast(registers))
         leave(sniffer, many)
         wait.register(lambda: all_in_card(registers, more), "the other groups in their places")
-        ksft_eq(guest.count("refused_multicast"), 0)
+        # The card has them before the guest has the answer.
+        wait.until(lambda: guest.count("refused_multicast") == 0, "no group refused")
         ksft_true(delivered(wire, sniffer, group(more[-1])))
         ksft_true(not delivered(wire, sniffer, group(0)), "a group that was left")
         ksft_eq(pf.ethtool_stats()["vf0_mbx_offences"], offences)
@@ -312,13 +333,13 @@ def counted(pair: str) -> None:
     """Each change is one event, and none is lost or repeated for nothing."""
     bench = setup(pair)
     with Guest(bench.vfs[0]) as guest:
-        events, recoveries = guest.count("mailbox_events"), guest.count("recoveries")
+        events, resets = guest.count("mailbox_events"), guest.resets()
         for number in range(1, 11):
             bench.pf.ip(f"link set {{dev}} vf 0 trust {'on' if number % 2 else 'off'}")
             # A change may come before the event of the last one is on its way.
             guest.wait_count("mailbox_events", events + number)
         ksft_eq(guest.count("mailbox_events"), events + 10)
-        ksft_eq(guest.count("recoveries"), recoveries, "the VF was reset")
+        ksft_ge(resets, guest.resets(), "the VF was reset")
 
 
 def pf_reset(pair: str) -> None:
@@ -376,6 +397,8 @@ def full_list(pair: str) -> None:
     with KernelLog() as log, Guest(vf) as guest, Sniffer(vf) as sniffer:
         join(sniffer, numbers)
         if bench.pf_driver.ours:
+            # A driver that has given its PF up meanwhile begins again when it has its link.
+            vf.wait_running()
             wait_logged(log, f"VF 0 names {LIST} multicast addresses, the most that its driver can")
             ksft_true(not all_multicast(registers), "all multicast without trust")
             pf.ip("link set {dev} vf 0 trust on")
@@ -387,6 +410,7 @@ def full_list(pair: str) -> None:
             wait.register(lambda: all_multicast(registers), "all multicast in the card")
             ksft_eq(guest.count("refused_multicast"), 0)
         leave(sniffer, numbers)
+        vf.wait_running()
         traffic.reach(vf, pf)
 
 
