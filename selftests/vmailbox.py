@@ -44,11 +44,11 @@ MAC = "02:82:57:76:00:01"
 STATUS_FD, STATUS_LU, STATUS_SPEED = 1 << 0, 1 << 1, 3 << 6
 LINK = STATUS_FD | STATUS_LU | STATUS_SPEED
 MAILBOX_VECTOR = 2
-# Seconds that an interrupt may take.
-SOON = 10
 # More than a VF can leave quarantine by resets of its own without a pause.
 TENANTS = 6
 OPENS = 20
+# Seconds after which the driver may write one more line.
+LINE_INTERVAL = 5
 SHUT_OUT = "it is in quarantine"
 # What of the page is there, by the table in Documentation/virtual-mailbox.rst.
 COUNTERS = (0xF10, 0xF14, 0xF18, 0xF34, 0xF3C, 0xF40, 0xF44, 0xF48, 0xF50)
@@ -252,6 +252,9 @@ def notices() -> None:
         # Other vectors, and none: the message comes all the same.
         states = itertools.cycle(("enable", "auto"))
         for vector in (0, 1, None):
+            # A message that was acknowledged late may have been rung for twice.
+            for old in range(vfio.VECTORS):
+                box.fired(old)
             box.route(vector)
             BENCH.pf.ip(f"link set {{dev}} vf 0 state {next(states)}")
             ksft_ne(box.answer(), None, f"message with vector {vector}")
@@ -278,7 +281,7 @@ def pf_reset() -> None:
         box.fired(MAILBOX_VECTOR)
         BENCH.pf.ethtool("-t", "offline", check=False)
         # Nothing else rings: the PF's notice goes to the vector that the card forgot.
-        ksft_ge(box.fired(MAILBOX_VECTOR, SOON), 1, "interrupts with RSTD")
+        ksft_ge(box.fired(MAILBOX_VECTOR, wait.LIMIT), 1, "interrupts with RSTD")
         ksft_true(box.take(mb.RSTD), "RSTD")
         ksft_eq(box.read(mb.VMBMEM + 60), 0, "the buffer")
         # The card forgot which vector was the mailbox's: a driver sets it again.
@@ -303,6 +306,7 @@ def new_tenant() -> None:
 def log_of_opens() -> None:
     """A VMM that opens and closes the device without end does not fill the log."""
     prepare()
+    begin = time.monotonic()
     with KernelLog() as log:
         for _ in range(OPENS):
             with opened(0):
@@ -310,8 +314,10 @@ def log_of_opens() -> None:
         # Not rigb_vfio's: where the kernel has Rust's debug assertions, it shows each step of that.
         lines = [line for line in log.lines() if "VF 0 has" in line]
     ksft_ge(len(lines), 1, "lines")
-    ksft_pr(f"{OPENS} times opened: {len(lines)} lines")
-    ksft_lt(len(lines), OPENS)
+    # Time only allows more of the two lines that each would make: nothing fails for it.
+    seconds = time.monotonic() - begin
+    ksft_pr(f"{OPENS} times opened: {len(lines)} lines in {seconds:.0f} s")
+    ksft_lt(len(lines), OPENS + seconds / LINE_INTERVAL)
 
 
 def vf_resets() -> None:
@@ -394,11 +400,11 @@ def storm() -> None:
         for how in ("ring", "reset"):
             process = hammer(box, how, FOREVER)
             show(f"requests in a storm of {how}s", round_trips(other, mb.SET_LPE, 1518))
+            wait.register(lambda: stats(0)["mbx_rings"] >= 10 * ROUNDS, "storm")
             process.terminate()
             ended(process, f"storm of {how}s")
         # Both that there was one, and that the PF did not look as often.
         count = stats(0)
-        ksft_ge(count["mbx_rings"], 10 * ROUNDS)
         ksft_lt(count["mbx_requests"], count["mbx_rings"])
 
 
