@@ -15,10 +15,10 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from rigbtest import fault, kselftest, traffic
+from rigbtest import fault, kselftest, traffic, wait
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, VF_DRIVERS, Driver
-from rigbtest.kselftest import KsftSkipEx, ksft_eq, ksft_gt, ksft_pr, ksft_run, ksft_true
+from rigbtest.kselftest import KsftSkipEx, ksft_eq, ksft_gt, ksft_lt, ksft_pr, ksft_run, ksft_true
 from rigbtest.leaks import Leaks
 from rigbtest.pci import SYSFS, Function
 from rigbtest.port import Port
@@ -39,6 +39,8 @@ SIOCGIFFLAGS = 0x8913
 # Few, since each of their buffers is an allocation.
 SHORT_RING = 64
 IFF_UP = 1
+# To open the rings: five a second.
+ATTEMPTS = 40
 
 
 def setup(vfs: int = 0) -> Bench:
@@ -258,6 +260,23 @@ def vf_reset() -> None:
     resets(VF_DRIVER, vf)
 
 
+def vf_rings() -> None:
+    """Rings that a VF cannot open are tried again, until there is memory; its PF, whom another handshake
+    costs something and who counts them, is not asked for that."""
+    BENCH.use(PF_DRIVER, VF_DRIVER, 1)
+    vf, before = BENCH.vfs[0], BENCH.pf.ethtool_stats()
+    fault.only_in(VF_DRIVER)
+    with fault.short_of_rings(ATTEMPTS) as lacking:
+        BENCH.pf.ethtool("-t", "offline", check=False)
+        wait.until(lambda: not lacking(), "attempts to open the rings")
+    vf.wait_running()
+    traffic.reach(vf, BENCH.pf, BENCH.wire)
+    after = BENCH.pf.ethtool_stats()
+    ksft_eq(after["vf0_quarantines"], before["vf0_quarantines"])
+    # What the PF's reset takes.
+    ksft_lt(after["vf0_resets"] - before["vf0_resets"], ATTEMPTS // 2)
+
+
 def no_leak() -> None:
     """With all drivers gone, nothing of what they allocated is left."""
     BENCH.down()
@@ -270,7 +289,7 @@ def main() -> None:
     if not (fault.available() and Leaks.available()):
         kselftest.skip_all("needs failslab, fail_page_alloc, kmemleak, DMA_API_DEBUG: the debug kernel")
     fault.prepare()
-    cases = [pf_probe, pf_open, pf_reset, enable_vfs, vf_probe, vf_open, vf_reset]
+    cases = [pf_probe, pf_open, pf_reset, enable_vfs, vf_probe, vf_open, vf_reset, vf_rings]
     ksft_run([*(BENCH.case(function) for function in cases), no_leak])
     finish(BENCH)
 

@@ -13,8 +13,9 @@ KINDS = ("failslab", "fail_page_alloc")
 # From the allocator up to the driver. Deeper down it is the core of Linux that allocates for
 # itself, and not all of that survives a failure: ACPI's namespace does not on 7.3.
 DEPTH = 8
-# From the memory of a page pool up to the driver it is further.
-RING_DEPTH = 24
+# Of the memory of a ring's descriptors, of which nobody else asks for so much; from there up to the
+# driver it is further.
+RING_ORDER, RING_DEPTH = 2, 24
 # What a page pool does that has no page left.
 POOLS = ("page_pool_alloc_netmems", "__page_pool_alloc_netmems_slow")
 # What must not fail nearer by, as the first and the last function of a range; there can be one at a
@@ -96,6 +97,17 @@ def no_pages() -> Iterator[None]:
                "reject-start": 0, "reject-end": 0, "require-start": hex(start),
                "require-end": hex(end), "verbose": 0, "times": -1, "probability": 100}):
         yield
+
+
+@contextmanager
+def short_of_rings(count: int) -> Iterator[Callable[[], bool]]:
+    """The next `count` allocations that a ring needs fail, of those that `only_in` lets fail.
+
+    Yields whether any are left.
+    """
+    with _set({"min-order": RING_ORDER, "stacktrace-depth": RING_DEPTH, "task-filter": "N",
+               "interval": 1, "times": count, "probability": 100}):
+        yield lambda: int((DEBUGFS / "fail_page_alloc/times").read_text()) > 0
 
 
 def inject(nth: int, action: Callable[[], None]) -> tuple[bool, OSError | None]:
