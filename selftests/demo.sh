@@ -20,7 +20,7 @@ VFS=7
 # Seconds that one TCP measurement takes.
 TCP_SECONDS=2
 # Seconds to wait for a link or an answer before it counts as missing.
-PATIENCE=20
+PATIENCE=60
 
 case $DRIVERS in
 rigb) pf_driver=rigb vf_driver=rigbvf ;;

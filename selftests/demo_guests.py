@@ -65,9 +65,9 @@ def show_mailboxes(scene: Scene[Guest]) -> None:
             before = guest.mailbox_interrupts()
             scene.bench.pf.ip(f"link set {{dev}} vf {number} state {state}")
             guest.wait_carrier(carrier)
+            # A driver that looks for itself may have seen it before.
+            guest.wait_mailbox_interrupt(before)
             count = guest.mailbox_interrupts() - before
-            if count < 1:
-                raise SystemExit(f"{guest.label} heard of state {state} without an interrupt")
             print(f"           ip link set vf {number} state {state:<7}: carrier {carrier} in the"
                   f" guest, by {count} interrupt(s)", flush=True)
 

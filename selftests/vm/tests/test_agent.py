@@ -202,9 +202,13 @@ class ProgramTest(unittest.TestCase):
 
     def test_a_slow_command_is_ended(self) -> None:
         self.all_programs()
-        number = self.agent.start("echo a; sleep 1000; echo b")
+        begun = self.folder / "begun"
+        number = self.agent.start(f"echo a; : > {begun}; sleep 1000; echo b")
+        end = time.monotonic() + LIMIT
+        while not begun.exists() and time.monotonic() < end:
+            time.sleep(0.01)
         with self.assertRaises(Timeout):
-            self.agent.finish(number, 1)
+            self.agent.finish(number, 0.1)
         folder, agent.FOLDER = agent.FOLDER, str(self.folder)
         self.addCleanup(setattr, agent, "FOLDER", folder)
         self.agent.kill(number)
