@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 
 # The knobs of the scripts. Given on the command line or in the environment, they pass on.
 export CACHE MIRROR KDIR JOBS V KREL INSTALL_MOD_PATH FUZZ_SECONDS DRIVERS TARGETS TESTS
-export CMD VM_KERNEL
+export CMD VM_KERNEL COMPILERS
 export VM_CPUS VM_MEM VM_QEMU VM_APPEND VM_MOUNT VM_KLOG VM_TIMEOUT VM_ACCEL
 # A shell's $x in CMD is not make's; who knows make writes $$x, and means the same.
 override CMD := $(subst $$$$,$$,$(value CMD))
@@ -157,7 +157,7 @@ check-fast: vm-modules ## What a change breaks first, in 5 minutes: lint, crates
 
 .PHONY: check-tools
 check-tools:
-	@$(IN_TREE) env PYTHONPATH=selftests python3 -m unittest vm.tests.test_agent \
+	@$(IN_TREE) env PYTHONPATH=selftests:scripts python3 -m unittest series.test_series vm.tests.test_agent \
 		vm.tests.test_guests vm.tests.test_impossible vm.tests.test_klog vm.tests.test_machine \
 		vm.tests.test_stages vm.tests.test_totals vm.tests.test_xenstore
 
@@ -220,6 +220,10 @@ check-debug: debug-modules ## The tests of selftests/ that look for bugs, on the
 .PHONY: check-debug-vm
 check-debug-vm:
 	@$(VM) selftests vm
+
+.PHONY: series
+series: prepare ## The series for the kernel's lists: cut, applied, looked at, built (COMPILERS="clang gcc")
+	@scripts/series.sh
 
 .PHONY: fuzz
 fuzz: prepare ## The fuzz targets, 60 seconds each (FUZZ_SECONDS=)

@@ -287,7 +287,8 @@ impl Adapter {
             let why = Why(wanted.refusals.why, UNICAST_HELP);
             netdev_warn!(
                 self.ndev,
-                "{refused} of {} further unicast addresses are not received, the PF refused them: {why}\n",
+                "{refused} of {} further unicast addresses are not received, \
+                 the PF refused them: {why}\n",
                 wanted.filters.unicast.len()
             );
         }

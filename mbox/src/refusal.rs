@@ -173,7 +173,8 @@ impl fmt::Display for Refusal {
             Self::FilterQuota(quota) => write!(
                 f,
                 "this VF may have no more than {quota} additional MAC addresses; \
-                 'ip link set PF vf N trust on' on the host lets one without trust have what is free"
+                 'ip link set PF vf N trust on' on the host lets one without trust have what is \
+                 free"
             ),
             Self::PortVlan => f.write_str(
                 "the host's administrator has put this VF into a VLAN; \
