@@ -247,6 +247,9 @@ def stable_addresses(pair: str) -> None:
     seen = []
     for _ in range(2):
         bench.start_vfs(MAX_VFS)
+        # A driver whose PF was late at its probe has a random address until then.
+        for vf in bench.vfs:
+            vf.wait_running()
         seen.append([vf.mac for vf in bench.vfs])
         bench.stop_vfs()
         bench.vf_driver.unload()
