@@ -52,7 +52,7 @@ class Tenant:
             f" && ip link set $dev mtu {JUMBO}"
             f" && ip link set $dev address {MAC}"
             f" && ip maddr add {GROUP} dev $dev"
-            f" && ip link add link $dev name tenant type vlan id {VID}"
+            f" && vlan_add $dev tenant {VID}"
             " && ip link set tenant up"
         )
         for _ in range(TRIES):

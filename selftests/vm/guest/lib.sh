@@ -115,6 +115,19 @@ vf_helped() {
 	done
 }
 
+# vlan_add DEV NAME ID: a VLAN. C igbvf refuses it while it takes its PF for gone, which ends when its
+# interface goes down and up; says so.
+vlan_add() {
+	local tries
+	for tries in 1 2 3; do
+		ip link add link "$1" name "$2" type vlan id "$3" && return
+		[ -e /sys/module/igbvf ] || return
+		echo "igbvf has given its PF up: $1 goes down and up, for a VLAN, $tries"
+		ip link set "$1" down && ip link set "$1" up && vf_helped "$1"
+	done
+	return 1
+}
+
 # vf_up V4 V6: the VF's interface with these addresses, as soon as it is there, and its link.
 vf_up() {
 	local dev
