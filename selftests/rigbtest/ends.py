@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
+from . import igbvf
 from .agent import GuestError
 from .port import Port
 
@@ -32,6 +33,12 @@ class End(Protocol):
     def sh(self, script: str, limit: float = LIMIT) -> str:
         """Runs a script there, and returns what it printed; it may not fail."""
 
+    def link_changes(self) -> int:
+        """How often the link was lost and found by a driver that may do so by itself: C igbvf."""
+
+    def wait_link(self) -> None:
+        """Waits until such a driver has its link."""
+
 
 class Local:
     """A port of the host, in its namespace."""
@@ -39,6 +46,13 @@ class Local:
     def __init__(self, port: Port):
         self.port = port
         self.label, self.v4, self.v6 = port.label, port.v4, port.v6
+
+    def link_changes(self) -> int:
+        """None: no port of the host has C igbvf while there are guests."""
+        return 0
+
+    def wait_link(self) -> None:
+        """There is nothing to wait for."""
 
     def sh(self, script: str, limit: float = LIMIT) -> str:
         """Runs a script in the port's namespace."""
@@ -58,8 +72,20 @@ class Local:
 
 
 def ping(source: End, target: End) -> None:
-    """Pings over both families: an answer within the limit, then no loss."""
-    source.sh(f"reach {target.v4} && reach {target.v6}", 2 * LIMIT)
+    """Pings over both families: an answer within the limit, then no loss, but of what C igbvf loses when
+    it has given its PF up: then once more."""
+    while True:
+        changes = [end.link_changes() for end in (source, target)]
+        try:
+            source.sh(f"reach {target.v4} && reach {target.v6}", 2 * LIMIT)
+            return
+        except GuestError as error:
+            for end in (source, target):
+                end.wait_link()
+            if changes == [end.link_changes() for end in (source, target)]:
+                raise
+            said = str(error)
+        igbvf.helped(f"{source.label} pings {target.label} again: {said}")
 
 
 def silent(source: End, target: End) -> None:

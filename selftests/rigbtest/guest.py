@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vm import nested
 
+from . import igbvf
 from .agent import Agent, Answer, GuestError
 from .driver import VF_DRIVERS, run
 from .ends import LIB, LIMIT
@@ -200,8 +201,18 @@ class Guest(ABC):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def wait_carrier(self, carrier: int) -> None:
-        """Waits until the VF's interface has, or has not, a carrier."""
-        self.sh(f"until_true has_carrier $(vf_netdev) {carrier}")
+        """Waits until the VF's interface has, or has not, a carrier. C igbvf has one by a handshake."""
+        help_it = "vf_helped $(vf_netdev); " if carrier and self.driver == igbvf.NAME else ""
+        self.sh(f"{help_it}until_true has_carrier $(vf_netdev) {carrier}", 2 * LIMIT)
+
+    def link_changes(self) -> int:
+        """How often C igbvf has lost and found its link; 0 for other drivers."""
+        return int(self.sh("vf_changes")) if self.driver == igbvf.NAME else 0
+
+    def wait_link(self) -> None:
+        """Waits until C igbvf has its link."""
+        if self.driver == igbvf.NAME:
+            self.wait_carrier(1)
 
     def mailbox_interrupts(self) -> int:
         """How often the VF's mailbox has interrupted the guest."""

@@ -115,6 +115,11 @@ vf_helped() {
 	done
 }
 
+# vf_changes: how often the carrier of the VF has come and gone.
+vf_changes() {
+	cat "/sys/class/net/$(vf_netdev)/carrier_changes"
+}
+
 # vlan_add DEV NAME ID: a VLAN. C igbvf refuses it while it takes its PF for gone, which ends when its
 # interface goes down and up; says so.
 vlan_add() {
