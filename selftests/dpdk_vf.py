@@ -6,7 +6,7 @@ testpmd echoes, the PF, the wire and another VF ping it. $RIGB_PF_DRIVERS takes 
 list of PF drivers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from rigbtest import testpmd, traffic, vfio, wait
@@ -104,6 +104,23 @@ def start_port(pmd: Testpmd) -> None:
         pmd.do(command)
 
 
+def ask(pmd: Testpmd, command: str, done: Callable[[], bool], what: str) -> None:
+    """Gives a command upon which its driver asks the PF, until that has done it. The prompt is back
+    after a second at the latest; without an answer the driver asks nothing more until its port is
+    started again."""
+    for more in reversed(range(STARTS)):
+        pmd.do(command)
+        try:
+            wait.register(done, what)
+            return
+        except wait.Timeout:
+            if not more:
+                raise
+        ksft_pr(f"no answer: its port is started again for {command}")
+        start_port(pmd)
+        linked(pmd)
+
+
 def shown_mac() -> str:
     """What the PF says of the VF's address."""
     return str(BENCH.pf.link()["vfinfo_list"][0]["address"])
@@ -129,16 +146,12 @@ def requests(driver: str) -> None:
     registers = Registers(BENCH.pf.function)
     with started("--enable-hw-vlan-filter") as pmd:
         default = shown_mac()
-        pmd.do(f"mac_addr set 0 {MAC}")
-        # The prompt is back after a second at the latest, whether the PF has answered or not.
-        wait.register(lambda: registers.addresses(0) == {MAC}, "its address")
+        ask(pmd, f"mac_addr set 0 {MAC}", lambda: registers.addresses(0) == {MAC}, "its address")
         # It sends with the address that its port had when it was started.
         _restart(pmd)
         ksft_eq(registers.addresses(0), {MAC})
-        pmd.do(f"rx_vlan add {VID} 0")
-        wait.register(lambda: registers.vlans(0) - {0} == {VID}, "its VLAN")
-        pmd.do(f"rx_vlan rm {VID} 0")
-        wait.register(lambda: not registers.vlans(0) - {0}, "end of its VLAN")
+        ask(pmd, f"rx_vlan add {VID} 0", lambda: registers.vlans(0) - {0} == {VID}, "its VLAN")
+        ask(pmd, f"rx_vlan rm {VID} 0", lambda: not registers.vlans(0) - {0}, "end of its VLAN")
     # The kernel's driver gets a VF on which nothing of that is left.
     port = BENCH.vfs[0]
     VF_DRIVERS["rigbvf"].load()
