@@ -193,6 +193,9 @@ def comes_and_goes(variant: str) -> None:
 def swaps(variant: str) -> None:
     """Programs change under a socket and traffic."""
     port, peer = setup(variant)
+    # As in `comes_and_goes`.
+    defer(set_ring, peer, USUAL)
+    set_ring(peer, ROOM)
     changes = port.carrier_changes()
     with XskSocket(port, "zerocopy", "wakeup") as sock:
         with meanwhile(peer, port):
