@@ -29,7 +29,7 @@ from rigbtest import platforms
 from rigbtest.agent import Answer, GuestError
 from rigbtest.bench import Bench
 from rigbtest.driver import ROOT, CommandError, run
-from rigbtest.ends import LIB
+from rigbtest.ends import LIB, LIMIT
 from rigbtest.guest import Guest
 from rigbtest.scene import MAX_RETRIES, Scene
 from rigbtest.traffic import TrafficError
@@ -68,7 +68,7 @@ def pf_to_host(bench: Bench) -> None:
     ]
     run("ip", "-batch", "-", stdin="".join(f"{line}\n" for line in commands))
     subprocess.run(
-        ["bash", "-c", f". {LIB}; until_true has_carrier {PF_NAME}"], check=True, timeout=120
+        ["bash", "-c", f". {LIB}; until_true has_carrier {PF_NAME}"], check=True, timeout=LIMIT
     )
 
 

@@ -17,8 +17,8 @@ from .port import Port
 
 LIB = Path(__file__).resolve().parents[1] / "vm/guest/lib.sh"
 # Longer than any bounded wait in the scripts but for a transfer.
-LIMIT = 150.0
-TRANSFER = 300.0
+LIMIT = 300.0
+TRANSFER = 600.0
 TCP_BYTES = 1 << 20
 _ports = itertools.count(8300)
 

@@ -16,7 +16,7 @@ from .wait import Timeout
 
 ROUNDS = 2
 # The host's own commands end in this time or hang.
-LIMIT = 180.0
+LIMIT = 600.0
 
 
 def talk(scene: Scene[G], *guests: Guest) -> None:

@@ -4,7 +4,7 @@
 # What commands in guests have in common; the host's own ends of a test use it as well.
 # Sourced, never run. Waits are bounded by $LIMIT seconds.
 
-LIMIT=${LIMIT:-60}
+LIMIT=${LIMIT:-120}
 
 # nap: a tenth of a second, without a process for it. Nobody writes to that pipe.
 nap() {
