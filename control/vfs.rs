@@ -227,9 +227,14 @@ impl<C: Card> Control<C> {
     /// The device is about to be reset: keeps what it would forget of the mailboxes, above all
     /// that a VF went through a function level reset.
     pub fn collect_events(&mut self, card: &C) {
-        for (vf, entry) in self.live_vfs_mut() {
+        for vf in self.vf_ids() {
+            let quarantined = self.quarantine(vf).is_some();
+            let entry = &mut self.vfs[vf];
             let mut port = card.mailbox(vf, &entry.extra);
-            entry.server.before_device_reset(&mut port);
+            // The server forgets with the reset what would let the VF out of quarantine.
+            if entry.server.before_device_reset(&mut port) && quarantined {
+                entry.penalties.note_function_reset();
+            }
         }
     }
 

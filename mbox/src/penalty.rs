@@ -202,6 +202,11 @@ impl Penalties {
         self.resets_ignored
     }
 
+    /// In quarantine it went through a function level reset, which [`Self::may_release`] is to follow.
+    pub fn note_function_reset(&mut self) {
+        self.leaving = true;
+    }
+
     /// In quarantine: whether a function level reset, now (`reset`) or before, releases the VF now.
     ///
     /// # Errors

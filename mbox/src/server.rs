@@ -258,9 +258,12 @@ impl Server {
         self.tell_after_reset = false;
     }
 
-    /// The device is about to be reset, and what it has to say with it: keeps that.
-    pub fn before_device_reset<P: PfPort + ?Sized>(&mut self, port: &mut P) {
-        self.events = self.events.merge(port.take_events());
+    /// The device is about to be reset, and what it has to say with it: keeps that. Whether it says
+    /// that the VF went through a function level reset.
+    pub fn before_device_reset<P: PfPort + ?Sized>(&mut self, port: &mut P) -> bool {
+        let events = port.take_events();
+        self.events = self.events.merge(events);
+        events.function_reset
     }
 
     /// The device was reset: mailbox and pools have lost what they held, the VF has to start

@@ -206,6 +206,33 @@ fn nothing_is_due_in_quarantine() {
     assert_eq!(world.control.room_due(), None);
 }
 
+/// A function level reset lets a VF out of quarantine, also if the port is reset before that is followed.
+#[test]
+fn a_reset_of_the_port_keeps_nobody_in_quarantine() {
+    let mut world = world(2);
+    let vf = VfId::new(0).unwrap();
+    world.step(&Op::Vf(0, Act::Reset));
+    world.step(&Op::Vf(0, Act::Strays));
+    assert!(world.control.quarantine(vf).is_some());
+    // The reset of the port alone does not.
+    for op in [Op::ResetBegins, Op::ResetEnds, Op::Serve] {
+        world.step(&op);
+    }
+    assert!(world.control.quarantine(vf).is_some());
+    for op in [
+        Op::Vf(0, Act::Flr),
+        Op::ResetBegins,
+        Op::ResetEnds,
+        Op::Serve,
+    ] {
+        world.step(&op);
+    }
+    assert!(world.control.quarantine(vf).is_none());
+    world.step(&Op::Vf(0, Act::Reset));
+    assert!(world.control.pool(vf).open);
+    assert!(world.wrong.is_empty(), "{:?}", world.wrong);
+}
+
 /// That a pool is closed does not depend on whether the rest of what is wanted fits into the card.
 #[test]
 fn closing_a_pool_never_fails() {
