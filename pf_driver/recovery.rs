@@ -196,10 +196,17 @@ impl Adapter {
     ///
     /// [`EIO`] if that fails again.
     pub(crate) fn ensure_alive(&self) -> Result {
-        if self.vfs.control.lock().resetting {
-            self.renew().map_err(|_| EIO)?;
+        {
+            let mut control = self.vfs.control.lock();
+            if !control.resetting {
+                return Ok(());
+            }
+            // VFs may have changed hands since the reset failed, which the next one has the card forget.
+            if !is_gone(&self.bar) {
+                control.collect_events(&*self.bar);
+            }
         }
-        Ok(())
+        self.renew().map_err(|_| EIO)
     }
 }
 
