@@ -265,7 +265,7 @@ impl Adapter {
             self.ndev.carrier_off();
             self.works.flush.queue();
         }
-        drop(link);
+        // Under the lock of the link: what is seen later is told later.
         let mut control = self.vfs.control.lock();
         if let Some(status) = now {
             // Rate limits are fractions of the link's speed. Tables do not grow by that.
