@@ -77,7 +77,11 @@ impl<C: Card, L: Log> Backend for VfBackend<'_, C, L> {
             // Closed first, so that nothing passes by half of the old and half of the new rules. It
             // stays closed if a queue does not stop.
             self.switch.close_vf(self.card, self.vf, |_| ());
-            self.card.empty_queues(self.vf)?;
+            if let Err(failure) = self.card.empty_queues(self.vf) {
+                // A driver that goes on all the same is to learn that it is not served.
+                self.granted_mut().revoke();
+                return Err(failure);
+            }
         }
         self.switch.change_vf(self.card, self.vf, |pool| {
             pool.granted = *next;

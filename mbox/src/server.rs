@@ -99,7 +99,8 @@ pub trait Backend: Policy {
     ///
     /// # Errors
     ///
-    /// The VF's request is refused. What it has been granted is as it was.
+    /// The VF's request is refused. What it has been granted is as it was; after a reset that failed the
+    /// VF may have to make another handshake before it is served.
     fn apply(&mut self, next: &VfState, effect: &Effect) -> Result<(), Failure>;
 
     /// Tells the operator. Called at a bounded rate; `suppressed` messages were left out before.

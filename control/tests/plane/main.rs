@@ -233,6 +233,24 @@ fn a_reset_of_the_port_keeps_nobody_in_quarantine() {
     assert!(world.wrong.is_empty(), "{:?}", world.wrong);
 }
 
+/// A VF whose handshake failed is closed, and what it asks for then is not granted as if it were not.
+#[test]
+fn who_stays_closed_is_not_served() {
+    let mut world = world(1);
+    let vf = VfId::new(0).unwrap();
+    world.step(&Op::Vf(0, Act::Reset));
+    world.step(&Op::Vf(0, Act::Stuck(true)));
+    world.step(&Op::Vf(0, Act::Reset));
+    assert!(!world.control.pool(vf).open);
+    assert!(!world.control.pool(vf).granted.clear_to_send());
+    world.step(&Op::Vf(0, Act::Vlan(1, true)));
+    assert_eq!(world.control.pool(vf).granted.vlans().count(), 0);
+    world.step(&Op::Vf(0, Act::Stuck(false)));
+    world.step(&Op::Vf(0, Act::Reset));
+    assert!(world.control.pool(vf).open);
+    assert!(world.wrong.is_empty(), "{:?}", world.wrong);
+}
+
 /// That a pool is closed does not depend on whether the rest of what is wanted fits into the card.
 #[test]
 fn closing_a_pool_never_fails() {
