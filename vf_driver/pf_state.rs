@@ -15,7 +15,8 @@ use crate::mbox::{
     time::{
         Span,
         Time, //
-    }, //
+    },
+    types::MacAddr, //
 };
 
 /// What the PF has told.
@@ -80,8 +81,9 @@ impl PfState {
         self.pending.is_some()
     }
 
-    /// A handshake is done, in which the PF has told `state`, or nothing if it has no events.
-    pub(crate) fn begin(&mut self, state: Option<State>) {
+    /// A handshake is done, in which the PF has assigned `mac` and told `state`, or nothing if it has no
+    /// events.
+    pub(crate) fn begin(&mut self, mac: Option<MacAddr>, state: Option<State>) {
         let Some(state) = state else {
             self.current = None;
             self.pending = None;
@@ -89,9 +91,10 @@ impl PfState {
         };
         // All is asked for anew after a handshake.
         self.room = state.room;
-        // The handshake has settled the address.
+        // The handshake has settled the address, unless the host was quick: then there is no choice.
+        let given = state.mac_locked && !state.trusted;
         if let Some(before) = &mut self.current {
-            before.mac = state.mac;
+            before.mac = if given { mac } else { state.mac };
         }
         self.receive(state);
     }

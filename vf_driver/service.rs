@@ -199,7 +199,7 @@ impl Adapter {
         self.control.invalidate();
         let mac = self.control.handshake(patience)?;
         let state = self.control.take_state();
-        self.pf_state.lock().begin(state);
+        self.pf_state.lock().begin(mac, state);
         self.hw_counters.start_over(&self.hw);
         Ok(mac)
     }
