@@ -171,6 +171,14 @@ fn inherit_vfs(pdev: &pci::Device<Core<'_>>, adapter: &Arc<Adapter>) -> Result {
         return Ok(());
     }
     if sriov::vfs_assigned(pdev) != 0 {
+        if count > MAX_VFS_U16 {
+            dev_err!(
+                pdev,
+                "{} VFs are in use by guests, and the last of them has the PF's pool: detach them, then bind this driver again\n",
+                count
+            );
+            return Err(EBUSY);
+        }
         dev_warn!(
             pdev,
             "{} VFs of a driver before are in use by guests: taken over\n",
