@@ -198,7 +198,6 @@ impl Model {
         &self.mailboxes[vf.index()]
     }
 
-    /// Whether the queues of a VF stop when they are told.
     /// Whether the queues of `vf` do not stop.
     pub(crate) fn is_stuck(&self, vf: VfId) -> bool {
         self.stuck.get() & vf.bit() != 0
