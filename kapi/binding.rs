@@ -30,7 +30,7 @@ const COMPLAIN_AFTER_MS: u32 = 10_000;
 ///
 /// # Invariants
 ///
-/// `users` is the devres resource of `dev` that [`release()`] frees, and counts this value.
+/// `users` is a devres resource of `dev` that [`release()`] waits for, and counts this value.
 pub(in crate::kapi) struct Binding {
     dev: NonNull<device::Device<Bound>>,
     users: NonNull<Users>,
@@ -129,7 +129,29 @@ impl Drop for Binding {
 /// To be called by devres of `dev`, which is being unbound, with the `Users` that were made for it.
 unsafe extern "C" fn release(dev: *mut bindings::device, users: *mut c_void) {
     // SAFETY: By the safety requirements; freed when this returns.
-    let users = unsafe { &*users.cast::<Users>() };
+    unsafe { wait_for_users(dev, &*users.cast::<Users>()) };
+    // devres does not find what it is about to free: who had a `Binding`, and made another one meanwhile, has
+    // added `Users` that nobody would wait for. Only who has one can do so: there is an end.
+    loop {
+        // SAFETY: A live device.
+        let late = unsafe { bindings::devres_remove(dev, Some(release), None, ptr::null_mut()) };
+        if late.is_null() {
+            return;
+        }
+        // SAFETY: Made by `add_users()`, and taken from the device just now: nobody else frees it.
+        unsafe {
+            wait_for_users(dev, &*late.cast::<Users>());
+            bindings::devres_free(late);
+        }
+    }
+}
+
+/// Waits until nobody is left.
+///
+/// # Safety
+///
+/// `dev` is live, and `users`, made by `add_users()`, is found by nobody any more.
+unsafe fn wait_for_users(dev: *mut bindings::device, users: &Users) {
     if users.count.dec_and_test() {
         return;
     }
