@@ -264,7 +264,7 @@ impl Device {
 
     /// Lets the stack send on all queues, and makes it send what has waited.
     pub fn tx_wake_all(&self) {
-        // SAFETY: Valid by the type invariant.
+        // SAFETY: Valid by the type invariant. The function looks whether it was registered.
         unsafe { bindings::kapi_netif_tx_wake_all(self.as_raw()) };
     }
 

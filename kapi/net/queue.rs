@@ -61,7 +61,7 @@ impl<'a> TxQueue<'a> {
     /// Lets the stack hand over frames and schedules those that wait.
     #[inline]
     pub fn wake(self) {
-        // SAFETY: `raw` is a queue of a live device.
+        // SAFETY: `raw` is a queue of a live device. The function looks whether that was registered.
         unsafe { bindings::kapi_txq_wake(self.raw) };
     }
 

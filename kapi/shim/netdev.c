@@ -47,11 +47,14 @@ bool kapi_netif_is_bridge_port(const struct net_device *dev)
 
 /**
  * kapi_netif_tx_wake_all() - netif_tx_wake_all_queues()
- * @dev: network device
+ * @dev: network device, maybe not registered yet
  */
 void kapi_netif_tx_wake_all(struct net_device *dev)
 {
-	netif_tx_wake_all_queues(dev);
+	if (dev->reg_state == NETREG_UNINITIALIZED)
+		netif_tx_start_all_queues(dev);
+	else
+		netif_tx_wake_all_queues(dev);
 }
 
 /**

@@ -38,10 +38,16 @@ void kapi_txq_start(struct netdev_queue *txq)
 /**
  * kapi_txq_wake() - netif_tx_wake_queue()
  * @txq: queue
+ *
+ * Before registration it has no qdisc, nothing waits there, and C would follow
+ * the null pointer. Later it always has one.
  */
 void kapi_txq_wake(struct netdev_queue *txq)
 {
-	netif_tx_wake_queue(txq);
+	if (likely(rcu_access_pointer(txq->qdisc)))
+		netif_tx_wake_queue(txq);
+	else
+		netif_tx_start_queue(txq);
 }
 
 /**
