@@ -21,6 +21,8 @@ NOISE = 40
 RAW_BURST = 30
 MIN_MTU, MAX_MTU = 68, 9216
 RING_MAX = 4096
+# Pings with answers that make fewer interrupts than Linux adapts an interval by.
+QUESTIONS = "20"
 FEATURES = ("tx", "rx", "sg", "tso", "gso", "gro", "rxvlan", "txvlan")
 VID = 57
 # Per stream of the offload case, which has many: several super-packets.
@@ -196,10 +198,11 @@ def moderation(port: Port, peer: Port, interval: Callable[[], int]) -> None:
     first = interval()
 
     def questions() -> bool:
-        port.run("ping", "-q", "-f", "-c", "100", peer.v4)
+        port.run("ping", "-q", "-f", "-c", QUESTIONS, peer.v4)
         return interval() != first
 
-    # Linux looks at the traffic every 64 interrupts, and tries another interval the first time.
+    # Linux looks at the traffic every 64 interrupts, and tries another interval the first time. The
+    # next time it may come back to that one, and stay there.
     wait.until(questions, "other interval", port.ns)
     # Who sets an interval means it.
     port.ethtool("-C", "rx-usecs", "77")
