@@ -10,7 +10,10 @@ counted and printed, and there may be few.
 
 import itertools
 import os
+from collections.abc import Callable
+from contextlib import suppress
 
+from . import wait
 from .driver import run
 from .kselftest import ksft_pr
 from .pci import Function
@@ -46,6 +49,22 @@ def gave_up(function: Function) -> bool:
     failed = sum(function.address in line for line in lines)
     before, _failed[function.address] = _failed.get(function.address, 0), failed
     return failed > before
+
+
+def wait_helped(
+    function: Function, condition: Callable[[], object], what: str, again: Callable[[], object],
+    ns: str = "",
+) -> None:
+    """Waits for what a VF has by its PF. If C igbvf had no handshake, `again` closes and opens it."""
+    while function.driver == NAME:
+        with suppress(wait.Timeout):
+            wait.until(condition, what, ns, PATIENCE)
+            return
+        if not gave_up(function):
+            break
+        helped(f"{function.address} goes down and up, for {what}")
+        again()
+    wait.until(condition, what, ns)
 
 
 def _without_address(function: Function) -> bool:

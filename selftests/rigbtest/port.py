@@ -8,8 +8,8 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -203,14 +203,14 @@ class Port:
 
     def wait_running(self) -> None:
         """Waits until the interface is up and has its carrier. C igbvf may need help for that."""
-        while self.function.driver == igbvf.NAME:
-            with suppress(wait.Timeout):
-                wait.until(self.running, "carrier", self.ns, igbvf.PATIENCE)
-            if self.running() or not igbvf.gave_up(self.function):
-                break
-            igbvf.helped(f"{self.label} goes down and up")
-            self.ip("link set {dev} down", "link set {dev} up")
-        wait.until(self.running, f"carrier of {self.label}", self.ns)
+        self.wait_helped(self.running, f"carrier of {self.label}")
+
+    def wait_helped(self, condition: Callable[[], object], what: str) -> None:
+        """Waits for what a VF has by its PF. C igbvf may need help for that."""
+        igbvf.wait_helped(self.function, condition, what, self._close_and_open, self.ns)
+
+    def _close_and_open(self) -> None:
+        self.ip("link set {dev} down", "link set {dev} up")
 
     def wait_not_running(self) -> None:
         """Waits until the interface has lost its carrier."""
