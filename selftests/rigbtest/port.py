@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import igbvf, wait
-from .driver import run
+from .driver import CommandError, run
 from .kselftest import NetNSEnter
 from .pci import Function
 
@@ -110,6 +110,24 @@ class Port:
         with self.inside():
             run("ip", "-batch", "-",
                 stdin="".join(line.format(dev=self.name) + "\n" for line in lines))
+
+    def ask(self, *lines: str) -> None:
+        """The same with lines for which the driver asks the PF, and which may be repeated.
+
+        C igbvf refuses a VLAN while it takes its PF for gone. It has its PF again when it is closed and
+        opened, and is asked once more.
+        """
+        while True:
+            try:
+                self.ip(*lines)
+                return
+            except CommandError as error:
+                if self.function.driver != igbvf.NAME:
+                    raise
+                said = str(error)
+            igbvf.helped(f"{self.label} goes down and up: {said}")
+            self._close_and_open()
+            self.wait_running()
 
     def up_and_down(self) -> None:
         """Sets the interface up, and down again.
@@ -235,8 +253,8 @@ class Port:
     def add_vlan(self, vid: int) -> "Vlan":
         """A VLAN interface on the port, up and with addresses."""
         vlan = Vlan(self, vid)
+        self.ask(f"link add link {{dev}} name {vlan.name} type vlan id {vid}")
         self.ip(
-            f"link add link {{dev}} name {vlan.name} type vlan id {vid}",
             f"addr add {vlan.v4}/24 dev {vlan.name}",
             f"addr add {vlan.v6}/64 dev {vlan.name} nodad",
             f"link set {vlan.name} up",
