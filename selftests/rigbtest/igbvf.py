@@ -23,8 +23,8 @@ NAME = "igbvf"
 NO_HANDSHAKE = "PF still"
 # Seconds in which it has helped itself if it can.
 PATIENCE = 30.0
-# Times in a program.
-MOST = 12
+# Times in a program, of several hundred requests each.
+MOST = 24
 NET_ADDR_RANDOM = "1"
 _times = itertools.count(1)
 # Handshakes of each VF that have failed, as far as it was asked.
