@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 
 from rigbtest import regs, rss, traffic
-from rigbtest.attack import until_quarantined
+from rigbtest.attack import in_quarantine, until_quarantined
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, ROOT, VF_DRIVERS, CommandError
 from rigbtest.kselftest import KsftSkipEx, case, ksft_eq, ksft_ge, ksft_in, ksft_ne, ksft_raises
@@ -158,11 +158,6 @@ def vf_registers() -> None:
     port.wait_running()
 
 
-def shut_out() -> bool:
-    """Whether the first VF is in quarantine."""
-    return str(BENCH.pf.link()["vfinfo_list"][0]["link_state"]) == "disable"
-
-
 def vf_registers_without_pf() -> None:
     """The VF's registers while no PF answers: it is shut out from before its driver came."""
     use(1)
@@ -180,7 +175,7 @@ def vf_registers_without_pf() -> None:
         port.attach()
         running, shown = port.running(), registers(port, "VF")
         # It may be let out at any time: late by a busy PF, or when it has been in for a minute.
-        if stays := shut_out():
+        if stays := in_quarantine(BENCH.pf, 0):
             break
     ksft_true(stays, "quarantine")
     ksft_true(not running, "no carrier without a PF")

@@ -12,7 +12,7 @@ import time
 from rigbtest import mailbox as mb
 from rigbtest import regs, wait
 from rigbtest.attack import BAD_MESSAGES, RING_PAUSE, repeat_until_quarantined, ring
-from rigbtest.attack import until_quarantined
+from rigbtest.attack import in_quarantine, until_quarantined
 from rigbtest.bench import Bench, finish
 from rigbtest.driver import PF_DRIVERS, chosen
 from rigbtest.kselftest import case, ksft_eq, ksft_ge, ksft_pr, ksft_run, ksft_true
@@ -439,11 +439,6 @@ def quarantine(driver: str) -> None:
         ksft_true(served(again), "a new VF")
 
 
-def in_quarantine() -> bool:
-    """Whether VF 0 is."""
-    return str(BENCH.pf.link()["vfinfo_list"][0]["link_state"]) == "disable"
-
-
 def reset_in_quarantine(vf: Mailbox, registers: Registers) -> int:
     """Goes on with resets, which interrupt whatever is masked: they are counted, and rare. The interval
     of the mailboxes then; the VF may be let out meanwhile."""
@@ -451,8 +446,8 @@ def reset_in_quarantine(vf: Mailbox, registers: Registers) -> int:
     for _ in range(RESETS_MORE):
         vf.write(mb.VTCTRL, mb.CTRL_RST)
         time.sleep(RING_PAUSE)
-    wait.register(
-        lambda: gained(before, "quarantine_resets") or not in_quarantine(), "count of resets")
+    wait.register(lambda: gained(before, "quarantine_resets") or not in_quarantine(BENCH.pf, 0),
+                  "count of resets")
     return registers.interval(OTHER_VECTOR)
 
 
@@ -478,7 +473,7 @@ def quarantine_and_reset(driver: str) -> None:
         one.write(mb.VTCTRL, mb.CTRL_RST)
         if ignored(one, two):
             interval = reset_in_quarantine(one, registers)
-            if shut_out := in_quarantine():
+            if shut_out := in_quarantine(BENCH.pf, 0):
                 break
         ksft_true(served(one), "it is let out again")
     ksft_true(shut_out, "its own reset no longer lets it out")

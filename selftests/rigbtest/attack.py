@@ -10,6 +10,7 @@ from typing import Self
 from . import mailbox as mb
 from .kmsg import KernelLog
 from .mailbox import Mailbox
+from .port import Port
 
 # Between two accesses: the attacker is to load the PF, not to take the machine from the victims.
 PAUSE = 0.0005
@@ -45,6 +46,11 @@ def repeat_until_quarantined(deed: Callable[[], None], pauses: int = BAD_MESSAGE
                 break
             count += 1
     return count
+
+
+def in_quarantine(pf: Port, vf: int) -> bool:
+    """Whether a PF has shut a VF out."""
+    return str(pf.link()["vfinfo_list"][vf]["link_state"]) == "disable"
 
 
 def until_quarantined(vf: Mailbox, *words: int) -> int:
